@@ -1,0 +1,71 @@
+"""From a folder of flow cytometry files to lineage and leukemia or lymphoma, with reasons.
+
+Research use only; not a medical device.
+
+The names below are imported when they are first used, so that ``import flowml`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name: the module that it lives in
+_HOMES = {
+    "Case": "flowml.records",
+    "Channel": "flowml.records",
+    "Finding": "flowml.records",
+    "Sample": "flowml.records",
+    "Spillover": "flowml.records",
+    "FcsError": "flowml.errors",
+    "FlowmlError": "flowml.errors",
+    "find_cases": "flowml.cases",
+    "read_fcs": "flowml.fcs",
+    "write_fcs": "flowml.fcs",
+    "compensate": "flowml.preprocess",
+    "display": "flowml.preprocess",
+    "gate": "flowml.gating",
+    "read_gates": "flowml.gating",
+    "LineageClassifier": "flowml.models.classifier",
+    "load_model": "flowml.models",
+    "classify": "flowml.pipeline",
+    "evaluate": "flowml.pipeline",
+    "extract": "flowml.pipeline",
+    "train": "flowml.pipeline",
+    "simulate_cohort": "flowml.simulate",
+}
+_MODULES = {"plot": "flowml.reports.plots"}
+
+__all__ = ["__version__", *_HOMES, *_MODULES]  # noqa: PLE0604 - names from the tables above
+
+if TYPE_CHECKING:
+    from flowml.cases import find_cases
+    from flowml.errors import FcsError, FlowmlError
+    from flowml.fcs import read_fcs, write_fcs
+    from flowml.gating import gate, read_gates
+    from flowml.models import load_model
+    from flowml.models.classifier import LineageClassifier
+    from flowml.pipeline import classify, evaluate, extract, train
+    from flowml.preprocess import compensate, display
+    from flowml.records import Case, Channel, Finding, Sample, Spillover
+    from flowml.reports import plots as plot
+    from flowml.simulate import simulate_cohort
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'flowml' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,262 @@
+"""Where the events are and how they are written, proven before anything is allocated.
+
+Three quantities must agree: ``$TOT`` times the bytes of an event, the length of the DATA
+segment, and what the size of the file allows. A named repair may make them agree, and is
+reported; otherwise the file is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowml.errors import FcsError
+from flowml.fcs.codes import finding
+from flowml.fcs.header import NOWHERE, Header, Segment
+from flowml.fcs.keys import real_number, required_number, whole_number
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowml.records import Finding
+
+MOST_CHANNELS = 10_000
+WIDTHS = {"I": (8, 16, 24, 32, 64), "F": (32,), "D": (64,)}
+BLOCK_SIZE = 256  # bytes; programs that pad segments start them at multiples of this
+CRC_SIZE = 8  # bytes after the last segment (FCS 3.1, section 3.6)
+BYTE_ORDERS = {
+    "1,2,3,4": "<", "4,3,2,1": ">", "1,2": "<", "2,1": ">",
+    "1,2,3,4,5,6,7,8": "<", "8,7,6,5,4,3,2,1": ">",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """How one channel is written.
+
+    Parameters
+    ----------
+    kind : str
+        ``I``, ``F`` or ``D``.
+    bits : int
+        Width.
+    mask : int
+        Bits that carry the value (``$PnR``); 0 where all do.
+    """
+
+    kind: str
+    bits: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the events of a data set are written.
+
+    Parameters
+    ----------
+    offset : int
+        First byte of the events, counted from the start of the file.
+    n_events : int
+        Number of events.
+    order : str
+        ``<`` or ``>``.
+    fields : tuple of Field
+        One for each channel.
+    """
+
+    offset: int
+    n_events: int
+    order: str
+    fields: tuple[Field, ...]
+
+    @property
+    def event_size(self) -> int:
+        """Bytes of one event."""
+        return sum(field.bits for field in self.fields) // 8
+
+    @property
+    def size(self) -> int:
+        """Bytes of all events."""
+        return self.n_events * self.event_size
+
+
+def find_layout(
+    keywords: Mapping[str, str], header: Header, start: int, file_size: int
+) -> tuple[Layout, list[Finding]]:
+    """Prove where the events are and how they are written.
+
+    Parameters
+    ----------
+    keywords : mapping of str to str
+        The TEXT segment.
+    header : Header
+        The data set's header.
+    start : int
+        First byte of the data set in the file; offsets are counted from it.
+    file_size : int
+        Bytes of the file.
+
+    Returns
+    -------
+    layout : Layout
+        Where and how.
+    findings : list of Finding
+        Repairs.
+
+    Raises
+    ------
+    FcsError
+        If the quantities do not agree, or the data are of a kind that is not supported.
+    """
+    findings: list[Finding] = []
+    _check_mode(keywords, findings)
+    fields = _fields(keywords, findings)
+    order = _byte_order(keywords, fields)
+    event_size = sum(field.bits for field in fields) // 8
+    segment, n_events = _agree(keywords, header, event_size, file_size - start, findings)
+    if n_events == 0:
+        findings.append(finding("FCS-EMPTY-01"))
+    return Layout(start + segment.begin, n_events, order, fields), findings
+
+
+def _check_mode(keywords: Mapping[str, str], findings: list[Finding]) -> None:
+    mode = keywords.get("$MODE", "").upper()
+    if not mode:
+        findings.append(finding("FCS-KEY-02"))
+    elif mode != "L":
+        raise FcsError(
+            f"$MODE is {printable(mode, 20)!r}: a histogram, expected a list of events (L). "
+            "Export the events themselves.",
+            "FCS-MODE",
+        )
+
+
+def _fields(keywords: Mapping[str, str], findings: list[Finding]) -> tuple[Field, ...]:
+    """Read the width, type and mask of every channel."""
+    n_channels = required_number(keywords, "$PAR")
+    if not 0 < n_channels <= MOST_CHANNELS:
+        raise FcsError(f"$PAR is {n_channels}, expected 1 to {MOST_CHANNELS}.", "FCS-KEY")
+    if f"$P{n_channels + 1}B" in keywords:
+        raise FcsError(
+            f"$PAR is {n_channels}, but $P{n_channels + 1}B describes one more channel.",
+            "FCS-AGREE",
+        )
+    general = keywords.get("$DATATYPE", "").upper()
+    fields = []
+    for n in range(1, n_channels + 1):
+        kind = keywords.get(f"$P{n}DATATYPE", general).upper()
+        if kind not in WIDTHS:
+            raise FcsError(
+                f"channel {n} has the data type {printable(kind, 20)!r}, expected I, F or D.",
+                "FCS-TYPE",
+            )
+        fields.append(_field(keywords, n, kind, findings))
+    return tuple(fields)
+
+
+def _field(keywords: Mapping[str, str], n: int, kind: str, findings: list[Finding]) -> Field:
+    bits = required_number(keywords, f"$P{n}B")
+    if bits not in WIDTHS[kind]:
+        expected = ", ".join(map(str, WIDTHS[kind]))
+        raise FcsError(f"$P{n}B is {bits} for type {kind}, expected {expected}.", "FCS-TYPE")
+    return Field(kind, bits, _mask(keywords, n, bits, findings) if kind == "I" else 0)
+
+
+def _mask(keywords: Mapping[str, str], n: int, bits: int, findings: list[Finding]) -> int:
+    """Return the mask of the bits that ``$PnR`` leaves: next power of two, less one."""
+    top = real_number(keywords.get(f"$P{n}R", ""))
+    if top is None or top < 1:
+        findings.append(finding("FCS-KEY-05", f"$P{n}R"))
+        return 0
+    used = (int(top) - 1).bit_length()
+    return 0 if used >= bits else (1 << used) - 1
+
+
+def _byte_order(keywords: Mapping[str, str], fields: tuple[Field, ...]) -> str:
+    text = keywords.get("$BYTEORD", "").replace(" ", "")
+    if text in BYTE_ORDERS:
+        return BYTE_ORDERS[text]
+    if all(field.bits == 8 for field in fields):
+        return "<"
+    raise FcsError(
+        f"$BYTEORD is {printable(text, 40)!r}, expected 1,2,3,4 or 4,3,2,1.", "FCS-TYPE"
+    )
+
+
+def _agree(
+    keywords: Mapping[str, str],
+    header: Header,
+    event_size: int,
+    available: int,
+    findings: list[Finding],
+) -> tuple[Segment, int]:
+    """Find the one DATA segment that agrees with $TOT and with the size of the file."""
+    in_text = _segment_in_text(keywords)
+    candidates = [segment for segment in (header.data, in_text) if segment.given]
+    total = whole_number(keywords, "$TOT")
+    if total == 0:
+        return Segment(header.data.begin or in_text.begin, 0), 0
+    if not candidates:
+        raise FcsError("neither HEADER nor TEXT says where the DATA segment is.", "FCS-AGREE")
+    if total is None:
+        total = _total_from(candidates, event_size)
+        findings.append(finding("FCS-KEY-01", f"{total} events"))
+    need = total * event_size
+    fitting = {s for s in candidates if s.length == need and s.end < available}
+    if len(fitting) == 1:
+        if len(set(candidates)) > 1:
+            findings.append(finding("FCS-OFFSET-01"))
+        return fitting.pop(), total
+    if not fitting:
+        return _exclusive_end(candidates, header, need, available, findings), total
+    raise FcsError(
+        f"HEADER ({header.data.begin} to {header.data.end}) and TEXT ({in_text.begin} to "
+        f"{in_text.end}) give two DATA segments that both fit $TOT.",
+        "FCS-AGREE",
+    )
+
+
+def _segment_in_text(keywords: Mapping[str, str]) -> Segment:
+    begin, end = (whole_number(keywords, key) for key in ("$BEGINDATA", "$ENDDATA"))
+    return Segment(begin, end) if begin and end else NOWHERE
+
+
+def _total_from(candidates: list[Segment], event_size: int) -> int:
+    """Derive the number of events, if the DATA segment holds a whole number of them."""
+    lengths = {segment.length for segment in candidates}
+    if len(lengths) == 1 and (length := lengths.pop()) % event_size == 0:
+        return length // event_size
+    raise FcsError(
+        "$TOT is missing and the DATA segment does not hold a whole number of events.",
+        "FCS-AGREE",
+    )
+
+
+def _exclusive_end(
+    candidates: list[Segment],
+    header: Header,
+    need: int,
+    available: int,
+    findings: list[Finding],
+) -> Segment:
+    """Accept an end that is one too far where the beginning is beyond doubt.
+
+    One byte too many may as well mean a beginning one too early. It is the end if the data
+    then fill the file, or begin right after TEXT, or on a block boundary (Beckman Coulter).
+    """
+    for segment in candidates:
+        fills = available - (segment.begin + need) in {0, CRC_SIZE}
+        follows = segment.begin == header.text.end + 1 or segment.begin % BLOCK_SIZE == 0
+        if segment.length == need + 1 and segment.end <= available and (fills or follows):
+            findings.append(finding("FCS-OFFSET-02"))
+            return Segment(segment.begin, segment.end - 1)
+    found = " or ".join(
+        f"{s.length} bytes ({s.begin} to {s.end})" for s in dict.fromkeys(candidates)
+    )
+    raise FcsError(
+        f"the events need {need} bytes by $TOT and $PnB; the DATA segment is given as {found}, "
+        f"and the file has {available} bytes. It is cut off or damaged: export it again.",
+        "FCS-AGREE",
+    )

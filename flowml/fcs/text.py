@@ -1,0 +1,106 @@
+"""The TEXT segment: keywords and values (FCS 3.1, section 3.2).
+
+A doubled delimiter stands for one delimiter within a value; many programs nevertheless
+write empty values, which look the same. Both readings are tried, and the one in which more
+of the standard keywords stand in key position is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flowml.errors import FcsError
+from flowml.fcs.codes import finding
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from flowml.records import Finding
+
+# cannot occur: bytes are decoded as Latin-1, whose code points end at 255
+_ESCAPED = "\uffff"
+_STANDARD_KEY = re.compile(
+    r"^\$(P\d+[A-Z]+|PAR|TOT|MODE|BYTEORD|DATATYPE|NEXTDATA|(BEGIN|END)\w+|CYT\w*|DATE|FIL|SRC"
+    r"|OP|INST|SYS|[BE]TIM|EXP|PROJ|CELLS|COM|SMNO|TIMESTEP|SPILLOVER|DFC\d+TO\d+)$"
+)
+
+Keywords = dict[str, str]
+
+
+def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
+    """Read the keywords of a TEXT segment.
+
+    Parameters
+    ----------
+    raw : bytes
+        The segment, delimiters included.
+
+    Returns
+    -------
+    keywords : dict of str to str
+        Keys in upper case, values without blanks around them.
+    findings : list of Finding
+        What was odd.
+
+    Raises
+    ------
+    FcsError
+        If there are no keywords in it.
+    """
+    text, findings = raw.decode("latin-1"), []
+    delimiter, body = text[:1], text[1:].rstrip(" \r\n\x00" if text[:1] > " " else "\x00")
+    if not body:
+        raise FcsError("the TEXT segment is empty.", "FCS-TEXT")
+    if body.endswith(delimiter):
+        body = body[:-1]
+    else:
+        findings.append(finding("FCS-TEXT-02"))
+    escaped = [
+        item.replace(_ESCAPED, delimiter)
+        for item in body.replace(delimiter * 2, _ESCAPED).split(delimiter)
+    ]
+    items = escaped
+    if delimiter * 2 in body:
+        plain = body.split(delimiter)
+        if _standard_keys(plain) > _standard_keys(escaped):
+            items = plain
+            findings.append(finding("FCS-TEXT-01"))
+    keywords = _pairs(items, findings)
+    if not keywords:
+        raise FcsError(
+            f"the TEXT segment holds no keywords after its delimiter {printable(delimiter)!r}.",
+            "FCS-TEXT",
+        )
+    return keywords, findings
+
+
+def _standard_keys(items: list[str]) -> int:
+    """Count the standard keywords that stand in key position."""
+    return sum(1 for key in items[::2] if _STANDARD_KEY.match(key.strip().upper()))
+
+
+def _pairs(items: list[str], findings: list[Finding]) -> Keywords:
+    """Pair keys and values; the first of two equal keys is kept."""
+    keywords: Keywords = {}
+    latin = double = 0
+    for key, value in zip(items[::2], items[1::2], strict=False):
+        name = key.strip().upper()
+        text, is_utf8 = _decoded(value)
+        latin += not is_utf8
+        if keywords.setdefault(name, text) != text:
+            double += 1
+    if double:
+        findings.append(finding("FCS-TEXT-03", f"{double} keywords"))
+    if latin:
+        findings.append(finding("FCS-TEXT-04", f"{latin} values"))
+    return keywords
+
+
+def _decoded(value: str) -> tuple[str, bool]:
+    """Read a value as UTF-8 (FCS 3.1) or keep it as Latin-1."""
+    if value.isascii():
+        return value.strip(), True
+    try:
+        return value.encode("latin-1").decode("utf-8").strip(), True
+    except UnicodeDecodeError:
+        return value.strip(), False

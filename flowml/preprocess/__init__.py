@@ -1,0 +1,16 @@
+"""From linear values to values that models and eyes can use."""
+
+from flowml.preprocess.compensate import Unmixing, choose_unmixing, compensate
+from flowml.preprocess.display import display, display_scale
+from flowml.preprocess.transform import TRANSFORMS, Transform, make_transform
+
+__all__ = [
+    "TRANSFORMS",
+    "Transform",
+    "Unmixing",
+    "choose_unmixing",
+    "compensate",
+    "display",
+    "display_scale",
+    "make_transform",
+]

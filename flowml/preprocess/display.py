@@ -1,0 +1,70 @@
+"""Which scale a channel is shown and learned on, and samples put on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowml.errors import StateError
+from flowml.preprocess.transform import Linear, Transform, make_transform
+from flowml.records import ArraySource, Role, Sample, Scale
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from flowml.records import Channel
+
+
+def display_scale(channel: Channel, transform: str = "logicle") -> Transform:
+    """Return the display scale of a channel.
+
+    Parameters
+    ----------
+    channel : Channel
+        Its top ends the scale.
+    transform : str
+        Scale of fluorescence channels; scatter, time and others are always linear.
+
+    Returns
+    -------
+    Transform
+        The scale.
+
+    Raises
+    ------
+    FlowmlError
+        If the transform is unknown.
+    """
+    if channel.role is Role.FLUORESCENCE:
+        return make_transform(transform, channel.top)
+    return Linear(channel.top)
+
+
+def display(sample: Sample, transform: str = "logicle") -> Sample:
+    """Put a sample on its display scales; its events are held in memory.
+
+    Parameters
+    ----------
+    sample : Sample
+        Linear values, usually compensated.
+    transform : str
+        Scale of fluorescence channels, a key of `TRANSFORMS`.
+
+    Returns
+    -------
+    Sample
+        With `Scale.DISPLAY`; values in float64, 1 at the top of each channel.
+
+    Raises
+    ------
+    StateError
+        If the sample is on a display scale already.
+    """
+    if sample.scale is Scale.DISPLAY:
+        raise StateError(f"{printable(sample.name)} is already on its display scale.")
+    events = sample.events()
+    shown = np.empty(events.shape, dtype=np.float64)
+    for column, channel in enumerate(sample.channels):
+        shown[:, column] = display_scale(channel, transform)(events[:, column])
+    return replace(sample, source=ArraySource(shown), scale=Scale.DISPLAY)

@@ -1,0 +1,171 @@
+"""Hostile text made harmless, and files that are either whole or absent.
+
+File names, FCS keywords and marker names come from outside: they may hold escape sequences
+for a terminal, formulas for a spreadsheet, or a megabyte of nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import unicodedata
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowml.errors import FlowmlError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_TEXT = 200  # characters of foreign text that a message or a table cell may show
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+HASH_CHUNK = 1 << 20
+
+
+def printable(text: object, limit: int = LONGEST_TEXT) -> str:
+    r"""Show foreign text without control characters and not longer than `limit`.
+
+    Parameters
+    ----------
+    text : object
+        Anything; its ``str`` is shown.
+    limit : int
+        Longest result, in characters.
+
+    Returns
+    -------
+    str
+        The text with control, format and bidirectional characters replaced by ``?``.
+
+    Examples
+    --------
+    >>> printable("CD19\x1b[31m")
+    'CD19?[31m'
+    """
+    whole = str(text)
+    shown = whole[:limit]
+    shown = "".join("?" if unicodedata.category(char)[0] == "C" else char for char in shown)
+    return shown if len(whole) <= limit else shown[:-1] + "…"
+
+
+def spreadsheet_cell(text: object) -> str:
+    """Keep a text cell from being taken for a formula by a spreadsheet.
+
+    Parameters
+    ----------
+    text : object
+        Content of one text cell; its ``str`` is used.
+
+    Returns
+    -------
+    str
+        The text, with an apostrophe before a start that a spreadsheet would evaluate.
+
+    Examples
+    --------
+    >>> spreadsheet_cell("=1+1")
+    "'=1+1"
+    """
+    shown = str(text)
+    return f"'{shown}" if shown.startswith(FORMULA_STARTS) else shown
+
+
+@contextmanager
+def written_aside(path: Path | str) -> Iterator[Path]:
+    """Write beside `path`, and put the result in its place only when it is whole.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file shall stand in the end; its folder is made if it is missing.
+
+    Yields
+    ------
+    Path
+        A temporary file in the same folder, to be written by the caller.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or the file cannot be written.
+    """
+    target = Path(path)
+    aside: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+        os.close(handle)
+        aside = Path(name)
+        aside.chmod(0o666 & ~_umask())
+        yield aside
+        os.replace(aside, target)  # noqa: PTH105 - the atomic call by its known name
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OutputError(
+            f"could not write {printable(target)}: {reason}. "
+            "Choose a folder that exists, has room and may be written to."
+        ) from error
+    finally:
+        if aside is not None:
+            aside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the process's file mode mask (the only way to read it is to set it)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def file_sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        A regular file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    FlowmlError
+        If the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as stream:
+            while chunk := stream.read(HASH_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise FlowmlError(f"could not read {printable(path)}: {error.strerror}.") from error
+    return digest.hexdigest()
+
+
+def nearest(word: str, known: list[str], count: int = 3) -> str:
+    """Name the known words that look most like `word`, for an error message.
+
+    Parameters
+    ----------
+    word : str
+        What was found.
+    known : list of str
+        What would have been understood.
+    count : int
+        How many to name at most.
+
+    Returns
+    -------
+    str
+        The nearest ones joined by commas; all of them (up to ten) if none is near.
+    """
+    import difflib
+
+    lowered = {item.casefold(): item for item in known}
+    close = difflib.get_close_matches(word.casefold(), list(lowered), n=count, cutoff=0.5)
+    return ", ".join([lowered[item] for item in close] or known[:10])
