@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from flowml.errors import CaseError, LabelError
@@ -112,25 +113,30 @@ def _refuse_folder(error: OSError) -> None:
 
 def _cases_in_folder(place: Path, case_per: str) -> list[Case]:
     """Group the files of a folder by case."""
-    groups: dict[str, list[Path]] = {}
+    groups: dict[str, list[Path]] = {}  # by file or folder, relative to the place
     for file in find_files(place):
         relative = file.relative_to(place)
         alone = case_per == "file" or (case_per == "auto" and len(relative.parts) == 1)
-        if alone:
-            key = relative.with_suffix("").as_posix()
-            if key in groups:  # A01.fcs beside A01.LMD
-                key = relative.as_posix()
-        elif case_per == "auto":
-            key = relative.parts[0]
-        else:
-            key = (
-                relative.parent.as_posix() if len(relative.parts) > 1 else place.resolve().name
-            )
-        groups.setdefault(key, []).append(file)
+        folder = relative.parts[0] if case_per == "auto" else relative.parent.as_posix()
+        groups.setdefault(relative.as_posix() if alone else f"{folder}/", []).append(file)
+    ids = _case_ids(list(groups), place.resolve().name)
     return [
-        Case(key, tuple(Tube(f.relative_to(place).as_posix(), f) for f in files))
+        Case(ids[key], tuple(Tube(f.relative_to(place).as_posix(), f) for f in files))
         for key, files in groups.items()
     ]
+
+
+def _case_ids(groups: Sequence[str], place_name: str) -> dict[str, str]:
+    """Name cases by file without its ending, or by folder; in full where two would be equal."""
+    short = {key: PurePosixPath(key).with_suffix("").as_posix() for key in groups}
+    short |= {key: key.removesuffix("/") for key in groups if key.endswith("/")}
+    short |= {"./": place_name} if "./" in short else {}
+    ids: dict[str, str] = {}
+    taken: set[str] = set()
+    for key in groups:  # A01.fcs beside A01.LMD or a folder A01: the first has the short name
+        ids[key] = key if short[key] in taken else short[key]
+        taken.add(ids[key])
+    return ids
 
 
 def _cases_in_manifest(path: Path) -> list[Case]:
@@ -146,6 +152,8 @@ def _cases_in_manifest(path: Path) -> list[Case]:
             errors.append(f"line {number}: case_id and path must not be empty")
         elif not file.is_file():
             errors.append(f"line {number}: no file {printable(name)!r}")
+        elif any(tube.name == name for tube in tubes.get(case_id, ())):
+            errors.append(f"line {number}: {printable(name)!r} stands twice in {case_id!r}")
         else:
             tubes.setdefault(case_id, []).append(Tube(name, file))
             more = {key: row[key] for key in row if key not in (*MANIFEST_COLUMNS, "tube")}
@@ -188,15 +196,22 @@ def read_table(path: Path | str, columns: Sequence[str]) -> list[Row]:
             rows = [{str(k): v or "" for k, v in row.items() if k} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise CaseError(f"could not read the table {printable(path)}: {reason}.") from error
+        raise CaseError(
+            f"could not read the table {printable(path)}: {reason}. Save it as CSV in UTF-8."
+        ) from error
+    if double := sorted(name for name, n in Counter(filter(None, names)).items() if n > 1):
+        raise CaseError(
+            f"{printable(path)} has more than one column {', '.join(map(repr, double))}. "
+            "Give every column a name of its own."
+        )
     missing = [name for name in columns if name not in names]
     if missing:
         raise CaseError(
             f"{printable(path)} has no column {', '.join(map(repr, missing))}; it has "
-            f"{printable(', '.join(names))}."
+            f"{printable(', '.join(names))}. Rename a column, or say which one is meant."
         )
     if not rows:
-        raise CaseError(f"{printable(path)} has a heading but no rows.")
+        raise CaseError(f"{printable(path)} has a heading but no rows. Add a row a case.")
     return rows
 
 
@@ -264,7 +279,8 @@ def read_labels(
     seen: set[str] = set()
     unmatched = []
     for row in rows:
-        case_id = names.get(row[id_column].strip().casefold())
+        given = row[id_column].strip()
+        case_id = names.get(given) or names.get(given.casefold())
         chosen = all(row[column].strip() == value for column, value in conditions)
         if case_id is not None:
             seen.add(case_id)
@@ -281,12 +297,18 @@ def read_labels(
 def _condition(text: str) -> tuple[str, str]:
     column, sign, value = text.partition("=")
     if not sign or not column.strip():
-        raise LabelError(f"condition {printable(text)!r} is not of the form column=value.")
+        raise LabelError(
+            f"condition {printable(text)!r} is not of the form column=value. "
+            "Write it like split=train."
+        )
     return column.strip(), value.strip()
 
 
 def _case_names(cases: Sequence[Case]) -> dict[str, str]:
-    """Return case ids by all names that a table may use; ambiguous names are left out."""
+    """Return case ids by all names that a table may use; ambiguous names are left out.
+
+    Exact ids stand beside names in folded letter case, and go before them.
+    """
     names: dict[str, str] = {}
     double: set[str] = set()
     for case in cases:
@@ -297,7 +319,9 @@ def _case_names(cases: Sequence[Case]) -> dict[str, str]:
         for name in own - {""}:
             if names.setdefault(name, case.case_id) != case.case_id:
                 double.add(name)
-    exact = {case.case_id.casefold(): case.case_id for case in cases}
+    folded = Counter(case.case_id.casefold() for case in cases)
+    exact = {case.case_id: case.case_id for case in cases}
+    exact |= {i.casefold(): i for i in list(exact) if folded[i.casefold()] == 1}
     return {name: key for name, key in names.items() if name not in double} | exact
 
 

@@ -43,8 +43,8 @@ class StateError(FlowmlError):
     """A step applied to data that are too far down the pipe, or not far enough."""
 
 
-class LabelError(FlowmlError):
-    """A label table or an entity that cannot be used."""
+class LabelError(FlowmlError, ValueError):
+    """A label table or an entity that cannot be used; a ValueError for scikit-learn."""
 
 
 class GateError(FlowmlError):

@@ -123,6 +123,10 @@ class Spillover:
     def __post_init__(self) -> None:
         _freeze(self, "matrix", np.float64)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        _freeze(self, "matrix", np.float64)
+
 
 class EventSource(Protocol):
     """Where events come from: a file, or an array in memory. Small, and picklable."""
@@ -154,6 +158,10 @@ class ArraySource:
     values: Array
 
     def __post_init__(self) -> None:
+        _freeze(self, "values", None)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
         _freeze(self, "values", None)
 
     @property
@@ -200,6 +208,12 @@ class Sample:
     spillover: Spillover | None = None
     findings: tuple[Finding, ...] = ()
     scale: Scale = Scale.RAW
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "keywords": dict(self.keywords)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, keywords=MappingProxyType(state["keywords"]))
 
     @property
     def n_events(self) -> int:

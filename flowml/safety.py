@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST_TEXT = 200  # characters of foreign text that a message or a table cell may show
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+LINE_BREAKS = {"Zl", "Zp"}  # Unicode categories
 HASH_CHUNK = 1 << 20
 
 
@@ -46,8 +47,14 @@ def printable(text: object, limit: int = LONGEST_TEXT) -> str:
     """
     whole = str(text)
     shown = whole[:limit]
-    shown = "".join("?" if unicodedata.category(char)[0] == "C" else char for char in shown)
+    shown = "".join("?" if _is_hidden(char) else char for char in shown)
     return shown if len(whole) <= limit else shown[:-1] + "…"
+
+
+def _is_hidden(char: str) -> bool:
+    """Tell control, format and unassigned characters and line separators."""
+    category = unicodedata.category(char)
+    return category[0] == "C" or category in LINE_BREAKS
 
 
 def spreadsheet_cell(text: object) -> str:
@@ -93,6 +100,8 @@ def written_aside(path: Path | str) -> Iterator[Path]:
     """
     target = Path(path)
     aside: Path | None = None
+    if "\0" in str(target):
+        raise OutputError(f"{printable(target)!r} holds a NUL. Choose another name.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
@@ -110,6 +119,31 @@ def written_aside(path: Path | str) -> Iterator[Path]:
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)
+
+
+def writable_folder(path: Path | str) -> Path:
+    """Make a folder, and see that it can be written to, before hours of work.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written to.
+    """
+    folder = Path(path)
+    with written_aside(folder / ".writable") as aside:
+        aside.touch()
+    (folder / ".writable").unlink(missing_ok=True)
+    return folder
 
 
 def _umask() -> int:

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from flowml.records import Finding
 
 DEFAULT_TOP = 262144.0  # 18 bits, what most instruments declare
-MOST_DECADES = 30.0
+LARGEST_TOP = 2.0**64  # no integer is wider
+SMALLEST_TOP = 1e-6
+MOST_DECADES = 10.0  # real amplifiers have 3 to 7
+LOG_OFFSETS = (1e-6, 1e6)
+GAINS = (1e-6, 1e6)
 FLOWCORE_SCALED = "TRANSFORMATION"  # flowCore writes its ranges beside this keyword
 
 
@@ -103,14 +107,17 @@ def _unique_names(
 ) -> list[str]:
     """Return ``$PnN``, blank ones named by number and double ones numbered."""
     given = [keywords.get(f"$P{n}N", "")[:LONGEST_NAME] for n in range(1, n_channels + 1)]
+    bases = [name or f"channel {n}" for n, name in enumerate(given, start=1)]
+    taken, copies = set(bases), dict.fromkeys(bases, -1)
     names: list[str] = []
-    for n, name in enumerate(given, start=1):
-        base = name or f"channel {n}"
-        candidate, copy = base, 0
-        while candidate in names or (copy and candidate in given):
-            copy += 1
-            candidate = f"{base}-{copy}"
-        names.append(candidate)
+    for base in bases:
+        copies[base] += 1
+        name = f"{base}-{copies[base]}" if copies[base] else base
+        while copies[base] and name in taken:
+            copies[base] += 1
+            name = f"{base}-{copies[base]}"
+        taken.add(name)
+        names.append(name)
     if names != given:
         changed = [new for new, old in zip(names, given, strict=True) if new != old]
         findings.append(finding("FCS-NAME-01", printable(", ".join(changed), 120)))
@@ -121,8 +128,11 @@ def _amplifier(
     keywords: Mapping[str, str], n: int, field: Field, role: Role, findings: list[Finding]
 ) -> Amplifier:
     span = real_number(keywords.get(f"$P{n}R", "")) or 0.0
-    if span <= 0:
-        span = float(2**field.bits) if field.kind == "I" else DEFAULT_TOP
+    whole = field.kind == "I"
+    if not (2.0 if whole else SMALLEST_TOP) <= span <= LARGEST_TOP:
+        span = float(2**field.bits) if whole else DEFAULT_TOP
+        if not whole:  # that of an integer is reported with its mask
+            findings.append(finding("FCS-KEY-05", f"$P{n}R"))
     decades, offset = _log_scale(keywords, n, field, findings)
     gain = 1.0 if role is Role.TIME else _gain(keywords, n, findings)
     return Amplifier(decades, offset, span, gain)
@@ -139,16 +149,19 @@ def _log_scale(
         return 0.0, 1.0
     if field.kind != "I" or decades == 0:
         return 0.0, 1.0
-    if offset <= 0:
+    if offset == 0:
         findings.append(finding("FCS-KEY-06", f"$P{n}E"))
         offset = 1.0
+    if not LOG_OFFSETS[0] <= offset <= LOG_OFFSETS[1]:
+        findings.append(finding("FCS-KEY-03", f"$P{n}E"))
+        return 0.0, 1.0
     return decades, offset
 
 
 def _gain(keywords: Mapping[str, str], n: int, findings: list[Finding]) -> float:
     text = keywords.get(f"$P{n}G", "")
     gain = real_number(text) if text else 1.0
-    if gain is None or gain <= 0:
+    if gain is None or not GAINS[0] <= gain <= GAINS[1]:
         findings.append(finding("FCS-KEY-04", f"$P{n}G"))
         return 1.0
     return gain
@@ -159,7 +172,7 @@ def _flowcore_top(keywords: Mapping[str, str], n: int, meaning: MarkerName) -> f
     if keywords.get(FLOWCORE_SCALED, "").lower() != "applied" or meaning.role is Role.TIME:
         return None
     top = real_number(keywords.get(f"FLOWCORE_$P{n}RMAX", ""))
-    return top if top is not None and top > 0 else None
+    return top if top is not None and SMALLEST_TOP <= top <= LARGEST_TOP else None
 
 
 def _merged(findings: list[Finding]) -> list[Finding]:

@@ -59,6 +59,8 @@ class FileSource:
 
     def _stored_blocks(self, size: int) -> Iterator[Array]:
         layout = self.layout
+        if size < 1:
+            raise FcsError(f"a block of {size} events was asked for, expected at least 1.")
         try:
             with self.path.open("rb") as stream:
                 stream.seek(layout.offset)
@@ -91,14 +93,10 @@ def linear_type(fields: tuple[Field, ...]) -> np.dtype[np.floating]:
         float32 for float32 data and for integers up to 24 bits, float64 beyond.
     """
     narrow = all(
-        field.kind == "F" or (field.kind == "I" and _used_bits(field) <= EXACT_BITS)
+        field.kind == "F" or (field.kind == "I" and field.used <= EXACT_BITS)
         for field in fields
     )
     return np.dtype(np.float32 if narrow else np.float64)
-
-
-def _used_bits(field: Field) -> int:
-    return field.mask.bit_length() if field.mask else field.bits
 
 
 def _stored_type(fields: tuple[Field, ...]) -> np.dtype[np.generic]:
@@ -152,12 +150,13 @@ def _decode_mixed(raw: Array, layout: Layout, stored: np.dtype[np.generic]) -> A
 def _linear(
     stored: Array, amplifiers: tuple[Amplifier, ...], linear: np.dtype[np.floating]
 ) -> Array:
-    """Put stored values on the linear scale."""
-    table = stored.astype(linear)
-    for column, amplifier in enumerate(amplifiers):
-        if amplifier.decades:
-            exponent = stored[:, column] * (amplifier.decades / amplifier.span)
-            table[:, column] = amplifier.offset * np.power(10.0, exponent)
-        elif amplifier.gain != 1.0:
-            table[:, column] = stored[:, column] / amplifier.gain
+    """Put stored values on the linear scale; infinities and NaN of the file stay."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        table = stored.astype(linear)
+        for column, amplifier in enumerate(amplifiers):
+            if amplifier.decades:
+                exponent = stored[:, column] * (amplifier.decades / amplifier.span)
+                table[:, column] = amplifier.offset * np.power(10.0, exponent)
+            elif amplifier.gain != 1.0:
+                table[:, column] = stored[:, column] / amplifier.gain
     return table

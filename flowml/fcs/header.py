@@ -82,11 +82,17 @@ def parse_header(raw: bytes) -> Header:
         )
     if len(raw) < HEADER_SIZE:
         raise FcsError(
-            f"the header has {len(raw)} bytes, expected {HEADER_SIZE}.", "FCS-HEADER"
+            f"the header has {len(raw)} bytes, expected {HEADER_SIZE}. The file is cut off: "
+            "export it again.",
+            "FCS-HEADER",
         )
     text = Segment(_offset(raw[10:18]), _offset(raw[18:26]))
     if not text.given:
-        raise FcsError("the header does not say where the TEXT segment is.", "FCS-HEADER")
+        raise FcsError(
+            "the header does not say where the TEXT segment is, expected its first and last "
+            "byte. The file is damaged: export it again.",
+            "FCS-HEADER",
+        )
     return Header(raw[:6].decode(), text, Segment(_offset(raw[26:34]), _offset(raw[34:42])))
 
 

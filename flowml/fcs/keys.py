@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_NUMBER = 18  # digits; more do not fit the 64 bits that any size needs
-_INTEGER = re.compile(r"^\+?\d+(\.0*)?$")
+LONGEST_REAL = 40  # characters
+_INTEGER = re.compile(rf"\+?0*(\d{{1,{LONGEST_NUMBER}}})(\.0*)?", re.ASCII)
 
 
 def whole_number(keywords: Mapping[str, str], key: str) -> int | None:
@@ -39,13 +40,14 @@ def whole_number(keywords: Mapping[str, str], key: str) -> int | None:
     text = keywords.get(key, "")
     if not text:
         return None
-    if not _INTEGER.match(text) or len(text) > LONGEST_NUMBER:
+    match = _INTEGER.fullmatch(text)
+    if match is None:
         raise FcsError(
             f"{key} is {printable(text, 40)!r}, expected a whole number of at most "
-            f"{LONGEST_NUMBER} digits.",
+            f"{LONGEST_NUMBER} digits. The file is damaged: export it again.",
             "FCS-KEY",
         )
-    return int(text.split(".")[0])
+    return int(match[1])
 
 
 def required_number(keywords: Mapping[str, str], key: str) -> int:
@@ -70,7 +72,9 @@ def required_number(keywords: Mapping[str, str], key: str) -> int:
     """
     number = whole_number(keywords, key)
     if number is None:
-        raise FcsError(f"the required keyword {key} is missing.", "FCS-KEY")
+        raise FcsError(
+            f"the required keyword {key} is missing. Export the measurement again.", "FCS-KEY"
+        )
     return number
 
 
@@ -88,7 +92,8 @@ def real_number(text: str) -> float | None:
         The number.
     """
     try:
-        number = float(text) if len(text) <= 40 and "_" not in text else math.nan
+        plain = len(text) <= LONGEST_REAL and text.isascii() and "_" not in text
+        number = float(text) if plain else math.nan
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -7,12 +7,13 @@ reported; otherwise the file is refused.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import NOWHERE, Header, Segment
+from flowml.fcs.header import HEADER_SIZE, NOWHERE, Header, Segment
 from flowml.fcs.keys import real_number, required_number, whole_number
 from flowml.safety import printable
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MOST_CHANNELS = 10_000
 WIDTHS = {"I": (8, 16, 24, 32, 64), "F": (32,), "D": (64,)}
 BLOCK_SIZE = 256  # bytes; programs that pad segments start them at multiples of this
+EXACT_IN_FLOAT = 53  # bits of a whole number that float64 holds
+LARGEST_RANGE = 2**64  # no channel is wider
 CRC_SIZE = 8  # bytes after the last segment (FCS 3.1, section 3.6)
 BYTE_ORDERS = {
     "1,2,3,4": "<", "4,3,2,1": ">", "1,2": "<", "2,1": ">",
@@ -48,6 +51,11 @@ class Field:
     kind: str
     bits: int
     mask: int
+
+    @property
+    def used(self) -> int:
+        """Number of bits that carry the value."""
+        return self.mask.bit_length() if self.mask else self.bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +145,14 @@ def _fields(keywords: Mapping[str, str], findings: list[Finding]) -> tuple[Field
     """Read the width, type and mask of every channel."""
     n_channels = required_number(keywords, "$PAR")
     if not 0 < n_channels <= MOST_CHANNELS:
-        raise FcsError(f"$PAR is {n_channels}, expected 1 to {MOST_CHANNELS}.", "FCS-KEY")
+        raise FcsError(
+            f"$PAR is {n_channels}, expected 1 to {MOST_CHANNELS}. Export the file again.",
+            "FCS-KEY",
+        )
     if f"$P{n_channels + 1}B" in keywords:
         raise FcsError(
-            f"$PAR is {n_channels}, but $P{n_channels + 1}B describes one more channel.",
+            f"$PAR is {n_channels}, but $P{n_channels + 1}B describes one more channel. "
+            "Export the file again.",
             "FCS-AGREE",
         )
     general = keywords.get("$DATATYPE", "").upper()
@@ -149,28 +161,46 @@ def _fields(keywords: Mapping[str, str], findings: list[Finding]) -> tuple[Field
         kind = keywords.get(f"$P{n}DATATYPE", general).upper()
         if kind not in WIDTHS:
             raise FcsError(
-                f"channel {n} has the data type {printable(kind, 20)!r}, expected I, F or D.",
+                f"channel {n} has the data type {printable(kind, 20)!r}, expected I, F or D. "
+                "Export as floating point.",
                 "FCS-TYPE",
             )
         fields.append(_field(keywords, n, kind, findings))
+    _check_one_table(fields)
     return tuple(fields)
+
+
+def _check_one_table(fields: list[Field]) -> None:
+    """Refuse channels that no common type holds exactly."""
+    widest = max((field.used for field in fields if field.kind == "I"), default=0)
+    if widest > EXACT_IN_FLOAT and len({field.kind for field in fields}) > 1:
+        raise FcsError(
+            f"integers of {widest} bits stand beside floating point channels; together they "
+            f"can be held exactly up to {EXACT_IN_FLOAT} bits. Export as floating point.",
+            "FCS-TYPE",
+        )
 
 
 def _field(keywords: Mapping[str, str], n: int, kind: str, findings: list[Finding]) -> Field:
     bits = required_number(keywords, f"$P{n}B")
     if bits not in WIDTHS[kind]:
         expected = ", ".join(map(str, WIDTHS[kind]))
-        raise FcsError(f"$P{n}B is {bits} for type {kind}, expected {expected}.", "FCS-TYPE")
+        raise FcsError(
+            f"$P{n}B is {bits} for type {kind}, expected {expected}. Export as floating point.",
+            "FCS-TYPE",
+        )
     return Field(kind, bits, _mask(keywords, n, bits, findings) if kind == "I" else 0)
 
 
 def _mask(keywords: Mapping[str, str], n: int, bits: int, findings: list[Finding]) -> int:
     """Return the mask of the bits that ``$PnR`` leaves: next power of two, less one."""
-    top = real_number(keywords.get(f"$P{n}R", ""))
-    if top is None or top < 1:
+    text = keywords.get(f"$P{n}R", "")
+    top = real_number(text)
+    if top is None or not 2 <= top <= LARGEST_RANGE:
         findings.append(finding("FCS-KEY-05", f"$P{n}R"))
         return 0
-    used = (int(top) - 1).bit_length()
+    whole = int(text) if text.isdigit() else math.ceil(top)  # float64 ends at 53 bits
+    used = (whole - 1).bit_length()
     return 0 if used >= bits else (1 << used) - 1
 
 
@@ -181,7 +211,8 @@ def _byte_order(keywords: Mapping[str, str], fields: tuple[Field, ...]) -> str:
     if all(field.bits == 8 for field in fields):
         return "<"
     raise FcsError(
-        f"$BYTEORD is {printable(text, 40)!r}, expected 1,2,3,4 or 4,3,2,1.", "FCS-TYPE"
+        f"$BYTEORD is {printable(text, 40)!r}, expected 1,2,3,4 or 4,3,2,1. Export again.",
+        "FCS-TYPE",
     )
 
 
@@ -194,26 +225,33 @@ def _agree(
 ) -> tuple[Segment, int]:
     """Find the one DATA segment that agrees with $TOT and with the size of the file."""
     in_text = _segment_in_text(keywords)
-    candidates = [segment for segment in (header.data, in_text) if segment.given]
+    given = [segment for segment in (header.data, in_text) if segment.given]
     total = whole_number(keywords, "$TOT")
     if total == 0:
-        return Segment(header.data.begin or in_text.begin, 0), 0
+        _check_no_data(given)
+        return NOWHERE, 0
+    candidates = [segment for segment in given if _is_clear(segment, header.text)]
     if not candidates:
-        raise FcsError("neither HEADER nor TEXT says where the DATA segment is.", "FCS-AGREE")
+        where = "puts the DATA segment behind HEADER and TEXT" if given else "says where it is"
+        raise FcsError(
+            f"the DATA segment cannot be found: neither HEADER nor TEXT {where}. "
+            "The file is damaged: export it again.",
+            "FCS-AGREE",
+        )
     if total is None:
         total = _total_from(candidates, event_size)
         findings.append(finding("FCS-KEY-01", f"{total} events"))
     need = total * event_size
     fitting = {s for s in candidates if s.length == need and s.end < available}
     if len(fitting) == 1:
-        if len(set(candidates)) > 1:
+        if len(set(given)) > 1:
             findings.append(finding("FCS-OFFSET-01"))
         return fitting.pop(), total
     if not fitting:
         return _exclusive_end(candidates, header, need, available, findings), total
     raise FcsError(
         f"HEADER ({header.data.begin} to {header.data.end}) and TEXT ({in_text.begin} to "
-        f"{in_text.end}) give two DATA segments that both fit $TOT.",
+        f"{in_text.end}) give two DATA segments that both fit $TOT. Export the file again.",
         "FCS-AGREE",
     )
 
@@ -223,13 +261,32 @@ def _segment_in_text(keywords: Mapping[str, str]) -> Segment:
     return Segment(begin, end) if begin and end else NOWHERE
 
 
+def _is_clear(segment: Segment, text: Segment) -> bool:
+    """Tell whether a segment leaves HEADER and TEXT alone; TEXT may end one byte too far."""
+    return segment.begin >= HEADER_SIZE and (
+        segment.begin >= text.end or segment.end < text.begin
+    )
+
+
+def _check_no_data(given: list[Segment]) -> None:
+    """Refuse a file without events that has a DATA segment; one byte is an empty one."""
+    length = max((segment.length for segment in given), default=0)
+    if length > 1:
+        raise FcsError(
+            f"$TOT is 0, but the DATA segment is given as {length} bytes. The file was not "
+            "finished or is damaged: export it again.",
+            "FCS-AGREE",
+        )
+
+
 def _total_from(candidates: list[Segment], event_size: int) -> int:
     """Derive the number of events, if the DATA segment holds a whole number of them."""
     lengths = {segment.length for segment in candidates}
     if len(lengths) == 1 and (length := lengths.pop()) % event_size == 0:
         return length // event_size
     raise FcsError(
-        "$TOT is missing and the DATA segment does not hold a whole number of events.",
+        "$TOT is missing and the DATA segment does not hold a whole number of events. "
+        "The file is damaged: export it again.",
         "FCS-AGREE",
     )
 

@@ -13,7 +13,7 @@ from flowml.errors import FcsError
 from flowml.fcs.channels import Amplifier, describe_channels
 from flowml.fcs.codes import finding
 from flowml.fcs.data import FileSource
-from flowml.fcs.header import HEADER_SIZE, Header, Segment, parse_header
+from flowml.fcs.header import HEADER_SIZE, VERSIONS, Header, Segment, parse_header
 from flowml.fcs.keys import whole_number
 from flowml.fcs.layout import Layout, find_layout
 from flowml.fcs.spillover import find_spillover
@@ -122,7 +122,10 @@ def probe_fcs(path: Path | str, *, dataset: int | str = "auto") -> Probe:
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise FcsError(f"{printable(file.name)} is not a regular file.", "FCS-FILE")
+            raise FcsError(
+                f"{printable(file.name)} is not a regular file. Give the path of an FCS file.",
+                "FCS-FILE",
+            )
         with file.open("rb") as stream:
             return _probe(stream, status.st_size, dataset)
     except (OSError, ValueError) as error:
@@ -134,7 +137,9 @@ def probe_fcs(path: Path | str, *, dataset: int | str = "auto") -> Probe:
 
 def _probe(stream: BinaryIO, size: int, dataset: int | str) -> Probe:
     if size == 0:
-        raise FcsError("the file is empty.", "FCS-HEADER")
+        raise FcsError(
+            "the file is empty (0 bytes), expected an FCS file. Export it again.", "FCS-HEADER"
+        )
     wanted = 1 if dataset == "auto" else dataset
     if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
         raise FcsError(
@@ -144,10 +149,12 @@ def _probe(stream: BinaryIO, size: int, dataset: int | str) -> Probe:
     found = list(islice(_datasets(stream, size), wanted))
     if len(found) < wanted:
         raise FcsError(
-            f"the file has {len(found)} data sets; number {wanted} is not there.", "FCS-DATASET"
+            f"the file has {len(found)} data sets; number {wanted} is not there. "
+            f"Choose 1 to {len(found)}.",
+            "FCS-DATASET",
         )
     start, header, keywords, findings = found[-1]
-    if dataset == "auto" and _next_start(keywords, start, size) is not None:
+    if dataset == "auto" and _next_start(stream, keywords, start, size) is not None:
         findings.append(finding("FCS-DATASET-01", "the first"))
     layout, repairs = find_layout(keywords, header, start, size)
     channels, amplifiers, oddities = describe_channels(keywords, layout.fields)
@@ -167,18 +174,21 @@ def _datasets(
         header = parse_header(_read(stream, start, HEADER_SIZE))
         keywords, findings = _keywords(stream, header, start, size)
         yield start, header, keywords, findings
-        start = _next_start(keywords, start, size)
+        start = _next_start(stream, keywords, start, size)
 
 
-def _next_start(keywords: Keywords, start: int, size: int) -> int | None:
-    """Return where the next data set starts; ``$NEXTDATA`` counts from this one's start."""
+def _next_start(stream: BinaryIO, keywords: Keywords, start: int, size: int) -> int | None:
+    """Return where the next data set starts; ``$NEXTDATA`` counts from this one's start.
+
+    Programs leave all kinds of numbers there: what does not lead to a header leads nowhere.
+    """
     try:
         step = whole_number(keywords, "$NEXTDATA")
     except FcsError:
         return None
     if not step or step < HEADER_SIZE or start + step + HEADER_SIZE > size:
         return None
-    return start + step
+    return start + step if _read(stream, start + step, 6) in VERSIONS else None
 
 
 def _keywords(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,18 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
 SPILLOVER_KEYS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL")
 WORST_CONDITION = 1000.0
 PERCENT = 100.0
+MOST_DETECTORS = 1000  # inverting more takes minutes; instruments have up to 200
+LARGEST_SHARE = 1e6
+DIAGONAL_ROUNDING = 1e-3
 COULTER_SOURCE = "$DFC"
-_COULTER = re.compile(r"^\$DFC(\d{1,3})TO(\d{1,3})$")
+COMPENSATED_KEY = "FLOWML_COMPENSATED"  # written beside values that are compensated
+_COULTER = re.compile(r"\$DFC(\d{1,3})TO(\d{1,3})", re.ASCII)
+_SIZE = re.compile(r"\s*\d{1,5}\s*", re.ASCII)
 _COMPENSATED_NAME = re.compile(r"^((FJ)?Comp-|<.+>$)", re.IGNORECASE)
 
 
@@ -53,7 +61,9 @@ def find_spillover(
         What was found, and why a matrix cannot be used.
     """
     findings: list[Finding] = []
-    compensated = any(_COMPENSATED_NAME.match(channel.name) for channel in channels)
+    compensated = COMPENSATED_KEY in keywords or any(
+        _COMPENSATED_NAME.match(channel.name) for channel in channels
+    )
     try:
         spillover = _from_keywords(keywords, channels, findings)
         if spillover is None:
@@ -72,7 +82,7 @@ def find_spillover(
         findings.append(finding("SPILL-UNUSABLE", str(error)))
         spillover = None
     if compensated and spillover is not None:
-        findings.append(finding("SPILL-APPLIED", "channel names say so"))
+        findings.append(finding("SPILL-APPLIED", "names or keywords say so"))
     return spillover, Scale.COMPENSATED if compensated else Scale.RAW, findings
 
 
@@ -83,21 +93,42 @@ def _from_keywords(
     given = {key: keywords[key] for key in SPILLOVER_KEYS if keywords.get(key)}
     if not given:
         return None
-    if len({value.replace(" ", "") for value in given.values()}) > 1:
+    if len({_values(value) for value in given.values()}) > 1:
         findings.append(finding("SPILL-DIFFERENT", ", ".join(given)))
     key, text = next(iter(given.items()))
     names, values = _split_matrix(text, key, len(channels))
+    _refuse_ambiguous(names, keywords, len(channels), key)
     return checked_spillover(_known(names, channels, key), values, key, findings)
+
+
+def _refuse_ambiguous(
+    names: Sequence[str], keywords: Mapping[str, str], n_channels: int, key: str
+) -> None:
+    """Refuse a detector whose name more than one channel has."""
+    given = Counter(keywords.get(f"$P{n}N", "") for n in range(1, n_channels + 1))
+    double = [name.strip() for name in names if given[name.strip()] > 1]
+    if double:
+        raise FcsError(
+            f"{key} names the detectors {printable(', '.join(double), 120)}, and more than one "
+            "channel of this file has that name",
+            "FCS-SPILL",
+        )
+
+
+def _values(text: str) -> tuple[str | float, ...]:
+    """Return names and numbers of a matrix keyword in a form that can be compared."""
+    items = [item.strip() for item in text.split(",")]
+    return tuple(item if (x := real_number(item)) is None else x for item in items)
 
 
 def _split_matrix(text: str, key: str, n_channels: int) -> tuple[list[str], list[str]]:
     """Split ``n,name1,...,namen,value11,...,valuenn``."""
     size_text, _, rest = text.partition(",")
-    size = int(size_text) if size_text.strip().isdigit() and len(size_text) < 6 else -1
-    if not 0 < size <= n_channels:
+    size = int(size_text) if _SIZE.fullmatch(size_text) else -1
+    most = min(n_channels, MOST_DETECTORS)
+    if not 0 < size <= most:
         raise FcsError(
-            f"{key} declares {printable(size_text, 20)!r} detectors, "
-            f"expected 1 to {n_channels}",
+            f"{key} declares {printable(size_text, 20)!r} detectors, expected 1 to {most}",
             "FCS-SPILL",
         )
     items = rest.split(",")
@@ -158,8 +189,7 @@ def checked_spillover(
     if np.allclose(np.diag(matrix), PERCENT):
         matrix = matrix / PERCENT
         findings.append(finding("SPILL-PERCENT", source))
-    if (np.diag(matrix) <= 0).any() or np.linalg.matrix_rank(matrix) < len(names):
-        raise FcsError(f"{source} is singular: it cannot be inverted", "FCS-SPILL")
+    _check_values(matrix, source)
     if (condition := float(np.linalg.cond(matrix))) > WORST_CONDITION:
         findings.append(finding("SPILL-CONDITION", f"{source}, condition {condition:.3g}"))
     if np.array_equal(matrix, np.eye(len(names))):
@@ -167,19 +197,44 @@ def checked_spillover(
     return Spillover(tuple(names), matrix, source)
 
 
+def _check_values(matrix: NDArray[np.float64], source: str) -> None:
+    """Refuse a matrix that is not one of shares, or that cannot be inverted."""
+    if np.abs(matrix).max() > LARGEST_SHARE:
+        raise FcsError(
+            f"{source} holds the value {np.abs(matrix).max():g}, expected shares of a signal",
+            "FCS-SPILL",
+        )
+    diagonal = np.diag(matrix)
+    if np.linalg.matrix_rank(matrix) < len(matrix):
+        raise FcsError(f"{source} is singular: it cannot be inverted", "FCS-SPILL")
+    if not np.allclose(diagonal, 1.0, atol=DIAGONAL_ROUNDING):
+        raise FcsError(
+            f"{source} has a diagonal of {diagonal.min():g} to {diagonal.max():g}, expected 1 "
+            "(or 100 percent)",
+            "FCS-SPILL",
+        )
+
+
 def _from_coulter(
     keywords: Mapping[str, str], channels: tuple[Channel, ...]
 ) -> Spillover | None:
     """Read ``$DFCmTOn``: percent of fluorochrome m seen by the detector of n."""
+    matches = [match for key in keywords if (match := _COULTER.fullmatch(key))]
+    if not matches:
+        return None
     dyes = [channel.name for channel in channels if channel.role is Role.FLUORESCENCE]
+    if len(dyes) > MOST_DETECTORS:
+        raise FcsError(
+            f"{COULTER_SOURCE} stands beside {len(dyes)} fluorescence channels, expected up to "
+            f"{MOST_DETECTORS}",
+            "FCS-SPILL",
+        )
     matrix = np.eye(len(dyes))
     found = False
-    for key, text in keywords.items():
-        match = _COULTER.match(key)
-        if match is None:
-            continue
+    for match in matches:
+        key = match[0]
         row, column = int(match[1]) - 1, int(match[2]) - 1
-        share = real_number(text)
+        share = real_number(keywords[key])
         if share is None or not (0 <= row < len(dyes) and 0 <= column < len(dyes)):
             if share:
                 raise FcsError(f"{key} does not name two fluorescence channels", "FCS-SPILL")
@@ -208,18 +263,76 @@ def read_spillover_csv(path: Path | str) -> Spillover:
     FcsError
         If the file is not such a matrix, or the matrix cannot be inverted.
     """
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FcsError(f"could not read the matrix {printable(path)}: {error}.") from error
+    return load_spillover_csv(path)[0]
+
+
+def load_spillover_csv(path: Path | str) -> tuple[Spillover, list[Finding]]:
+    """Read a spillover matrix from a CSV file, and say what is odd about it.
+
+    Parameters
+    ----------
+    path : path-like
+        As in `read_spillover_csv`.
+
+    Returns
+    -------
+    spillover : Spillover
+        The matrix.
+    findings : list of Finding
+        A conversion from percent, a bad condition, an identity.
+    """
+    rows = _csv_rows(path)
     size = len(rows) - 1
-    body = [row[-size:] for row in rows[1:]] if size > 0 else []
-    names = [cell.strip() for cell in rows[0][-size:]] if size > 0 else []
-    if len(names) != size or size < 1 or any(len(row) != size for row in body):
+    widths = {len(row) for row in rows[1:]}
+    if not 1 <= size <= MOST_DETECTORS or widths not in ({size}, {size + 1}):
+        raise FcsError(_not_square(path), "FCS-SPILL")
+    names = [_detector(cell) for cell in rows[0][-size:]]
+    if len(names) != size or "" in names or len(rows[0]) > size + 1:
+        raise FcsError(_not_square(path), "FCS-SPILL")
+    body = [row[-size:] for row in rows[1:]]
+    if widths == {size + 1}:
+        body = _in_order(body, [_detector(row[0]) for row in rows[1:]], names, path)
+    findings: list[Finding] = []
+    values = [cell for row in body for cell in row]
+    return checked_spillover(names, values, printable(path), findings), findings
+
+
+def _csv_rows(path: Path | str) -> list[list[str]]:
+    """Read the rows of a CSV file that are not blank."""
+    try:
+        if not Path(path).is_file():
+            raise OSError("it is not there, or not a file")
+        with Path(path).open(newline="", encoding="utf-8-sig") as stream:
+            return [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
+    except (OSError, ValueError, csv.Error) as error:
         raise FcsError(
-            f"{printable(path)} is not a square matrix with a row of detector names above.",
+            f"could not read the matrix {printable(path)}: {error}. Give a CSV file.",
+            "FCS-SPILL",
+        ) from error
+
+
+def _detector(cell: str) -> str:
+    """Return the name of a detector; FlowJo appends the marker."""
+    return cell.strip().partition(" :: ")[0]
+
+
+def _in_order(
+    body: list[list[str]], labels: list[str], names: list[str], path: Path | str
+) -> list[list[str]]:
+    """Put rows that are begun by detectors in the order of the columns."""
+    if labels == names or not set(labels) & set(names):
+        return body
+    if sorted(labels) != sorted(names):
+        raise FcsError(
+            f"the rows of {printable(path)} are begun by {printable(', '.join(labels), 120)}, "
+            f"the columns by {printable(', '.join(names), 120)}. Name both alike, in any order.",
             "FCS-SPILL",
         )
-    names = [name.partition(" :: ")[0] for name in names]  # FlowJo appends the marker
-    return checked_spillover(names, [cell for row in body for cell in row], str(path), [])
+    return [body[labels.index(name)] for name in names]
+
+
+def _not_square(path: Path | str) -> str:
+    return (
+        f"{printable(path)} is not a square matrix of up to {MOST_DETECTORS} detectors with a "
+        "row of their names above, expected commas between cells and one row for each detector."
+    )

@@ -50,7 +50,9 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
     text, findings = raw.decode("latin-1"), []
     delimiter, body = text[:1], text[1:].rstrip(" \r\n\x00" if text[:1] > " " else "\x00")
     if not body:
-        raise FcsError("the TEXT segment is empty.", "FCS-TEXT")
+        raise FcsError(
+            "the TEXT segment is empty, expected keywords. Export the file again.", "FCS-TEXT"
+        )
     if body.endswith(delimiter):
         body = body[:-1]
     else:
@@ -68,7 +70,8 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
     keywords = _pairs(items, findings)
     if not keywords:
         raise FcsError(
-            f"the TEXT segment holds no keywords after its delimiter {printable(delimiter)!r}.",
+            f"the TEXT segment holds no keywords after its delimiter {printable(delimiter)!r}. "
+            "The file is damaged: export it again.",
             "FCS-TEXT",
         )
     return keywords, findings

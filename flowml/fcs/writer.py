@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.errors import FcsError
-from flowml.safety import written_aside
+from flowml.errors import FcsError, StateError
+from flowml.fcs.spillover import COMPENSATED_KEY
+from flowml.records import Scale
+from flowml.safety import printable, written_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from flowml.records import Sample, Spillover
+    from flowml.records import Array, Sample, Spillover
 
 HEADER_SIZE = 58
 DELIMITER = "\x0c"  # form feed: what Diva uses; does not occur in values
@@ -40,10 +42,18 @@ def write_fcs(
     ------
     FcsError
         If a keyword or value holds the delimiter or is empty.
+    StateError
+        If the sample is on its display scale.
     OutputError
         If the file cannot be written.
     """
-    keywords = {**dict(extra_keywords or {}), **_keywords(sample)}
+    if sample.scale is Scale.DISPLAY:
+        raise StateError(
+            f"write_fcs() writes linear values; {printable(sample.name)} is already on its "
+            "display scale. Write the sample before display()."
+        )
+    extra = {key.strip().upper(): value for key, value in (extra_keywords or {}).items()}
+    keywords = extra | _keywords(sample)
     text = _text(keywords, sample.n_events * 4 * len(sample.channels))
     begin = HEADER_SIZE + len(text)
     end = begin + sample.n_events * 4 * len(sample.channels) - 1
@@ -51,8 +61,20 @@ def write_fcs(
         stream.write(_header(len(text), begin, end))
         stream.write(text)
         for block in sample.blocks():
-            stream.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
+            stream.write(_single(block).tobytes())
         stream.write(b"00000000")  # no CRC
+
+
+def _single(block: Array) -> Array:
+    """Return the values as little-endian float32, or refuse those that it cannot hold."""
+    with np.errstate(over="ignore"):
+        single = np.ascontiguousarray(block, dtype="<f4")
+    if (np.isinf(single) & np.isfinite(block)).any():
+        raise FcsError(
+            f"a value of {np.abs(block[np.isfinite(block)]).max():g} does not fit float32, "
+            "which ends at 3.4e38. Scale the values before writing."
+        )
+    return single
 
 
 def _keywords(sample: Sample) -> dict[str, str]:
@@ -67,7 +89,9 @@ def _keywords(sample: Sample) -> dict[str, str]:
         keywords[f"$P{n}R"] = f"{channel.top:.15g}"
         if label := channel.label or channel.marker:
             keywords[f"$P{n}S"] = label
-    if sample.spillover is not None:
+    if sample.scale is Scale.COMPENSATED:  # with its matrix it would be compensated again
+        keywords[COMPENSATED_KEY] = "1"
+    elif sample.spillover is not None:
         keywords["$SPILLOVER"] = spillover_text(sample.spillover)
     return keywords
 
@@ -85,14 +109,22 @@ def spillover_text(spillover: Spillover) -> str:
     str
         Number of detectors, their names, the matrix row by row.
     """
-    values = ",".join(f"{value:.10g}" for value in spillover.matrix.ravel())
+    if any("," in name for name in spillover.channels):
+        raise FcsError(
+            "a detector whose name holds a comma cannot stand in $SPILLOVER. Rename "
+            f"{printable(next(name for name in spillover.channels if ',' in name))!r}."
+        )
+    values = ",".join(repr(float(value)) for value in spillover.matrix.ravel())
     return f"{len(spillover.channels)},{','.join(spillover.channels)},{values}"
 
 
 def _pairs(keywords: Mapping[str, str]) -> Iterator[str]:
     for key, value in keywords.items():
         if not key or not value or DELIMITER in key + value:
-            raise FcsError(f"keyword {key!r} cannot be written: empty, or holds a form feed.")
+            raise FcsError(
+                f"keyword {printable(key, 40)!r} cannot be written: it or its value is empty, or "
+                "holds a form feed. Leave it out, or change it."
+            )
         yield f"{key}{DELIMITER}{value}{DELIMITER}"
 
 

@@ -12,6 +12,7 @@ from functools import cache
 
 from flowml.knowledge.files import read_toml
 from flowml.records import Role
+from flowml.safety import printable
 
 LONGEST_NAME = 200  # characters; a longer name is not a marker but an attack or an accident
 
@@ -21,23 +22,26 @@ _PULSE = {
 }  # fmt: skip
 _SCATTER = re.compile(
     r"""^(?P<kind>FSC?|SSC?|FORWARD\ SCATTER|SIDE\ SCATTER|FALS)
-        (?P<rest>([\s._-]*(LIN|LOG|INT|PEAK|TOF|AREA|HEIGHT|WIDTH|PMT|PAR|PERP|\d+(NM)?
+        (?P<rest>([\s._-]*(LIN|LOG|INT|PEAK|TOF|AREA|HEIGHT|WIDTH|PMT|PAR|PERP|\d++(NM)?
                  |[BVRYG]|[AHW]))*)$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _TIME = re.compile(r"^(HDR-T|TIME([\s._-].*)?|TIME\d*|EVENT_LENGTH)$", re.IGNORECASE)
 _PULSE_WORD = re.compile(
-    r"(?:[\s._-]|LIN|LOG)(AREA|HEIGHT|WIDTH|INT|PEAK|TOF|[AHW])(?![A-Z])", re.IGNORECASE
+    r"(?:[\s._-]|LIN|LOG)(AREA|HEIGHT|WIDTH|INT|PEAK|TOF|[AHW])(?=$|[^A-Z0-9]|LIN|LOG)",
+    re.IGNORECASE,
 )
-_OTHER = re.compile(r"^(HDR-(CE|SE|V)|EVENT.*|GATE.*|CLASSIF.*)$", re.IGNORECASE)
+_OTHER = re.compile(r"^(HDR-(CE|SE|V)|EVENT.*|GATE.*|CLASSIF.*|WIDTH|DOUBLET)$", re.IGNORECASE)
 _DETECTOR = re.compile(
     r"""^(FL\s?\d+|[BVRYGU]{1,2}L?\d+|UV\d+|[BVRYG]\d{3}|AUTOFLUORESCENCE|AF)
         ([\s._-].*)?$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _CD = re.compile(
-    r"^(?P<cy>(cy|cyt|c|i|ic)[\s_-]?)?(?:s|sm|surface[\s_-]?)?CD[\s_-]?(?P<number>\d+)(?P<variant>[a-zA-Z]{0,2})$"
+    r"^(?P<cy>(cy|cyt|c|i|ic)[\s_-]?)?(?:s|sm|surface[\s_-]?)?CD[\s_-]?(?P<number>\d{1,4})(?P<variant>[A-Z]{0,2})$",
+    re.IGNORECASE | re.ASCII,
 )
+_PLACE = re.compile(r"^(?:(?P<cy>cyt?)|sm?|surface)[\s_-]?(?P<marker>.+)$", re.IGNORECASE)
 _PREFIX = re.compile(r"^(Comp|FJComp)-", re.IGNORECASE)
 
 
@@ -136,7 +140,7 @@ def _marker_of(text: str) -> tuple[str, str, bool]:
     names = [_canonical(part.strip()) for part in parts]
     if names and all(names):
         return "+".join(filter(None, names)), dye, True
-    return stem, dye, False
+    return printable(stem), dye, False
 
 
 def _without_fluorochrome(text: str) -> tuple[str, str]:
@@ -154,6 +158,8 @@ def _canonical(text: str) -> str:
     found = aliases.get(_folded(text))
     if found:
         return found
+    if (place := _PLACE.match(text)) and (found := aliases.get(_folded(place["marker"]))):
+        return ("cy" if place["cy"] else "") + found
     if match := _CD.match(text):
         return (
             ("cy" if match["cy"] else "") + "CD" + match["number"] + _variant(match["variant"])

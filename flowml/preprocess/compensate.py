@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FcsError, StateError
-from flowml.fcs import read_spillover_csv
+from flowml.fcs.spillover import load_spillover_csv
 from flowml.records import COMPUTE_BLOCK, ArraySource, Finding, Sample, Scale, Severity
 from flowml.safety import printable
 
@@ -63,7 +63,9 @@ class Unmixing:
             rows = block[start : start + COMPUTE_BLOCK, self.columns]
             padded[: len(rows)] = rows
             padded[len(rows) :] = 0
-            unmixed[start : start + len(rows), self.columns] = (padded @ inverse)[: len(rows)]
+            with np.errstate(over="ignore", invalid="ignore"):  # infinities give NaN
+                product = padded @ inverse
+            unmixed[start : start + len(rows), self.columns] = product[: len(rows)]
         return unmixed
 
 
@@ -104,10 +106,12 @@ def choose_unmixing(
             f"{printable(sample.name)} is already {sample.scale.value}; compensating it again "
             "would be wrong. Use the policy auto or none."
         )
-    matrix = sample.spillover if policy == "file" else read_spillover_csv(Path(policy))
-    if matrix is None:
+    if policy != "file":
+        matrix, findings = load_spillover_csv(Path(policy))
+        return _unmixing(sample, matrix), tuple(findings)
+    if sample.spillover is None:
         raise FcsError(_no_matrix(sample), "FCS-SPILL")
-    return _unmixing(sample, matrix), ()
+    return _unmixing(sample, sample.spillover), ()
 
 
 def _automatic(sample: Sample) -> tuple[Unmixing | None, tuple[Finding, ...]]:
@@ -138,11 +142,20 @@ def _unmixing(sample: Sample, spillover: Spillover) -> Unmixing:
     if unknown:
         raise FcsError(
             f"the matrix of {printable(spillover.source)} names the detectors "
-            f"{printable(', '.join(unknown))}, which {printable(sample.name)} does not have.",
+            f"{printable(', '.join(unknown))}, which {printable(sample.name)} does not have. "
+            "Name the channels as $PnN does.",
             "FCS-SPILL",
         )
     columns = np.array([names.index(name) for name in spillover.channels])
-    return Unmixing(columns, np.linalg.inv(spillover.matrix), spillover.source)
+    try:
+        inverse = np.linalg.inv(spillover.matrix)
+    except np.linalg.LinAlgError as error:
+        raise FcsError(
+            f"the matrix of {printable(spillover.source)} cannot be inverted ({error}). "
+            "Give another one as a CSV file (--compensation PATH.csv).",
+            "FCS-SPILL",
+        ) from error
+    return Unmixing(columns, inverse, spillover.source)
 
 
 def compensate(sample: Sample, policy: str = "file") -> Sample:

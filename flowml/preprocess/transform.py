@@ -49,6 +49,9 @@ class Linear:
 
     top: float
 
+    def __post_init__(self) -> None:
+        _check_positive("linear", T=self.top)
+
     def __call__(self, x: ArrayLike) -> Floats:
         """Map linear values to the display scale."""
         return np.asarray(x, dtype=np.float64) / self.top
@@ -72,6 +75,9 @@ class Arcsinh:
 
     top: float
     cofactor: float = 150.0
+
+    def __post_init__(self) -> None:
+        _check_positive("arcsinh", T=self.top, cofactor=self.cofactor)
 
     def __call__(self, x: ArrayLike) -> Floats:
         """Map linear values to the display scale."""
@@ -111,9 +117,10 @@ class Logicle:
     negative: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_positive("logicle", T=self.top, M=self.decades, W=self.width)
         span = self.decades
         if not (
-            self.top > 0 and span > 0 and 0 < self.width <= span / 2
+            self.width <= span / 2
             and -self.width <= self.negative <= span - 2 * self.width
         ):  # fmt: skip
             raise FlowmlError(
@@ -160,6 +167,13 @@ class Logicle:
                     break
         mapped = np.where(values < 0, 2 * zero - y, y)
         return np.asarray(np.where(np.isinf(values), values, mapped))
+
+
+def _check_positive(scale: str, **parameters: float) -> None:
+    """Refuse parameters of a scale that are not positive, finite numbers."""
+    for name, value in parameters.items():
+        if not (math.isfinite(value) and value > 0):
+            raise FlowmlError(f"{scale} needs a positive, finite {name}; found {value}.")
 
 
 def _solve_d(b: float, w: float) -> float:

@@ -1,0 +1,1 @@
+"""What people see: result files, metrics, tables, plots."""

@@ -1,0 +1,102 @@
+"""``flowml classify``: an answer, or a reason, for every case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowml.cli.main import DISCLAIMER
+from flowml.cli.options import (
+    format_option,
+    label_options,
+    labels_from,
+    model_hash_option,
+    model_option,
+    path_argument,
+    reading_from,
+    reading_options,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowml.pipeline import Classification
+
+SYNTHETIC_WARNING = (
+    "This model has seen simulated cases only: its answers show how the program works and say "
+    "nothing about patients."
+)
+
+
+@click.command(epilog=DISCLAIMER)
+@path_argument
+@model_option
+@model_hash_option
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Gets results.csv and results.json.")  # fmt: skip
+@format_option
+@label_options(required=False)
+@reading_options
+def command(
+    path: Path, model: str, model_sha256: str | None, out: Path | None, **options: Any
+) -> int:
+    """Classify the cases in FOLDER: lineage, category, entity, leukemia or lymphoma.
+
+    With --labels, only the cases that the table names (and --where selects) are classified, and
+    the accuracy is printed.
+    """
+    from flowml.cases import find_cases
+    from flowml.cli.talk import note_labels, progress
+    from flowml.models import load_model
+    from flowml.pipeline import classify
+    from flowml.reports.results import write_results
+    from flowml.safety import writable_folder
+
+    trained = load_model(model, sha256=model_sha256)
+    if out is not None:
+        writable_folder(out)
+    cases = find_cases(path, case_per=options["case_per"])
+    labels = labels_from(options, cases) if options["label_table"] else None
+    if labels is not None:
+        cases = [case for case in cases if case.case_id in labels.entities]
+    with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
+        found = classify(cases, trained, reading=reading_from(options), progress=advance)
+    if out is not None:
+        write_results(out, found.predictions, found.entities, found.provenance)
+    _show(found, options)
+    if labels is not None:
+        note_labels(labels)
+        _show_accuracy(found, labels.entities, options["form"])
+    return 0 if all(prediction.was_usable for prediction in found.predictions) else 1
+
+
+def _show(found: Classification, options: dict[str, Any]) -> None:
+    """Print the answers, and what should be known about them."""
+    from flowml.cli.talk import note
+    from flowml.reports.results import results_csv, results_document
+    from flowml.reports.tables import findings_text, result_table
+
+    if options["form"] == "csv":
+        click.echo(results_csv(found.predictions, found.entities), nl=False)
+    elif options["form"] == "json":
+        click.echo(results_document(found.predictions, found.entities, found.provenance))
+    else:
+        click.echo(result_table(found.predictions))
+    if options["verbose"]:
+        note(findings_text(found.predictions))
+    if found.provenance["model"]["data_kind"] == "synthetic":
+        note(SYNTHETIC_WARNING)
+    note(DISCLAIMER)
+
+
+def _show_accuracy(found: Classification, labels: Mapping[str, str], form: str) -> None:
+    from flowml.cli.talk import note
+    from flowml.reports.metrics import evaluate_predictions
+
+    accuracy = f"accuracy: {evaluate_predictions(found.predictions, labels)}"
+    if form == "table":
+        click.echo(accuracy)
+    else:
+        note(accuracy)

@@ -1,0 +1,73 @@
+"""``flowml evaluate``: a model's answers held against labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowml.cli.classify import SYNTHETIC_WARNING
+from flowml.cli.main import DISCLAIMER
+from flowml.cli.options import (
+    format_option,
+    label_options,
+    labels_from,
+    model_hash_option,
+    model_option,
+    path_argument,
+    reading_from,
+    reading_options,
+)
+
+
+@click.command(epilog=DISCLAIMER)
+@path_argument
+@model_option
+@model_hash_option
+@label_options(required=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Gets evaluation.json, results.csv and results.json.",
+)
+@format_option
+@reading_options
+def command(
+    path: Path, model: str, model_sha256: str | None, out: Path | None, **options: Any
+) -> int:
+    """Classify the labelled cases in FOLDER; print accuracy and confusion."""
+    from flowml.cases import find_cases
+    from flowml.cli.talk import note, note_labels, progress
+    from flowml.models import load_model
+    from flowml.pipeline import evaluate
+    from flowml.reports.metrics import evaluation_document
+    from flowml.reports.results import json_text, write_results, write_text
+    from flowml.reports.tables import confusion_csv, confusion_table
+    from flowml.safety import writable_folder
+
+    trained = load_model(model, sha256=model_sha256)
+    if out is not None:
+        writable_folder(out)
+    cases = find_cases(path, case_per=options["case_per"])
+    labels = labels_from(options, cases)
+    with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
+        evaluation, found = evaluate(
+            cases, labels.entities, trained, reading=reading_from(options), progress=advance
+        )
+    document = json_text(evaluation_document(evaluation, found.provenance))
+    if out is not None:
+        write_results(out, found.predictions, found.entities, found.provenance)
+        write_text(out / "evaluation.json", document + "\n")
+    if options["form"] == "json":
+        click.echo(document)
+    elif options["form"] == "csv":
+        click.echo(confusion_csv(evaluation), nl=False)
+    else:
+        click.echo(f"{evaluation}\n\n{confusion_table(evaluation)}")
+    note_labels(labels)
+    if trained.is_synthetic:
+        note(SYNTHETIC_WARNING)
+    note(DISCLAIMER)
+    return 0 if all(prediction.was_usable for prediction in found.predictions) else 1

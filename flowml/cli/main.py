@@ -1,0 +1,98 @@
+"""The command ``flowml``: finds the verb, and turns errors into messages and exit statuses.
+
+Exit status: 0 all fine, 1 some cases could not be used (each has its reason), 2 wrong usage or
+input that cannot be used, 3 could not write.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from flowml import __version__
+from flowml.errors import FlowmlError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DISCLAIMER = "Research use only; not a medical device."
+USAGE_STATUS, WRITE_STATUS, INTERRUPTED_STATUS = 2, 3, 130
+
+# verb: what it does, in a line; kept here so that help need not import the verbs
+VERBS = {
+    "inspect": "Show what FCS files hold, and what is odd about them.",
+    "simulate": "Write a cohort of simulated cases.",
+    "features": "Turn the events of cases into a table of features.",
+    "train": "Train a model on labelled cases.",
+    "classify": "Answer for every case: lineage, category, leukemia or lymphoma.",
+    "evaluate": "Hold a model's answers against labels.",
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's contract
+        """List the verbs in the order of a day's work."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"flowml.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=Verbs, epilog=DISCLAIMER, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="flowml")
+def cli() -> None:
+    """From a folder of flow cytometry files to lineage and leukemia or lymphoma."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and leave with its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; those of the process where they are not given.
+    """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        status = cli.main(args=arguments, prog_name="flowml", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("flowml: interrupted", err=True)
+        return INTERRUPTED_STATUS
+    except OutputError as error:
+        click.echo(f"flowml: {error}", err=True)
+        return WRITE_STATUS
+    except FlowmlError as error:
+        click.echo(f"flowml: {error}", err=True)
+        return USAGE_STATUS
+    except BrokenPipeError:  # the reader of our output went away; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WRITE_STATUS
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    main()

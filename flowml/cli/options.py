@@ -1,0 +1,119 @@
+"""Options that mean the same for every verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from flowml.cases import Labels
+    from flowml.pipeline import Reading
+    from flowml.records import Case
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+path_argument = click.argument("path", type=click.Path(path_type=Path), metavar="FOLDER")
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
+    help="Worker processes.",
+)  # fmt: skip
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True,
+    help="The same seed gives the same result.",
+)  # fmt: skip
+format_option = click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table",
+    show_default=True, help="What to print on standard output.",
+)  # fmt: skip
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show every finding.")
+model_option = click.option(
+    "--model", required=True, metavar="FILE",
+    help="A model that 'flowml train' wrote, or 'demo' for the bundled one (synthetic).",
+)  # fmt: skip
+model_hash_option = click.option(
+    "--model-sha256", metavar="HASH", help="Refuse any other model than the one with this hash."
+)
+
+
+def chained(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Combine options into one decorator, in the order in which help lists them."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+reading_options = chained(
+    click.option(
+        "--case-per", type=click.Choice(["auto", "file", "folder"]), default="auto",
+        show_default=True,
+        help="auto: files in FOLDER are one case each, sub-folders are one case each.",
+    ),
+    click.option(
+        "--compensation", default="auto", show_default=True, metavar="auto|none|file|CSV",
+        help="auto: by the file's own matrix unless its data are compensated already.",
+    ),
+    click.option(
+        "--already-compensated", is_flag=True,
+        help="Take the data as compensated, whatever the files say.",
+    ),
+    jobs_option,
+    quiet_option,
+    verbose_option,
+)  # fmt: skip
+
+
+def label_options(*, required: bool) -> Callable[[F], F]:
+    """Return the options that name a label table."""
+    return chained(
+        click.option(
+            "--labels", "label_table", type=click.Path(path_type=Path), required=required,
+            metavar="CSV", help="Table of cases and their entities.",
+        ),
+        click.option(
+            "--id", "id_column", default="case_id", show_default=True, metavar="COLUMN",
+            help="Case id, file name, or file name without its ending.",
+        ),
+        click.option(
+            "--label", "label_column", default="entity", show_default=True, metavar="COLUMN",
+            help="Entity, in any letter case or by an alias.",
+        ),
+        click.option(
+            "--where", multiple=True, metavar="COLUMN=VALUE",
+            help="Use only rows that fulfil this; may be repeated.",
+        ),
+    )  # fmt: skip
+
+
+def reading_from(options: dict[str, Any]) -> Reading:
+    """Collect how files are read."""
+    from flowml.pipeline import Reading
+
+    return Reading(
+        compensation=options["compensation"],
+        already_compensated=options["already_compensated"],
+        jobs=options["jobs"],
+    )
+
+
+def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:
+    """Read the label table."""
+    from flowml.cases import read_labels
+    from flowml.knowledge import load_label_tree
+
+    return read_labels(
+        options["label_table"],
+        cases,
+        load_label_tree(),
+        id_column=options["id_column"],
+        label_column=options["label_column"],
+        where=options["where"],
+    )

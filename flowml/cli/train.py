@@ -1,0 +1,77 @@
+"""``flowml train``: labelled cases become a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowml.cli.features import recipe_options
+from flowml.cli.main import DISCLAIMER
+from flowml.cli.options import (
+    label_options,
+    labels_from,
+    path_argument,
+    reading_from,
+    reading_options,
+    seed_option,
+)
+
+if TYPE_CHECKING:
+    from flowml.pipeline import Training
+
+
+@click.command(epilog=DISCLAIMER)
+@path_argument
+@label_options(required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False),
+              metavar="FILE", help="The model; usually ends in .flowml.")  # fmt: skip
+@click.option("--data-kind",
+              type=click.Choice(["real", "simulated-from-real", "resampled", "synthetic"]),
+              help="What the cases are; found from the files if omitted.")  # fmt: skip
+@recipe_options
+@seed_option
+@reading_options
+def command(path: Path, out: Path, **options: Any) -> int:
+    """Train a model on the labelled cases in FOLDER, and write it to one file."""
+    from flowml.cases import find_cases
+    from flowml.cli.talk import note_cases, note_labels, progress
+    from flowml.features import make_recipe
+    from flowml.pipeline import train
+
+    plan = make_recipe(options["recipe"], options["transform"], options["bins"])
+    cases = find_cases(path, case_per=options["case_per"])
+    labels = labels_from(options, cases)
+    with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
+        training = train(
+            cases,
+            labels.entities,
+            plan,
+            reading=reading_from(options),
+            seed=options["seed"],
+            data_kind=options["data_kind"],
+            progress=advance,
+        )
+    training.classifier.save(out)
+    note_labels(labels)
+    note_cases("cases could not be used", training.unusable)
+    _say_what_was_trained(training, out)
+    return 1 if training.unusable or labels.unlabelled else 0
+
+
+def _say_what_was_trained(training: Training, out: Path) -> None:
+    """Print a summary of the model."""
+    from flowml.safety import file_sha256, printable
+
+    model = training.classifier.trained()
+    counts = ", ".join(f"{n} {name}" for name, n in model.training["cases"].items())
+    click.echo(
+        f"trained on {model.training['n_cases']} {model.training['data_kind']} cases: {counts}"
+    )
+    click.echo(f"markers: {printable(', '.join(model.markers), 400)}")
+    if training.left_out_markers:
+        left_out = printable(", ".join(training.left_out_markers), 400)
+        click.echo(f"left out, because not every case measured them: {left_out}")
+    click.echo(f"model: {printable(out)} (SHA-256 {file_sha256(out)})")
+    click.echo(DISCLAIMER)

@@ -1,0 +1,256 @@
+"""The feature table: one row a case, with its recipe and everything that was noticed.
+
+In memory it is a record of arrays; at the surface it is a pandas DataFrame whose ``attrs``
+carry the recipe and the findings, so that a lab script can pass it straight to a model.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowml.errors import FlowmlError
+from flowml.features.describe import CaseFeatures, TubeRead
+from flowml.features.recipes import FEATURE_TYPE, FittedRecipe
+from flowml.records import Finding, Severity
+from flowml.safety import printable, spreadsheet_cell, written_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+ATTRS = "flowml"  # key in DataFrame.attrs, and in the metadata of Parquet files
+INDEX = "case_id"
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """Features of many cases.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Feature names.
+    values : ndarray, shape (n_cases, n_features), float32
+        NaN where a case did not measure the marker.
+    cases : tuple of CaseFeatures
+        What is known of each row, without its values.
+    recipe : FittedRecipe or None
+        None for a table of another origin.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    cases: tuple[CaseFeatures, ...]
+    recipe: FittedRecipe | None
+
+    @property
+    def case_ids(self) -> list[str]:
+        """Ids, in the order of the rows."""
+        return [case.case_id for case in self.cases]
+
+    def columns(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the features named, NaN where the table does not have one.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Feature names, in the order wanted.
+
+        Returns
+        -------
+        ndarray, shape (n_cases, len(names)), float32
+            A copy.
+        """
+        place = {name: column for column, name in enumerate(self.names)}
+        found = np.full((len(self.cases), len(names)), np.nan, dtype=FEATURE_TYPE)
+        for column, name in enumerate(names):
+            if name in place:
+                found[:, column] = self.values[:, place[name]]
+        return found
+
+    def rows(self, keep: Sequence[bool]) -> FeatureTable:
+        """Return the rows for which `keep` is true."""
+        cases = tuple(case for case, kept in zip(self.cases, keep, strict=True) if kept)
+        chosen = self.values[np.asarray(keep, dtype=bool)]
+        return replace(self, values=chosen, cases=cases)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a DataFrame, index ``case_id``, with its story in ``attrs``."""
+        import pandas as pd
+
+        index = pd.Index(self.case_ids, name=INDEX, dtype=object)
+        frame = pd.DataFrame(self.values, index=index, columns=list(self.names))
+        frame.attrs[ATTRS] = {
+            "recipe": self.recipe.to_dict() if self.recipe else None,
+            "cases": {case.case_id: _case_to_dict(case) for case in self.cases},
+        }
+        return frame
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> FeatureTable:
+        """Take a DataFrame apart.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Index: case ids. Columns: features. ``attrs`` as `to_frame` sets them, or none.
+
+        Returns
+        -------
+        FeatureTable
+            Without recipe and findings where the frame has none.
+
+        Raises
+        ------
+        FlowmlError
+            If a column is not numeric or two rows share an id.
+        """
+        ids = [str(case_id) for case_id in frame.index]
+        if len(set(ids)) < len(ids):
+            raise FlowmlError("two rows of the feature table have the same case id.")
+        try:
+            values = frame.to_numpy(dtype=FEATURE_TYPE, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise FlowmlError(
+                f"the feature table holds a value that is not a number: {error}."
+            ) from error
+        story = frame.attrs.get(ATTRS) or {"recipe": None, "cases": {}}
+        recipe = FittedRecipe.from_dict(story["recipe"]) if story["recipe"] else None
+        cases = [_case_from_dict(case_id, story["cases"].get(case_id, {})) for case_id in ids]
+        return cls(tuple(map(str, frame.columns)), values, tuple(cases), recipe)
+
+
+def assemble(cases: Sequence[CaseFeatures], recipe: FittedRecipe) -> FeatureTable:
+    """Put the rows of cases into one table.
+
+    Parameters
+    ----------
+    cases : sequence of CaseFeatures
+        Cases may have measured different markers.
+    recipe : FittedRecipe
+        What was computed.
+
+    Returns
+    -------
+    FeatureTable
+        Columns in order of marker and statistic, whatever the order of cases.
+    """
+    markers = sorted({name.partition("|")[0] for case in cases for name in case.names})
+    names = [name for marker in markers for name in recipe.feature_names(marker)]
+    place = {name: column for column, name in enumerate(names)}
+    values = np.full((len(cases), len(names)), np.nan, dtype=FEATURE_TYPE)
+    for row, case in enumerate(cases):
+        values[row, [place[name] for name in case.names]] = case.values
+    bare = tuple(replace(case, names=(), values=np.empty(0, FEATURE_TYPE)) for case in cases)
+    return FeatureTable(tuple(names), values, bare, recipe)
+
+
+def _case_to_dict(case: CaseFeatures) -> dict[str, Any]:
+    return {
+        "findings": [asdict(item) for item in case.findings],
+        "tubes": [asdict(tube) for tube in case.tubes],
+        "problem": case.problem,
+    }
+
+
+def _case_from_dict(case_id: str, story: dict[str, Any]) -> CaseFeatures:
+    findings = [
+        Finding(item["code"], item["message"], Severity(item["severity"]))
+        for item in story.get("findings", [])
+    ]
+    tubes = [TubeRead(**tube) for tube in story.get("tubes", [])]
+    empty = np.empty(0, FEATURE_TYPE)
+    return CaseFeatures(
+        case_id, (), empty, tuple(findings), tuple(tubes), story.get("problem", "")
+    )
+
+
+def write_table(table: FeatureTable, path: Path | str) -> None:
+    """Write a table as Parquet or CSV; a CSV has its recipe in a JSON file beside it.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Anything.
+    path : path-like
+        Ends in ``.parquet`` or ``.csv``.
+
+    Raises
+    ------
+    FlowmlError
+        If the ending is another one.
+    OutputError
+        If the file cannot be written.
+    """
+    file, frame = Path(path), table.to_frame()
+    story = frame.attrs.pop(ATTRS)
+    if file.suffix.lower() == ".parquet":
+        _write_parquet(frame, story, file)
+    elif file.suffix.lower() == ".csv":
+        frame.index = frame.index.map(spreadsheet_cell)
+        with written_aside(file) as aside:
+            frame.to_csv(aside, lineterminator="\n")
+        with written_aside(_sidecar(file)) as aside:
+            aside.write_text(json.dumps(story, indent=1), encoding="utf-8")
+    else:
+        raise FlowmlError(f"{printable(file.name)} must end in .parquet or .csv.")
+
+
+def _sidecar(file: Path) -> Path:
+    return file.with_suffix(".csv.json")
+
+
+def _write_parquet(frame: pd.DataFrame, story: dict[str, Any], file: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(frame, preserve_index=True)
+    metadata = {**(arrow.schema.metadata or {}), ATTRS.encode(): json.dumps(story).encode()}
+    with written_aside(file) as aside:
+        pq.write_table(arrow.replace_schema_metadata(metadata), aside)
+
+
+def read_table(path: Path | str) -> FeatureTable:
+    """Read a table that `write_table` wrote, or one of another origin.
+
+    Parameters
+    ----------
+    path : path-like
+        Parquet with the index ``case_id``, or CSV whose first column holds the case ids.
+
+    Returns
+    -------
+    FeatureTable
+        Without recipe where the file carries none.
+
+    Raises
+    ------
+    FlowmlError
+        If the file cannot be read as a table of numbers.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file, story = Path(path), None
+    try:
+        if file.suffix.lower() == ".parquet":
+            arrow = pq.read_table(file)
+            frame, text = arrow.to_pandas(), (arrow.schema.metadata or {}).get(ATTRS.encode())
+            story = json.loads(text) if text else None
+        else:
+            frame = pd.read_csv(file, index_col=0, dtype={0: str})
+            if _sidecar(file).is_file():
+                story = json.loads(_sidecar(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise FlowmlError(f"could not read the table {printable(file)}: {error}.") from error
+    if story:
+        frame.attrs[ATTRS] = story
+    return FeatureTable.from_frame(frame)

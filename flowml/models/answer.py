@@ -1,0 +1,270 @@
+"""From probabilities of entities to an answer that does not contradict itself.
+
+Probabilities of entities add up to lineage, category and the leukemia-or-lymphoma answer. The
+answers that are given hold *together* with at least the required probability: an entity that
+reaches it settles everything; otherwise the axes are taken in order of their probability, as
+long as the entities that agree with all of them still reach it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowml.knowledge.labels import AXES, LabelTree
+from flowml.records import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+RESULT_COLUMNS = (
+    "case_id", "status", "decision", "lineage", "p_lineage", "category", "p_category",
+    "leukemia_vs_lymphoma", "p_leukemia", "p_lymphoma", "rule", "entity", "p_entity", "reason",
+    "findings",
+)  # fmt: skip
+
+# An urgent entity at this probability keeps a case from being released automatically: a
+# leading answer that is not urgent may be wrong once in ten such cases.
+URGENT_SUSPICION = 0.1
+SHOWN_CANDIDATES = 3
+UNDETERMINED = "undetermined"
+NOT_SETTLED = "not-settled"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one case, field by field as in ``results.csv``.
+
+    Parameters
+    ----------
+    case_id : str
+        The case.
+    status : str
+        ``answered``, ``backed_off``, ``not_classifiable`` or ``unreadable``.
+    decision : str
+        ``auto``, ``review`` or ``urgent``.
+    lineage, category, entity : str
+        Empty where the evidence does not settle them.
+    p_lineage, p_category, p_entity : float
+        Their probabilities; NaN where there is no answer.
+    leukemia_vs_lymphoma : str
+        ``leukemia``, ``lymphoma``, ``neither`` or ``undetermined``; empty without an answer.
+    p_leukemia, p_lymphoma : float
+        Summed probabilities of the entities that answer so.
+    rule : str
+        The rule behind `leukemia_vs_lymphoma`.
+    reason : str
+        One sentence for a person.
+    findings : tuple of Finding
+        Everything noticed on the way.
+    probabilities : mapping of str to float
+        Of every entity of the model.
+    """
+
+    case_id: str
+    status: str
+    decision: str
+    reason: str
+    lineage: str = ""
+    p_lineage: float = np.nan
+    category: str = ""
+    p_category: float = np.nan
+    leukemia_vs_lymphoma: str = ""
+    p_leukemia: float = np.nan
+    p_lymphoma: float = np.nan
+    rule: str = ""
+    entity: str = ""
+    p_entity: float = np.nan
+    findings: tuple[Finding, ...] = ()
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def was_usable(self) -> bool:
+        """Whether the model could be asked at all."""
+        return bool(self.probabilities)
+
+    def as_row(self, entities: Sequence[str]) -> dict[str, str | float]:
+        """Return the prediction as one row of ``results.csv``.
+
+        Parameters
+        ----------
+        entities : sequence of str
+            Entities of the model, each of which gets a column.
+
+        Returns
+        -------
+        dict
+            The columns of `RESULT_COLUMNS`, then ``probability_<entity>``.
+        """
+        row = {name: getattr(self, name) for name in RESULT_COLUMNS}
+        row["findings"] = " ".join(dict.fromkeys(item.code for item in self.findings))
+        probabilities = {
+            f"probability_{name}": self.probabilities.get(name, np.nan) for name in entities
+        }
+        return row | probabilities
+
+
+def answer(
+    case_id: str,
+    probabilities: Floats,
+    tree: LabelTree,
+    min_probability: float,
+    findings: Sequence[Finding] = (),
+) -> Prediction:
+    """Answer for one case, at the deepest level that the evidence supports.
+
+    Parameters
+    ----------
+    case_id : str
+        The case.
+    probabilities : ndarray, shape (n_entities,), float64
+        In the order of the tree's entities; adds up to 1.
+    tree : LabelTree
+        The entities of the model.
+    min_probability : float
+        What the answers must reach together.
+    findings : sequence of Finding
+        Everything noticed on the way.
+
+    Returns
+    -------
+    Prediction
+        With `status` ``answered``, ``backed_off`` or ``not_classifiable``.
+    """
+    names = list(tree.entities)
+    best = int(np.argmax(probabilities))
+    settled = _settled(probabilities, tree, min_probability)
+    entity = names[best] if probabilities[best] >= min_probability else ""
+    status = "answered" if entity else "backed_off" if settled else "not_classifiable"
+    return Prediction(
+        case_id=case_id,
+        status=status,
+        decision=_decision(probabilities, tree, status, min_probability, findings),
+        reason=_reason(status, settled, probabilities, names, min_probability),
+        lineage=settled.get("lineage", ""),
+        p_lineage=_share(probabilities, tree, "lineage", settled.get("lineage")),
+        category=settled.get("category", ""),
+        p_category=_share(probabilities, tree, "category", settled.get("category")),
+        leukemia_vs_lymphoma=settled.get("answer", UNDETERMINED if settled else ""),
+        p_leukemia=_share(probabilities, tree, "answer", "leukemia"),
+        p_lymphoma=_share(probabilities, tree, "answer", "lymphoma"),
+        rule=_rule(probabilities, tree, settled),
+        entity=entity,
+        p_entity=float(probabilities[best]) if entity else np.nan,
+        findings=tuple(findings),
+        probabilities=dict(zip(names, map(float, probabilities), strict=True)),
+    )
+
+
+def _settled(probabilities: Floats, tree: LabelTree, min_probability: float) -> dict[str, str]:
+    """Return the answers of the axes that hold together with the required probability."""
+    entities = list(tree.entities.values())
+    best = entities[int(np.argmax(probabilities))]
+    if probabilities.max() >= min_probability:
+        return {axis: getattr(best, axis) for axis in AXES}
+    leading = []
+    for axis in AXES:
+        shares: dict[str, float] = {}
+        for entity, p in zip(entities, probabilities, strict=True):
+            value = getattr(entity, axis)
+            shares[value] = shares.get(value, 0.0) + float(p)
+        value = max(shares, key=lambda key: shares[key])
+        leading.append((shares[value], axis, value))
+    settled: dict[str, str] = {}
+    agreeing = np.ones(len(entities), dtype=bool)
+    for _, axis, value in sorted(leading, key=lambda item: (-item[0], AXES.index(item[1]))):
+        narrower = agreeing & [getattr(entity, axis) == value for entity in entities]
+        if probabilities[narrower].sum() >= min_probability:
+            agreeing, settled[axis] = narrower, value
+    return settled
+
+
+def _share(probabilities: Floats, tree: LabelTree, axis: str, value: str | None) -> float:
+    """Return the summed probability of the entities with a value on an axis."""
+    if value is None:
+        return float("nan")
+    agreeing = [getattr(entity, axis) == value for entity in tree.entities.values()]
+    return float(probabilities[agreeing].sum())
+
+
+def _rule(probabilities: Floats, tree: LabelTree, settled: dict[str, str]) -> str:
+    """Name the rule of the likeliest entity that gives the answer."""
+    if "answer" not in settled:
+        return NOT_SETTLED if settled else ""
+    agreeing = [
+        (p, entity.rule)
+        for p, entity in zip(probabilities, tree.entities.values(), strict=True)
+        if entity.answer == settled["answer"]
+    ]
+    return max(agreeing)[1]
+
+
+def _decision(
+    probabilities: Floats,
+    tree: LabelTree,
+    status: str,
+    min_probability: float,
+    findings: Sequence[Finding],
+) -> str:
+    """Decide whether a person must look, and how soon."""
+    urgent = [entity.urgent for entity in tree.entities.values()]
+    p_urgent = float(probabilities[urgent].sum())
+    if p_urgent >= min_probability:
+        return "urgent"
+    doubtful = any(f.severity in {Severity.REVIEW, Severity.FAIL} for f in findings)
+    if status != "answered" or doubtful or p_urgent >= URGENT_SUSPICION:
+        return "review"
+    return "auto"
+
+
+def _reason(
+    status: str,
+    settled: dict[str, str],
+    probabilities: Floats,
+    names: list[str],
+    min_probability: float,
+) -> str:
+    """Say in one sentence why the answer is what it is."""
+    order = np.argsort(-probabilities, kind="stable")[:SHOWN_CANDIDATES]
+    candidates = ", ".join(f"{names[i]} {probabilities[i]:.2f}" for i in order)
+    if status == "answered":
+        normal = settled["category"] == "no_abnormal_population"
+        what = "no abnormal population seen with these markers" if normal else "most probable"
+        return f"{what}: {candidates}"
+    if status == "backed_off":
+        open_axes = [axis for axis in AXES if axis not in settled]
+        also = f" (nor {', '.join(open_axes)})".replace("answer", "leukemia vs lymphoma")
+        return (
+            f"no entity reaches {min_probability:.2f}{also if open_axes else ''}: {candidates}"
+        )
+    return f"not classifiable, because nothing reaches {min_probability:.2f}: {candidates}"
+
+
+def no_answer(
+    case_id: str, status: str, reason: str, findings: Sequence[Finding] = ()
+) -> Prediction:
+    """Return the row of a case for which no model was asked.
+
+    Parameters
+    ----------
+    case_id : str
+        The case.
+    status : str
+        ``unreadable`` or ``not_classifiable``.
+    reason : str
+        One sentence for a person.
+    findings : sequence of Finding
+        Everything noticed on the way.
+
+    Returns
+    -------
+    Prediction
+        Always for review.
+    """
+    return Prediction(case_id, status, "review", reason, findings=tuple(findings))

@@ -1,0 +1,212 @@
+"""A model in one file: a ZIP archive of JSON and Markdown, checked before anything is used.
+
+Members: ``manifest.json`` (format, recipe, label tree, thresholds, training summary, versions,
+SHA-256 of every other member), ``manifest.sha256`` (digest of the manifest), ``trees.json``
+(xgboost's own JSON) and ``card.md``. Nothing in it is executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import zipfile
+import zlib
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from flowml import __version__
+from flowml.errors import FlowmlError, ModelError
+from flowml.features import FittedRecipe
+from flowml.knowledge.labels import label_tree_from
+from flowml.models.trained import DATA_KINDS, TrainedModel
+from flowml.models.trees import read_trees
+from flowml.safety import printable, written_aside
+
+FORMAT = "flowml-model"
+FORMAT_VERSION = 1
+MANIFEST, DIGEST, TREES, CARD = "manifest.json", "manifest.sha256", "trees.json", "card.md"
+MEMBERS = (MANIFEST, DIGEST, TREES, CARD)
+LARGEST_MEMBER = 1 << 30  # bytes, unpacked
+MOST_FEATURES = 1_000_000
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same model is the same file, whenever it is written
+DEMO = "demo"
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError,
+    ValueError, struct.error,
+)  # fmt: skip
+
+
+def save_model(model: TrainedModel, path: Path | str) -> None:
+    """Write a model as one file.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Anything.
+    path : path-like
+        Usually ends in ``.flowml``; the file appears only when it is whole.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    members = {TREES: model.document, CARD: model.card.encode()}
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "flowml_version": __version__,
+        "feature_names": list(model.feature_names),
+        "entities": model.tree.to_list(),
+        "recipe": model.recipe.to_dict() if model.recipe else None,
+        "recipe_sha256": model.recipe.sha256 if model.recipe else None,
+        "min_probability": model.min_probability,
+        "training": dict(model.training),
+        "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
+    }
+    members[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    members[DIGEST] = hashlib.sha256(members[MANIFEST]).hexdigest().encode()
+    with written_aside(path) as aside, zipfile.ZipFile(aside, "w") as archive:
+        for name in MEMBERS:
+            info = zipfile.ZipInfo(name, LONG_AGO)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, members[name])
+
+
+def load_model(path: Path | str, *, sha256: str | None = None) -> TrainedModel:
+    """Read a model, and check it before anything of it is used.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `save_model` wrote; ``demo`` means the bundled demonstration model.
+    sha256 : str, optional
+        Refuse any file but the one with this hash.
+
+    Returns
+    -------
+    TrainedModel
+        Ready to classify.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a model, is damaged, or is not the one that was asked for.
+    """
+    file = demo_model() if str(path) == DEMO else Path(path)
+    if not file.is_file():
+        raise ModelError(
+            f"no model file {printable(path)}. Give a file that 'flowml train' wrote, or "
+            f"'{DEMO}' for the bundled demonstration model."
+        )
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"could not read {printable(path)}: {error.strerror}.") from error
+    found = hashlib.sha256(raw).hexdigest()
+    if sha256 is not None and found != sha256.lower():
+        raise ModelError(
+            f"{printable(path)} has SHA-256 {found}, expected {printable(sha256)}."
+        )
+    try:
+        model = _from_members(_read_members(raw))
+        return replace(model, origin={"file": printable(file.name), "sha256": found})
+    except ModelError as error:
+        raise ModelError(f"{printable(path)} cannot be used as a model: {error}") from error
+
+
+def demo_model() -> Path:
+    """Return the path of the bundled demonstration model.
+
+    Returns
+    -------
+    Path
+        Trained on simulated cases only.
+    """
+    return Path(str(resources.files("flowml.models") / "demo.flowml"))
+
+
+def _read_members(raw: bytes) -> dict[str, bytes]:
+    """Unpack the archive, within limits, and check its digests."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            infos = {info.filename: info for info in archive.infolist()}
+            if set(infos) != set(MEMBERS) or len(archive.infolist()) != len(MEMBERS):
+                raise ModelError("it is an archive, but not of a flowml model.")
+            if any(info.file_size > LARGEST_MEMBER for info in infos.values()):
+                raise ModelError(f"a part of it is larger than {LARGEST_MEMBER} bytes.")
+            members = {name: archive.read(infos[name]) for name in MEMBERS}
+    except _DAMAGED as error:
+        raise ModelError(
+            "it is not a file that 'flowml train' wrote, or is damaged."
+        ) from error
+    if hashlib.sha256(members[MANIFEST]).hexdigest().encode() != members[DIGEST].strip():
+        raise ModelError("its manifest does not match its digest: the file is damaged.")
+    return members
+
+
+def _from_members(members: dict[str, bytes]) -> TrainedModel:
+    manifest = _read_manifest(members[MANIFEST])
+    try:
+        for name, digest in manifest["members"].items():
+            if hashlib.sha256(members[name]).hexdigest() != digest:
+                raise ModelError(f"{name} does not match its digest: the file is damaged.")
+        if set(manifest["members"]) != {TREES, CARD}:
+            raise ModelError("its manifest does not cover all of its parts.")
+        tree = label_tree_from(manifest["entities"], MANIFEST)
+        names = _feature_names(manifest)
+        return TrainedModel(
+            feature_names=names,
+            tree=tree,
+            ensemble=read_trees(members[TREES], len(names), len(tree.entities)),
+            document=members[TREES],
+            recipe=FittedRecipe.from_dict(manifest["recipe"]) if manifest["recipe"] else None,
+            min_probability=_probability(manifest["min_probability"]),
+            training=_training(manifest["training"]),
+            card=members[CARD].decode("utf-8"),
+        )
+    except ModelError:
+        raise
+    except FlowmlError as error:
+        raise ModelError(str(error)) from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ModelError(f"its manifest lacks or misstates {error}.") from error
+
+
+def _read_manifest(raw: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ModelError("its manifest is not JSON.") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ModelError("its manifest is not that of a flowml model.")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise ModelError(
+            f"its format is version {printable(manifest.get('format_version'), 20)}; this "
+            f"flowml ({__version__}) reads version {FORMAT_VERSION}."
+        )
+    return manifest
+
+
+def _feature_names(manifest: dict[str, Any]) -> tuple[str, ...]:
+    names = manifest["feature_names"]
+    usable = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not usable or not 0 < len(set(names)) == len(names) <= MOST_FEATURES:
+        raise ModelError("its feature names are missing or double.")
+    return tuple(names)
+
+
+def _probability(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ModelError(f"its required probability is {printable(value, 20)}.")
+    return float(value)
+
+
+def _training(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.get("data_kind") not in DATA_KINDS:
+        raise ModelError(f"its data kind is not one of {', '.join(DATA_KINDS)}.")
+    return value

@@ -1,0 +1,87 @@
+"""The model card: what a model has seen, what it may be used for, and what it may not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowml.models.trained import TrainedModel
+
+DISCLAIMER = "Research use only; not a medical device."
+_SYNTHETIC = (
+    "**Every training case was simulated.** The model shows how the program works. Its answers "
+    "say nothing about patients."
+)
+
+_ANSWERS = (
+    "Entity, and by the label tree lineage, category and leukemia or lymphoma. Answers hold "
+    "together with a probability of at least {minimum:.2f}; otherwise the answer is less deep, "
+    "or there is none. Probabilities are not calibrated yet."
+)
+_SCOPE = (
+    "Initial diagnosis from blood or marrow, measured with the panel and on instruments like "
+    "those of the training cases. Entities that are not in the table above are unknown to the "
+    "model: it will name one that it knows. Not validated on patients of another laboratory."
+)
+
+
+def model_card(model: TrainedModel) -> str:
+    """Write the card of a model.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Its own card is ignored.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    kind = f"Data kind: `{model.training['data_kind']}`."
+    parts = [
+        "# Model card",
+        f"**{DISCLAIMER}**",
+        kind,
+        *([_SYNTHETIC] if model.is_synthetic else []),
+        "## Answers",
+        _ANSWERS.format(minimum=model.min_probability),
+        _entities(model),
+        "## Needs",
+        f"Markers, all of them: {', '.join(model.markers)}.",
+        f"Recipe: `{model.recipe.to_dict() if model.recipe else 'table of another origin'}`.",
+        "## Scope and limits",
+        _SCOPE,
+        *_origin(model),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _entities(model: TrainedModel) -> str:
+    """List the entities with their answers and training cases."""
+    rows = [
+        f"| {e.name} | {e.lineage} | {e.category} | {e.answer} | {_count(model, e.name)} |"
+        for e in model.tree.entities.values()
+    ]
+    return "\n".join(
+        [
+            "| entity | lineage | category | leukemia or lymphoma | training cases |",
+            "|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _count(model: TrainedModel, entity: str) -> int:
+    return int(model.training.get("cases", {}).get(entity, 0))
+
+
+def _origin(model: TrainedModel) -> list[str]:
+    """List what else the training summary says."""
+    rest = {k: v for k, v in model.training.items() if k not in ("cases", "data_kind")}
+    if not rest:
+        return []
+    return [
+        "## Origin",
+        "\n".join(f"- {key}: `{value}`" for key, value in sorted(rest.items())),
+    ]

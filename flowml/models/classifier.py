@@ -1,0 +1,279 @@
+"""The scikit-learn estimator: gradient-boosted trees on entities, answers by the label tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from flowml.errors import LabelError, ModelError
+from flowml.features.table import ATTRS, FeatureTable
+from flowml.knowledge import LabelTree, load_label_tree
+from flowml.models.bundle import save_model
+from flowml.models.card import model_card
+from flowml.models.trained import TrainedModel
+from flowml.models.trees import read_trees
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+
+class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklearn is untyped
+    """Predict the entity of a case, and from it lineage, category, leukemia or lymphoma.
+
+    Parameters
+    ----------
+    scheme : LabelTree or None
+        With a label tree, labels are turned into its canonical entities and any other label
+        is an error. Without one, any labels are taken; `classify` and `save` then look them
+        up in flowml's own tree.
+    n_rounds : int
+        Boosting rounds; each adds one tree for every entity.
+    learning_rate : float
+        Share of each tree that is added.
+    max_depth : int
+        Deepest tree.
+    min_child_weight : float
+        Smallest sum of second derivatives in a leaf.
+    subsample, colsample : float
+        Shares of cases and features that a tree sees.
+    min_probability : float
+        What an answer must reach to be given.
+    random_state : int
+        Seed; the same seed and cases give the same trees.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_classes,)
+        Labels, sorted.
+    n_features_in_ : int
+        Number of features.
+    """
+
+    def __init__(  # noqa: PLR0913 - scikit-learn wants every setting here
+        self,
+        scheme: LabelTree | None = None,
+        *,
+        n_rounds: int = 120,
+        learning_rate: float = 0.15,
+        max_depth: int = 4,
+        min_child_weight: float = 0.5,
+        subsample: float = 0.8,
+        colsample: float = 0.3,
+        min_probability: float = 0.5,
+        random_state: int = 0,
+    ) -> None:
+        self.scheme = scheme
+        self.n_rounds = n_rounds
+        self.learning_rate = learning_rate
+        self.max_depth = max_depth
+        self.min_child_weight = min_child_weight
+        self.subsample = subsample
+        self.colsample = colsample
+        self.min_probability = min_probability
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that missing values are understood."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, training: dict[str, Any] | None = None
+    ) -> LineageClassifier:
+        """Train on cases.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame, shape (n_cases, n_features)
+            Features; NaN is missing. A frame from `flowml.extract` brings its recipe.
+        y : array-like, shape (n_cases,)
+            Entities. A Series with the case ids as its index is put in the order of `X`.
+        training : dict, optional
+            Summary of the cases for the model card; must name the ``data_kind``.
+
+        Returns
+        -------
+        LineageClassifier
+            Itself.
+
+        Raises
+        ------
+        LabelError
+            If a label is not in the scheme, or there is only one.
+        """
+        self.recipe_ = _recipe_of(X)
+        labels = _aligned(X, y)
+        rows, labels = validate_data(
+            self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"
+        )
+        check_classification_targets(labels)
+        if self.scheme is not None:
+            labels = np.array([self.scheme.canonical(str(label)) for label in labels])
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise LabelError(
+                f"found 1 class, {str(self.classes_[0])!r}, expected 2 or more. Add labelled "
+                "cases of another entity."
+            )
+        counts = {
+            str(k): int(n) for k, n in zip(self.classes_, np.bincount(codes), strict=True)
+        }
+        self.training_ = {"data_kind": "real", **(training or {}), "cases": counts}
+        self.document_ = self._boost(rows, codes)
+        self.ensemble_ = read_trees(self.document_, rows.shape[1], len(self.classes_))
+        return self
+
+    def _boost(self, rows: NDArray[np.float32], codes: NDArray[np.int64]) -> bytes:
+        """Train the trees and return them as xgboost's JSON."""
+        import xgboost
+
+        settings = {
+            "objective": "multi:softprob",
+            "num_class": len(self.classes_),
+            "tree_method": "hist",
+            "eta": self.learning_rate,
+            "max_depth": self.max_depth,
+            "min_child_weight": self.min_child_weight,
+            "subsample": self.subsample,
+            "colsample_bytree": self.colsample,
+            "seed": self.random_state,
+            "nthread": 1,  # small cohorts: more threads are no faster, and wait on each other
+        }
+        data = xgboost.DMatrix(rows, label=codes, missing=np.nan, nthread=1)
+        booster = xgboost.train(settings, data, num_boost_round=self.n_rounds)
+        return bytes(booster.save_raw(raw_format="json"))
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like, shape (n_cases, n_features)
+            Features; NaN is missing.
+
+        Returns
+        -------
+        ndarray, shape (n_cases, n_classes), float64
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        rows = validate_data(
+            self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False
+        )
+        return self.ensemble_.probabilities(rows)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : array-like, shape (n_cases, n_features)
+            Features; NaN is missing.
+
+        Returns
+        -------
+        ndarray, shape (n_cases,)
+            Labels; every case gets one. `classify` knows when not to answer.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+    def classify(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Answer for every case: lineage, category, entity, reasons, or why not.
+
+        Parameters
+        ----------
+        table : DataFrame
+            From `flowml.extract`; columns are found by name.
+
+        Returns
+        -------
+        DataFrame
+            Index ``case_id``; the other columns of ``results.csv``.
+
+        Raises
+        ------
+        LabelError
+            If a class is not an entity of the label tree.
+        ModelError
+            If the features were computed by another recipe.
+        """
+        import pandas as pd
+
+        model = self.trained()
+        predictions = model.classify(FeatureTable.from_frame(table))
+        rows = [prediction.as_row(model.entities) for prediction in predictions]
+        return pd.DataFrame(rows).set_index("case_id")
+
+    def trained(self) -> TrainedModel:
+        """Return what was learned, without anything that trains.
+
+        Returns
+        -------
+        TrainedModel
+            What `save` writes and `flowml.load_model` reads.
+
+        Raises
+        ------
+        LabelError
+            If a class is not an entity of the label tree.
+        ModelError
+            If the features have no names.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "feature_names_in_"):
+            raise ModelError(
+                "the features have no names, so that a case's markers could not be checked. "
+                "Train on a DataFrame, as flowml.extract returns it."
+            )
+        tree = (self.scheme or load_label_tree()).subset(map(str, self.classes_))
+        model = TrainedModel(
+            feature_names=tuple(map(str, self.feature_names_in_)),
+            tree=tree,
+            ensemble=self.ensemble_,
+            document=self.document_,
+            recipe=self.recipe_,
+            min_probability=self.min_probability,
+            training=self.training_,
+        )
+        return model.with_card(model_card(model))
+
+    def save(self, path: Path | str) -> None:
+        """Write the model as one file, without pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            Usually ends in ``.flowml``.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        save_model(self.trained(), path)
+
+
+def _recipe_of(X: ArrayLike) -> Any:
+    """Return the recipe that a frame carries, if it does."""
+    if getattr(X, "attrs", {}).get(ATTRS):
+        return FeatureTable.from_frame(X).recipe  # type: ignore[arg-type] # has attrs: a frame
+    return None
+
+
+def _aligned(X: ArrayLike, y: ArrayLike) -> Any:
+    """Put labels that are indexed by case in the order of the table."""
+    rows, labels = getattr(X, "index", None), getattr(y, "index", None)
+    if rows is None or labels is None or not hasattr(y, "loc") or callable(labels):
+        return y
+    if len(rows) == len(labels) and not labels.equals(rows) and set(rows) == set(labels):
+        return y.loc[rows]
+    return y

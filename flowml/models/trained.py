@@ -1,0 +1,157 @@
+"""A model that has been trained: everything that answers need, and nothing that trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowml.errors import ModelError
+from flowml.features.table import FeatureTable
+from flowml.models.answer import Prediction, answer, no_answer
+from flowml.records import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from flowml.features import FittedRecipe
+    from flowml.knowledge import LabelTree
+    from flowml.models.trees import TreeEnsemble
+
+SYNTHETIC = "synthetic"
+DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC)
+MOST_SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Trees, the features they need, and the label tree that turns them into answers.
+
+    Parameters
+    ----------
+    feature_names : tuple of str
+        Columns that the trees expect, in this order.
+    tree : LabelTree
+        The entities, in the order of the trees' classes.
+    ensemble : TreeEnsemble
+        Checked trees.
+    document : bytes
+        xgboost's JSON, from which `ensemble` was read.
+    recipe : FittedRecipe or None
+        How the features are computed; None if the table came from elsewhere.
+    min_probability : float
+        What an answer must reach.
+    training : mapping
+        Summary of the training cases, plain values; has the key ``data_kind``.
+    card : str
+        Model card, Markdown.
+    origin : mapping of str to str
+        Name and SHA-256 of the file that the model was loaded from; empty for one in memory.
+    """
+
+    feature_names: tuple[str, ...]
+    tree: LabelTree
+    ensemble: TreeEnsemble
+    document: bytes
+    recipe: FittedRecipe | None
+    min_probability: float
+    training: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Entities that the model knows."""
+        return tuple(self.tree.entities)
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Markers that the model needs."""
+        return tuple(dict.fromkeys(name.partition("|")[0] for name in self.feature_names))
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the model has seen simulated cases only."""
+        return self.training.get("data_kind") == SYNTHETIC
+
+    def with_card(self, card: str) -> TrainedModel:
+        """Return the same model with another card."""
+        return replace(self, card=card)
+
+    def predict_proba(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the probability of each entity.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_cases, n_features), float32
+            In the order of `feature_names`.
+
+        Returns
+        -------
+        ndarray, shape (n_cases, n_entities), float64
+            A row does not depend on the other rows.
+        """
+        return self.ensemble.probabilities(np.ascontiguousarray(values, dtype=np.float32))
+
+    def classify(self, table: FeatureTable) -> list[Prediction]:
+        """Answer for every case of a table.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Computed by the model's own recipe.
+
+        Returns
+        -------
+        list of Prediction
+            In the order of the table; a case that cannot be used says why.
+
+        Raises
+        ------
+        ModelError
+            If the features were computed by another recipe.
+        """
+        if self.recipe is not None and table.recipe is not None and self.recipe != table.recipe:
+            raise ModelError(
+                f"the model was trained on features of the recipe {self.recipe.to_dict()}; "
+                f"these were computed by {table.recipe.to_dict()}. Extract them again."
+            )
+        values = table.columns(self.feature_names)
+        probabilities = self.predict_proba(values)
+        notes = (self._origin_note(),) if self.is_synthetic else ()
+        predictions = []
+        for case, row, p in zip(table.cases, values, probabilities, strict=True):
+            findings = (*case.findings, *notes)
+            problem = case.problem or self._missing(row)
+            if problem:
+                status = "unreadable" if case.problem else "not_classifiable"
+                predictions.append(no_answer(case.case_id, status, problem, findings))
+            else:
+                found = answer(case.case_id, p, self.tree, self.min_probability, findings)
+                predictions.append(found)
+        return predictions
+
+    def _missing(self, row: NDArray[np.float32]) -> str:
+        """Say which markers a case lacks; empty if it has them all.
+
+        Trees send a missing value where training told them. Only markers whose absence was
+        validated may be missing, and so far none is.
+        """
+        families = [name.partition("|")[0] for name in self.feature_names]
+        lacking = dict.fromkeys(m for m, v in zip(families, row, strict=True) if np.isnan(v))
+        if not lacking:
+            return ""
+        shown = ", ".join(list(lacking)[:MOST_SHOWN])
+        if len(lacking) == len(self.markers):
+            return (
+                "not classifiable, because the case shares no marker with the model, which "
+                f"needs {', '.join(self.markers[:MOST_SHOWN])}"
+            )
+        return f"not classifiable, because these markers were not measured: {shown}"
+
+    def _origin_note(self) -> Finding:
+        message = "the model has seen simulated cases only; its answers say nothing of patients"
+        return Finding("MODEL-SYNTHETIC", message, Severity.WARN)

@@ -1,0 +1,427 @@
+"""The order of things: extract, train, classify, evaluate.
+
+Every step is a call to a layer below. Nothing here writes files or prints: the command line
+and lab scripts do.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import flowml
+from flowml.batch import run
+from flowml.cases import find_cases
+from flowml.errors import LabelError, ModelError, PanelError
+from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
+from flowml.features.describe import DEFAULT_CHUNK
+from flowml.features.table import assemble
+from flowml.knowledge import load_label_tree
+from flowml.models import Prediction, TrainedModel, load_model
+from flowml.models.trained import DATA_KINDS
+from flowml.records import Case
+from flowml.reports.metrics import Evaluation, evaluate_predictions
+from flowml.safety import file_sha256, nearest, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from flowml.models.classifier import LineageClassifier
+
+Progress = Callable[[int], object]
+Cases = Sequence[Case] | Path | str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read; the same for training and for new cases.
+
+    Parameters
+    ----------
+    compensation : str
+        ``auto``, ``none``, ``file`` or the path of a CSV matrix.
+    already_compensated : bool
+        Take the data as compensated, whatever the files say.
+    jobs : int
+        Worker processes.
+    chunk : int
+        Events to read at a time; does not change any result.
+    """
+
+    compensation: str = "auto"
+    already_compensated: bool = False
+    jobs: int = 1
+    chunk: int = DEFAULT_CHUNK
+
+
+DEFAULT_READING = Reading()
+
+
+def extract(
+    cases: Cases,
+    recipe: str | Recipe | FittedRecipe = "ecdf",
+    *,
+    jobs: int = 1,
+    reading: Reading | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Compute the features of cases.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them.
+    recipe : str, Recipe or FittedRecipe
+        What to compute.
+    jobs : int
+        Worker processes, where `reading` is not given.
+    reading : Reading, optional
+        How files are read.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    DataFrame, shape (n_cases, n_features), float32
+        One row a case, index ``case_id``; NaN where a marker was not measured, everywhere if
+        the case cannot be used. ``attrs`` carries the recipe and the findings.
+
+    Raises
+    ------
+    FlowmlError
+        If there are no cases or the recipe is unknown.
+    """
+    return extract_table(cases, recipe, reading or Reading(jobs=jobs), progress).to_frame()
+
+
+def extract_table(
+    cases: Cases,
+    recipe: str | Recipe | FittedRecipe = "ecdf",
+    reading: Reading = DEFAULT_READING,
+    progress: Progress | None = None,
+) -> FeatureTable:
+    """Compute the features of cases, as a record of arrays.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them.
+    recipe : str, Recipe or FittedRecipe
+        What to compute.
+    reading : Reading
+        How files are read.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    FeatureTable
+        The same for any number of workers, order of files and chunk.
+    """
+    found = _found(cases)
+    fitted = _fitted(recipe, found)
+    work = partial(
+        describe_case,
+        recipe=fitted,
+        compensation=reading.compensation,
+        chunk=reading.chunk,
+        already_compensated=reading.already_compensated,
+    )
+    return assemble(run(work, found, jobs=reading.jobs, progress=progress), fitted)
+
+
+def _found(cases: Cases) -> list[Case]:
+    return find_cases(cases) if isinstance(cases, (str, Path)) else list(cases)
+
+
+def _fitted(recipe: str | Recipe | FittedRecipe, cases: Sequence[Case]) -> FittedRecipe:
+    if isinstance(recipe, FittedRecipe):
+        return recipe
+    return (make_recipe(recipe) if isinstance(recipe, str) else recipe).fit(cases)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained classifier, and what happened on the way.
+
+    Parameters
+    ----------
+    classifier : LineageClassifier
+        Fitted.
+    unusable : mapping of str to str
+        Case id to the reason why it was left out.
+    left_out_markers : tuple of str
+        Markers that not every training case measured.
+    """
+
+    classifier: LineageClassifier
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    left_out_markers: tuple[str, ...] = ()
+
+
+def train(
+    cases: Cases,
+    labels: Mapping[str, str],
+    recipe: str | Recipe = "ecdf",
+    *,
+    reading: Reading = DEFAULT_READING,
+    seed: int = 0,
+    data_kind: str | None = None,
+    progress: Progress | None = None,
+) -> Training:
+    """Train a classifier on labelled cases.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them; those without a label are not read.
+    labels : mapping of str to str
+        Case id to entity.
+    recipe : str or Recipe
+        Features to train on.
+    reading : Reading
+        How files are read.
+    seed : int
+        The same seed and cases give the same model.
+    data_kind : str, optional
+        ``real``, ``simulated-from-real``, ``resampled`` or ``synthetic``; found from the files
+        if it is not given.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    Training
+        The classifier, and what was left out.
+
+    Raises
+    ------
+    LabelError
+        If no case has a label, or an entity is not in the label tree.
+    PanelError
+        If the cases share no marker.
+    """
+    from flowml.models.classifier import LineageClassifier
+
+    if data_kind is not None and data_kind not in DATA_KINDS:
+        raise ModelError(
+            f"unknown data kind {data_kind!r}; choose from {', '.join(DATA_KINDS)}."
+        )
+    tree = load_label_tree()
+    known = {case_id: tree.canonical(label) for case_id, label in labels.items()}
+    chosen = _labelled(_found(cases), known)
+    table = extract_table(chosen, recipe, reading, progress)
+    unusable = {case.case_id: case.problem for case in table.cases if case.problem}
+    usable = table.rows([not case.problem for case in table.cases])
+    if not usable.cases:
+        first = next(iter(unusable.values()))
+        raise PanelError(
+            f"none of {len(chosen)} labelled cases can be used; the first: {first}"
+        )
+    common, left_out = _common_features(usable)
+    frame = usable.to_frame()[common]
+    summary = _training_summary(usable, data_kind, reading, seed)
+    classifier = LineageClassifier(tree, random_state=seed)
+    classifier.fit(frame, [known[case_id] for case_id in usable.case_ids], summary)
+    return Training(classifier, unusable, left_out)
+
+
+def _labelled(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Case]:
+    """Return the cases that have a label."""
+    chosen = [case for case in cases if case.case_id in labels]
+    if not chosen:
+        example, ids = next(iter(labels), ""), [case.case_id for case in cases]
+        raise LabelError(
+            f"none of {len(cases)} cases has a label: the labels are for "
+            f"{printable(example)!r} and the like; nearest case: {nearest(example, ids)}."
+        )
+    return chosen
+
+
+def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
+    """Keep the markers that every case measured.
+
+    Trees send a missing value where training told them, so that a marker that is sometimes
+    missing would teach them who orders it.
+    """
+    complete = [bool(np.isfinite(column).all()) for column in table.values.T]
+    common = [name for name, whole in zip(table.names, complete, strict=True) if whole]
+    kept = {name.partition("|")[0] for name in common}
+    everything = dict.fromkeys(name.partition("|")[0] for name in table.names)
+    left_out = tuple(marker for marker in everything if marker not in kept)
+    if not common:
+        raise PanelError(
+            f"the training cases share no marker; they have {', '.join(left_out[:20])}. "
+            "Train on cases of one panel."
+        )
+    return common, left_out
+
+
+def _training_summary(
+    table: FeatureTable, data_kind: str | None, reading: Reading, seed: int
+) -> dict[str, Any]:
+    """Describe the training cases for the bundle and its card."""
+    simulated = all(tube.simulated for case in table.cases for tube in case.tubes)
+    return {
+        "data_kind": data_kind or ("synthetic" if simulated else "real"),
+        "n_cases": len(table.cases),
+        "n_events": sum(tube.n_events for case in table.cases for tube in case.tubes),
+        "compensation": reading.compensation,
+        "seed": seed,
+    }
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Answers, and how they came about.
+
+    Parameters
+    ----------
+    predictions : tuple of Prediction
+        One for each case, in order of their ids.
+    entities : tuple of str
+        Entities of the model.
+    provenance : mapping
+        Versions, hashes, parameters and inputs, plain values.
+    """
+
+    predictions: tuple[Prediction, ...]
+    entities: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+
+def classify(
+    cases: Cases,
+    model: TrainedModel | Path | str,
+    *,
+    reading: Reading = DEFAULT_READING,
+    progress: Progress | None = None,
+) -> Classification:
+    """Answer for every case.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them.
+    model : TrainedModel or path-like
+        A model, or the file that holds it; ``demo`` is the bundled one.
+    reading : Reading
+        How files are read.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    Classification
+        A row for every case, also for those that cannot be used.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be used, or was not trained on FCS files.
+    """
+    trained = model if isinstance(model, TrainedModel) else load_model(model)
+    if trained.recipe is None:
+        raise ModelError(
+            "the model was trained on a feature table of another origin; it has no recipe by "
+            "which features could be computed from FCS files."
+        )
+    table = extract_table(cases, trained.recipe, reading, progress)
+    provenance = _provenance(trained, table, reading)
+    return Classification(tuple(trained.classify(table)), trained.entities, provenance)
+
+
+def _provenance(trained: TrainedModel, table: FeatureTable, reading: Reading) -> dict[str, Any]:
+    """Say what made the answers: versions, model, parameters, inputs."""
+    described = {
+        **trained.origin,
+        "data_kind": trained.training.get("data_kind"),
+        "entities": list(trained.entities),
+        "recipe": trained.recipe.to_dict() if trained.recipe else None,
+    }
+    return {
+        "disclaimer": "Research use only; not a medical device.",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "flowml": flowml.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "model": described,
+        "parameters": {
+            "compensation": _policy(reading.compensation),
+            "already_compensated": reading.already_compensated,
+            "min_probability": trained.min_probability,
+        },
+        "inputs": [_input(case) for case in table.cases],
+    }
+
+
+def _policy(compensation: str) -> str:
+    """Name a policy; of a matrix file, its name and hash, not where it lay."""
+    if compensation in ("auto", "none", "file"):
+        return compensation
+    return f"{printable(Path(compensation).name)} (SHA-256 {file_sha256(compensation)})"
+
+
+def _input(case: Any) -> dict[str, Any]:
+    tubes = [
+        {
+            "name": printable(tube.name),
+            "sha256": tube.sha256 or None,
+            "n_events": tube.n_events,
+            "compensation": printable(tube.compensation),
+        }
+        for tube in case.tubes
+    ]
+    return {"case_id": printable(case.case_id), "tubes": tubes}
+
+
+def evaluate(
+    cases: Cases,
+    labels: Mapping[str, str],
+    model: TrainedModel | Path | str,
+    *,
+    reading: Reading = DEFAULT_READING,
+    progress: Progress | None = None,
+) -> tuple[Evaluation, Classification]:
+    """Classify labelled cases, and hold the answers against the labels.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them; those without a label are not read.
+    labels : mapping of str to str
+        Case id to entity.
+    model : TrainedModel or path-like
+        A model, or the file that holds it.
+    reading : Reading
+        How files are read.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    evaluation : Evaluation
+        Accuracy and confusion.
+    classification : Classification
+        The answers.
+
+    Raises
+    ------
+    LabelError
+        If no case has a label, or an entity is not in the label tree.
+    ModelError
+        If the model cannot be used.
+    """
+    tree = load_label_tree()
+    known = {case_id: tree.canonical(label) for case_id, label in labels.items()}
+    found = classify(_labelled(_found(cases), known), model, reading=reading, progress=progress)
+    return evaluate_predictions(found.predictions, known), found

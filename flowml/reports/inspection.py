@@ -1,0 +1,184 @@
+"""What a file holds, for a person: channels, markers, roles, spillover, findings.
+
+Only technical keywords are shown; the others may name a patient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowml.errors import FcsError
+from flowml.fcs import read_fcs
+from flowml.reports.results import csv_text
+from flowml.reports.tables import aligned
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from flowml.records import Finding, Sample
+
+FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "findings")
+CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
+SHOWN_KEYWORDS = ("$CYT", "$DATATYPE", "$BYTEORD", "$MODE", "$TIMESTEP", "$TOT", "$PAR")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file holds, or why it cannot be read.
+
+    Parameters
+    ----------
+    name : str
+        Path relative to the folder given.
+    error : str
+        Why it cannot be read; empty if it can.
+    code : str
+        Code of the error.
+    n_events : int
+        Number of events.
+    scale : str
+        Whether the values are raw or compensated.
+    spillover : str
+        Source and size of the file's matrix; empty without one.
+    keywords : dict of str to str
+        Technical keywords.
+    channels : tuple of dict
+        Name, label, marker, role and top of each channel.
+    findings : tuple of Finding
+        What was noticed.
+    """
+
+    name: str
+    error: str = ""
+    code: str = ""
+    n_events: int = 0
+    scale: str = ""
+    spillover: str = ""
+    keywords: dict[str, str] | None = None
+    channels: tuple[dict[str, Any], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return asdict(self)
+
+
+def inspect_file(path: Path, name: str, *, values: bool = True) -> Inspection:
+    """Describe a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        How it is called in the output.
+    values : bool
+        Whether to read the events too, to find values that are NaN or off the scale.
+
+    Returns
+    -------
+    Inspection
+        With an `error` if the file cannot be read.
+    """
+    try:
+        sample = read_fcs(path, name=name)
+        more = value_findings(sample) if values else ()
+    except FcsError as error:
+        return Inspection(name, error=str(error), code=error.code)
+    matrix = sample.spillover
+    channels: tuple[dict[str, Any], ...] = tuple(
+        {"name": printable(c.name), "label": printable(c.label), "marker": printable(c.marker)}
+        | {"role": c.role.value, "top": c.top}
+        for c in sample.channels
+    )
+    return Inspection(
+        name=name,
+        n_events=sample.n_events,
+        scale=sample.scale.value,
+        spillover=""
+        if matrix is None
+        else f"{matrix.source}, {len(matrix.channels)} detectors",
+        keywords={k: printable(sample.keywords.get(k, "")) for k in SHOWN_KEYWORDS},
+        channels=channels,
+        findings=(*sample.findings, *more),
+    )
+
+
+def value_findings(sample: Sample) -> tuple[Finding, ...]:
+    """Look for values that are not finite.
+
+    Parameters
+    ----------
+    sample : Sample
+        Any.
+
+    Returns
+    -------
+    tuple of Finding
+        Empty if all values are finite.
+    """
+    from flowml.fcs.codes import finding
+
+    odd = sum(int(np.count_nonzero(~np.isfinite(block))) for block in sample.blocks())
+    return (finding("FCS-VALUE-01", f"{odd} values"),) if odd else ()
+
+
+def inspection_csv(items: Sequence[Inspection]) -> str:
+    """Write inspections as CSV, a row for each channel and one for each unreadable file.
+
+    Parameters
+    ----------
+    items : sequence of Inspection
+        The files.
+
+    Returns
+    -------
+    str
+        With a heading row.
+    """
+    rows = []
+    for item in items:
+        codes = " ".join(dict.fromkeys(finding.code for finding in item.findings))
+        facts = {
+            "file": item.name, "error": item.error, "code": item.code, "scale": item.scale,
+            "n_events": str(item.n_events), "spillover": item.spillover, "findings": codes,
+        }  # fmt: skip
+        rows += [
+            facts | {key: channel.get(key, "") for key in CHANNEL_COLUMNS}
+            for channel in item.channels or ({},)
+        ]
+    return csv_text([*FILE_COLUMNS, *CHANNEL_COLUMNS], rows)
+
+
+def inspection_text(item: Inspection) -> str:
+    """Write an inspection for a terminal.
+
+    Parameters
+    ----------
+    item : Inspection
+        One file.
+
+    Returns
+    -------
+    str
+        A heading, the channels, the findings.
+    """
+    if item.error:
+        why = printable(item.error, 600)
+        return f"{printable(item.name)}\n  cannot be read ({item.code}): {why}"
+    facts = [f"{item.n_events} events", f"{len(item.channels)} channels", item.scale]
+    facts.append(f"spillover: {item.spillover}" if item.spillover else "no spillover")
+    if item.keywords and item.keywords.get("$CYT"):
+        facts.append(item.keywords["$CYT"])
+    rows = [
+        (n, c["name"], c["marker"] or "-", c["role"], f"{c['top']:.6g}")
+        for n, c in enumerate(item.channels, 1)
+    ]
+    table = aligned(("#", "channel", "marker", "role", "top"), rows).replace("\n", "\n  ")
+    lines = [printable(item.name), "  " + "; ".join(facts), "  " + table]
+    return "\n".join(lines + [f"  {printable(finding, 600)}" for finding in item.findings])

@@ -1,0 +1,183 @@
+"""Result files: ``results.csv`` for people, ``results.json`` for the record."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowml.models.answer import RESULT_COLUMNS
+from flowml.safety import printable, spreadsheet_cell, written_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowml.models import Prediction
+
+CSV_NAME, JSON_NAME = "results.csv", "results.json"
+DIGITS = 6  # decimals of a probability in the CSV; the JSON has all
+
+
+def write_results(
+    folder: Path | str,
+    predictions: Sequence[Prediction],
+    entities: Sequence[str],
+    provenance: Mapping[str, Any],
+) -> tuple[Path, Path]:
+    """Write both result files.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if it is missing.
+    predictions : sequence of Prediction
+        One row each.
+    entities : sequence of str
+        Entities of the model, each of which gets a column.
+    provenance : mapping
+        Versions, hashes, parameters and inputs, plain values.
+
+    Returns
+    -------
+    csv_path, json_path : Path
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    csv_path, json_path = Path(folder) / CSV_NAME, Path(folder) / JSON_NAME
+    write_text(csv_path, results_csv(predictions, entities))
+    write_text(json_path, results_document(predictions, entities, provenance) + "\n")
+    return csv_path, json_path
+
+
+def results_csv(predictions: Sequence[Prediction], entities: Sequence[str]) -> str:
+    """Return the content of ``results.csv``.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        One row each.
+    entities : sequence of str
+        Entities of the model, each of which gets a column.
+
+    Returns
+    -------
+    str
+        With a heading row.
+    """
+    return csv_text(
+        [*RESULT_COLUMNS, *(f"probability_{name}" for name in entities)],
+        [prediction.as_row(entities) for prediction in predictions],
+    )
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, str | float]]) -> str:
+    """Write a table as CSV, with text cells that no spreadsheet takes for formulas.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The heading.
+    rows : sequence of mapping
+        A value for every column.
+
+    Returns
+    -------
+    str
+        Lines end with a line feed.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _csv_cell(row[key]) for key in columns} for row in rows)
+    return out.getvalue()
+
+
+def results_document(
+    predictions: Sequence[Prediction], entities: Sequence[str], provenance: Mapping[str, Any]
+) -> str:
+    """Return the content of ``results.json``.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        The answers.
+    entities : sequence of str
+        Entities of the model.
+    provenance : mapping
+        Versions, hashes, parameters and inputs, plain values.
+
+    Returns
+    -------
+    str
+        JSON; NaN becomes null.
+    """
+    cases = [_json_case(prediction, prediction.as_row(entities)) for prediction in predictions]
+    return json_text({"provenance": dict(provenance), "cases": cases})
+
+
+def json_text(document: Any) -> str:
+    """Write a document as JSON that every reader takes.
+
+    Parameters
+    ----------
+    document : mapping or sequence
+        Plain values; NaN and infinities become null.
+
+    Returns
+    -------
+    str
+        Indented, without a final line feed.
+    """
+    return json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    text : str
+        Its content, written as UTF-8.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="")
+
+
+def _csv_cell(value: str | float) -> str:
+    """Write a probability with fixed decimals, a missing one as nothing, text made harmless."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.{DIGITS}f}"
+    return spreadsheet_cell(printable(value, limit=2000))
+
+
+def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]:
+    findings = [
+        {"code": f.code, "severity": str(f.severity), "message": printable(f.message, 2000)}
+        for f in prediction.findings
+    ]
+    shown = {k: v for k, v in row.items() if not k.startswith("probability_")}
+    return {**shown, "findings": findings, "probabilities": dict(prediction.probabilities)}
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return value

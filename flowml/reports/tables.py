@@ -1,0 +1,138 @@
+"""Short tables for a terminal: aligned columns of harmless text."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from flowml.reports.results import csv_text
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowml.models import Prediction
+    from flowml.reports.metrics import Evaluation
+
+WIDEST_CELL = 72
+RESULT_HEADING = ("case", "lineage", "category", "leukemia/lymphoma", "entity", "p", "decision")
+
+
+def aligned(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Align the columns of a table.
+
+    Parameters
+    ----------
+    heading : sequence of str
+        Names of the columns.
+    rows : sequence of sequences
+        Cells; numbers are shown with two decimals, NaN as nothing.
+
+    Returns
+    -------
+    str
+        Lines without trailing blanks, no line break at the end.
+
+    Examples
+    --------
+    >>> print(aligned(["case", "p"], [["A01", 0.5]]))
+    case  p
+    A01   0.50
+    """
+    cells = [list(heading), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(heading))]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.2f}"
+    return printable(value, WIDEST_CELL)
+
+
+def result_table(predictions: Sequence[Prediction]) -> str:
+    """Show the answers, one line a case; a case without an answer shows why.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        The rows.
+
+    Returns
+    -------
+    str
+        For a terminal.
+    """
+    answered = [p for p in predictions if p.lineage or p.category or p.leukemia_vs_lymphoma]
+    rows = [
+        (p.case_id, p.lineage or "-", p.category or "-", p.leukemia_vs_lymphoma or "-",
+         p.entity or "-", p.p_entity, p.decision)
+        for p in answered
+    ]  # fmt: skip
+    lines = [aligned(RESULT_HEADING, rows)] if rows else []
+    open_cases = [p for p in predictions if p not in answered]
+    lines += [f"{printable(p.case_id)}: {printable(p.reason, 600)}" for p in open_cases]
+    return "\n".join(lines)
+
+
+def confusion_csv(evaluation: Evaluation) -> str:
+    """Return which label got which answer, as CSV.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Counts.
+
+    Returns
+    -------
+    str
+        Labels in rows, answers in columns.
+    """
+    rows = [
+        {"label": label} | {a: str(n) for a, n in zip(evaluation.answers, counts, strict=True)}
+        for label, counts in zip(evaluation.truth, evaluation.confusion, strict=True)
+    ]
+    return csv_text(["label", *evaluation.answers], rows)
+
+
+def findings_text(predictions: Sequence[Prediction]) -> str:
+    """List every finding of every case.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        The cases.
+
+    Returns
+    -------
+    str
+        A line for each finding.
+    """
+    return "\n".join(
+        f"{printable(p.case_id)}: {printable(finding, 600)}"
+        for p in predictions
+        for finding in p.findings
+    )
+
+
+def confusion_table(evaluation: Evaluation) -> str:
+    """Show which label got which answer.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Counts.
+
+    Returns
+    -------
+    str
+        Labels in rows, answers in columns.
+    """
+    rows = [
+        (label, *map(int, counts))
+        for label, counts in zip(evaluation.truth, evaluation.confusion, strict=True)
+    ]
+    return aligned(("label \\ answer", *evaluation.answers), rows)
