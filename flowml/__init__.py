@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+DISCLAIMER = "Research use only; not a medical device."
 
 # name: the module that it lives in
 _HOMES = {

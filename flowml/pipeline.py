@@ -174,6 +174,7 @@ def train(
     reading: Reading = DEFAULT_READING,
     seed: int = 0,
     data_kind: str | None = None,
+    remarks: Mapping[str, str | int] | None = None,
     progress: Progress | None = None,
 ) -> Training:
     """Train a classifier on labelled cases.
@@ -193,6 +194,8 @@ def train(
     data_kind : str, optional
         ``real``, ``simulated-from-real``, ``resampled`` or ``synthetic``; found from the files
         if it is not given.
+    remarks : mapping, optional
+        Further lines for the model card, plain values.
     progress : callable, optional
         Called with the number of cases done.
 
@@ -227,7 +230,7 @@ def train(
         )
     common, left_out = _common_features(usable)
     frame = usable.to_frame()[common]
-    summary = _training_summary(usable, data_kind, reading, seed)
+    summary = _training_summary(usable, data_kind, reading, seed) | dict(remarks or {})
     classifier = LineageClassifier(tree, random_state=seed)
     classifier.fit(frame, [known[case_id] for case_id in usable.case_ids], summary)
     return Training(classifier, unusable, left_out)
@@ -347,7 +350,7 @@ def _provenance(trained: TrainedModel, table: FeatureTable, reading: Reading) ->
         "recipe": trained.recipe.to_dict() if trained.recipe else None,
     }
     return {
-        "disclaimer": "Research use only; not a medical device.",
+        "disclaimer": flowml.DISCLAIMER,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "flowml": flowml.__version__,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowml.cli.main import DISCLAIMER
+from flowml import DISCLAIMER
 from flowml.cli.options import (
     format_option,
     label_options,

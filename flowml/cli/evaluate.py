@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from flowml import DISCLAIMER
 from flowml.cli.classify import SYNTHETIC_WARNING
-from flowml.cli.main import DISCLAIMER
 from flowml.cli.options import (
     format_option,
     label_options,

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowml import __version__
+from flowml import DISCLAIMER, __version__
 from flowml.errors import FlowmlError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DISCLAIMER = "Research use only; not a medical device."
 USAGE_STATUS, WRITE_STATUS, INTERRUPTED_STATUS = 2, 3, 130
 
 # verb: what it does, in a line; kept here so that help need not import the verbs

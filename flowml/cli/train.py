@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowml import DISCLAIMER
 from flowml.cli.features import recipe_options
-from flowml.cli.main import DISCLAIMER
 from flowml.cli.options import (
     label_options,
     labels_from,

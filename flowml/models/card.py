@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowml import DISCLAIMER
+
 if TYPE_CHECKING:
     from flowml.models.trained import TrainedModel
 
-DISCLAIMER = "Research use only; not a medical device."
 _SYNTHETIC = (
     "**Every training case was simulated.** The model shows how the program works. Its answers "
     "say nothing about patients."
