@@ -35,7 +35,7 @@ class Entry:
     def __init__(self, values: object, where: str) -> None:
         self.where = where
         if not isinstance(values, dict):
-            raise self.error(f"is {printable(values, 60)!r}, expected a table")
+            raise self.error(f"is {printable(repr(values), 60)}, expected a table")
         self._values: dict[str, Any] = values
 
     def error(self, problem: str) -> KnowledgeError:
@@ -139,7 +139,9 @@ class Entry:
         """
         items = self._values.get(key, [])
         if not isinstance(items, list):
-            raise self.error(f"{key!r} is {printable(items, 60)!r}, expected [[{key}]] tables")
+            raise self.error(
+                f"{key!r} is {printable(repr(items), 60)}, expected [[{key}]] tables"
+            )
         entries = []
         for number, item in enumerate(items, start=1):
             entry = Entry(item, f"{self.where}, {key} {number}")
@@ -171,7 +173,7 @@ class Entry:
         """
         value = self.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise self.error(f"{key!r} is {printable(value, 60)!r}, expected a text")
+            raise self.error(f"{key!r} is {printable(repr(value), 60)}, expected a text")
         return value
 
     def number(
@@ -261,14 +263,16 @@ class Entry:
         """
         value = self.get(key)
         if not isinstance(value, list) or len(value) != 2:
-            raise self.error(f"{key!r} is {printable(value, 60)!r}, expected two numbers")
+            raise self.error(f"{key!r} is {printable(repr(value), 60)}, expected two numbers")
         first, second = (self._bounded(key, item, low, high) for item in value)
         return first, second
 
     def _bounded(self, key: str, value: object, low: float, high: float) -> float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not low <= float(value) <= high:  # type: ignore[arg-type]
-            raise self.error(
-                f"{key!r} is {printable(value, 60)!r}, expected a number from {low:g} to {high:g}"
-            )
-        return float(value)  # type: ignore[arg-type]
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            number = float(value)
+            if low <= number <= high:
+                return number
+        raise self.error(
+            f"{key!r} is {printable(repr(value), 60)}, "
+            f"expected a number from {low:g} to {high:g}"
+        )

@@ -94,7 +94,8 @@ class Population:
 
 
 POPULATION_FIELDS = (
-    "name", "markers", "fsc", "ssc", "scatter_spread", "autofluorescence", "variation", "source",
+    "name", "markers", "fsc", "ssc", "scatter_spread", "autofluorescence", "variation",
+    "source",
 )  # fmt: skip
 
 
@@ -209,7 +210,7 @@ def _range(
     """Read ``pos`` or ``dim..pos``."""
     if not isinstance(value, str):
         raise entry.error(
-            f"{key!r} is {printable(value, 60)!r}, expected a level such as 'pos'"
+            f"{key!r} is {printable(repr(value), 60)}, expected a level such as 'pos'"
         )
     low, _, high = value.partition("..")
     ends = [_level(entry, key, name, levels) for name in (low, high or low)]

@@ -308,7 +308,7 @@ def _specimen(entry: Entry, populations: list[str]) -> Specimen:
 
 def _weights(entry: Entry, known: list[str]) -> dict[str, float]:
     """Read numbers by name, at least one of them above zero."""
-    weights = {name: entry.number(name) for name in entry.keys(known)}
+    weights = {name: entry.number(name, 0.0, 1e6) for name in entry.keys(known)}
     if not sum(weights.values()) > 0:
         raise entry.error("expected at least one number above 0")
     return weights
