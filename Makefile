@@ -50,4 +50,4 @@ $(TEST_ENV)/ready: requirements/test.txt pyproject.toml setup.cfg | python
 	touch $@
 
 clean:
-	rm -rf $(DEMO_ENV) $(TEST_ENV) $(DATA) docs/_build docs/api .coverage
+	rm -rf $(DEMO_ENV) $(TEST_ENV) $(DATA) docs/_build docs/generated .coverage

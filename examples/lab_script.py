@@ -1,7 +1,7 @@
 """A laboratory's own script: extract, train, classify, save, gate and look.
 
-Run: python examples/lab_script.py [FOLDER]. Works on simulated cases, so that anyone can run it;
-put your own folder and labels in their place.
+Run: python examples/lab_script.py [FOLDER]. Works on simulated cases, so that anyone can run
+it; put your own folder and labels in their place.
 """
 
 from __future__ import annotations

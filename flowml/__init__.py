@@ -36,6 +36,7 @@ _HOMES = {
     "extract": "flowml.pipeline",
     "train": "flowml.pipeline",
     "simulate_cohort": "flowml.simulate",
+    "write_cohort": "flowml.simulate",
 }
 _MODULES = {"plot": "flowml.reports.plots"}
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from flowml.preprocess import compensate, display
     from flowml.records import Case, Channel, Finding, Sample, Spillover
     from flowml.reports import plots as plot
-    from flowml.simulate import simulate_cohort
+    from flowml.simulate import simulate_cohort, write_cohort
 
 
 def __getattr__(name: str) -> Any:

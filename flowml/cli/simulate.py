@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     help="Events of each case.",
 )  # fmt: skip
 @click.option(
-    "--entities", metavar="A,B,...", help="Which entities; all known ones if omitted."
+    "--entities", metavar="A,B,...", help="Which entities; all if omitted."
 )
 @seed_option
 @quiet_option
@@ -37,12 +37,10 @@ def command(out: Path, entities: str | None, quiet: bool, **options: Any) -> int
     OUT must be empty or not there yet. Every file says in a keyword that it is simulated.
     """
     from flowml.cli.talk import note, progress
-    from flowml.knowledge.simulator import load_simulator_knowledge
     from flowml.safety import printable
-    from flowml.simulate import iterate_cohort, write_cohort
+    from flowml.simulate import iterate_cohort, known_entities, write_cohort
 
-    known = list(load_simulator_knowledge().entities)
-    names = [name.strip() for name in entities.split(",")] if entities else known
+    names = entities.split(",") if entities else known_entities()
     cohort = iterate_cohort(
         names, n_cases=options["cases"], n_events=options["events"], seed=options["seed"]
     )

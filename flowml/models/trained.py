@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowml.features import FittedRecipe
+    from flowml.features import CaseFeatures, FittedRecipe
     from flowml.knowledge import LabelTree
     from flowml.models.trees import TreeEnsemble
 
@@ -121,10 +121,9 @@ class TrainedModel:
             )
         values = table.columns(self.feature_names)
         probabilities = self.predict_proba(values)
-        notes = (self._origin_note(),) if self.is_synthetic else ()
         predictions = []
         for case, row, p in zip(table.cases, values, probabilities, strict=True):
-            findings = (*case.findings, *notes)
+            findings = (*case.findings, *self._origin_notes(case))
             problem = case.problem or self._missing(row)
             if problem:
                 status = "unreadable" if case.problem else "not_classifiable"
@@ -152,6 +151,11 @@ class TrainedModel:
             )
         return f"not classifiable, because these markers were not measured: {shown}"
 
-    def _origin_note(self) -> Finding:
+    def _origin_notes(self, case: CaseFeatures) -> tuple[Finding, ...]:
+        """Say that a model has seen simulated cases only; never release such answers."""
+        if not self.is_synthetic:
+            return ()
         message = "the model has seen simulated cases only; its answers say nothing of patients"
-        return Finding("MODEL-SYNTHETIC", message, Severity.WARN)
+        simulated = bool(case.tubes) and all(tube.simulated for tube in case.tubes)
+        severity = Severity.WARN if simulated else Severity.REVIEW
+        return (Finding("MODEL-SYNTHETIC", message, severity),)
