@@ -20,7 +20,7 @@ lint: $(TEST_ENV)/ready
 	$(TEST_ENV)/bin/ruff format --check .
 	$(TEST_ENV)/bin/mypy --strict flowml
 	$(TEST_ENV)/bin/lint-imports --no-cache
-	$(TEST_ENV)/bin/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'flowml/*.py')
+	$(TEST_ENV)/bin/numpydoc lint $$(git ls-files 'flowml/*.py' ':!flowml/cli')
 	$(TEST_ENV)/bin/codespell $$(git ls-files | grep -v -e '^requirements/.*txt$$' -e '\.flowml$$')
 
 docs: $(TEST_ENV)/ready

@@ -15,14 +15,11 @@ import sys
 import time
 from pathlib import Path
 
+FLOWML = str(Path(sys.executable).with_name("flowml"))
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
-    "flowml --help": [str(Path(sys.executable).with_name("flowml")), "--help"],
-    "flowml classify --help": [
-        str(Path(sys.executable).with_name("flowml")),
-        "classify",
-        "--help",
-    ],
+    "flowml --help": [FLOWML, "--help"],
+    "flowml classify --help": [FLOWML, "classify", "--help"],
 }
 FLOOR = "python -c pass"
 

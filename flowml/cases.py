@@ -128,13 +128,16 @@ def _cases_in_folder(place: Path, case_per: str) -> list[Case]:
 
 def _case_ids(groups: Sequence[str], place_name: str) -> dict[str, str]:
     """Name cases by file without its ending, or by folder; in full where two would be equal."""
-    short = {key: PurePosixPath(key).with_suffix("").as_posix() for key in groups}
-    short |= {key: key.removesuffix("/") for key in groups if key.endswith("/")}
-    short |= {"./": place_name} if "./" in short else {}
     ids: dict[str, str] = {}
     taken: set[str] = set()
     for key in groups:  # A01.fcs beside A01.LMD or a folder A01: the first has the short name
-        ids[key] = key if short[key] in taken else short[key]
+        if key == "./":
+            short = place_name
+        else:
+            short = (
+                key[:-1] if key.endswith("/") else key.removesuffix(PurePosixPath(key).suffix)
+            )
+        ids[key] = key if short in taken else short
         taken.add(ids[key])
     return ids
 

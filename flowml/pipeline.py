@@ -6,17 +6,14 @@ and lab scripts do.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import flowml
 from flowml.batch import run
 from flowml.cases import find_cases
 from flowml.errors import LabelError, ModelError, PanelError
@@ -28,7 +25,8 @@ from flowml.models import Prediction, TrainedModel, load_model
 from flowml.models.trained import DATA_KINDS
 from flowml.records import Case
 from flowml.reports.metrics import Evaluation, evaluate_predictions
-from flowml.safety import file_sha256, nearest, printable
+from flowml.reports.provenance import describe_run
+from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +164,7 @@ class Training:
     left_out_markers: tuple[str, ...] = ()
 
 
-def train(
+def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     cases: Cases,
     labels: Mapping[str, str],
     recipe: str | Recipe = "ecdf",
@@ -337,54 +335,10 @@ def classify(
             "which features could be computed from FCS files."
         )
     table = extract_table(cases, trained.recipe, reading, progress)
-    provenance = _provenance(trained, table, reading)
+    provenance = describe_run(
+        trained, table, reading.compensation, already_compensated=reading.already_compensated
+    )
     return Classification(tuple(trained.classify(table)), trained.entities, provenance)
-
-
-def _provenance(trained: TrainedModel, table: FeatureTable, reading: Reading) -> dict[str, Any]:
-    """Say what made the answers: versions, model, parameters, inputs."""
-    described = {
-        **trained.origin,
-        "data_kind": trained.training.get("data_kind"),
-        "entities": list(trained.entities),
-        "recipe": trained.recipe.to_dict() if trained.recipe else None,
-    }
-    return {
-        "disclaimer": flowml.DISCLAIMER,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "flowml": flowml.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "model": described,
-        "parameters": {
-            "compensation": _policy(reading.compensation),
-            "already_compensated": reading.already_compensated,
-            "min_probability": trained.min_probability,
-        },
-        "inputs": [_input(case) for case in table.cases],
-    }
-
-
-def _policy(compensation: str) -> str:
-    """Name a policy; of a matrix file, its name and hash, not where it lay."""
-    if compensation in ("auto", "none", "file"):
-        return compensation
-    return f"{printable(Path(compensation).name)} (SHA-256 {file_sha256(compensation)})"
-
-
-def _input(case: Any) -> dict[str, Any]:
-    tubes = [
-        {
-            "name": printable(tube.name),
-            "sha256": tube.sha256 or None,
-            "n_events": tube.n_events,
-            "compensation": printable(tube.compensation),
-        }
-        for tube in case.tubes
-    ]
-    return {"case_id": printable(case.case_id), "tubes": tubes}
 
 
 def evaluate(

@@ -137,7 +137,18 @@ class EventSource(Protocol):
         ...
 
     def blocks(self, size: int) -> Iterator[Array]:
-        """Yield linear values, shape (up to `size`, n_channels)."""
+        """Stream the linear values.
+
+        Parameters
+        ----------
+        size : int
+            Events in a block.
+
+        Yields
+        ------
+        ndarray, shape (up to `size`, n_channels)
+            The next events.
+        """
         ...
 
     def stored(self) -> Array:
@@ -170,7 +181,18 @@ class ArraySource:
         return int(self.values.shape[0])
 
     def blocks(self, size: int) -> Iterator[Array]:
-        """Yield views of up to `size` events."""
+        """Stream views of the values.
+
+        Parameters
+        ----------
+        size : int
+            Events in a block.
+
+        Yields
+        ------
+        ndarray, shape (up to `size`, n_channels)
+            Read-only.
+        """
         for start in range(0, self.n_events, size):
             yield self.values[start : start + size]
 

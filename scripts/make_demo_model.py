@@ -1,8 +1,8 @@
 """Train the bundled demonstration model, from the simulator alone.
 
-Run: python scripts/make_demo_model.py [FILE]. The seed differs from those of the demonstration
-(examples/demo.py) and of the check at the end, so that no case is seen twice. The bundle records
-the hash of the simulator's knowledge; a test fails when that is stale.
+Run: python scripts/make_demo_model.py [FILE]. The seed differs from those of the
+demonstration (examples/demo.py) and of the check at the end, so that no case is seen twice. The
+bundle records the hash of the simulator's knowledge; a test fails when that is stale.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flowml.knowledge.simulator import load_simulator_knowledge
 from flowml.models.bundle import demo_model
 from flowml.pipeline import evaluate, train
 from flowml.records import Case
-from flowml.simulate import iterate_cohort, knowledge_sha256
+from flowml.simulate import iterate_cohort, knowledge_sha256, known_entities
 
 TRAINING_SEED, CHECK_SEED = 20_001, 20_002
 CASES_PER_ENTITY = 60
@@ -24,7 +23,7 @@ EVENTS = 10_000
 
 def cohort(cases_per_entity: int, seed: int) -> tuple[list[Case], dict[str, str]]:
     """Draw a cohort, and its labels."""
-    entities = list(load_simulator_knowledge().entities)
+    entities = known_entities()
     number = cases_per_entity * len(entities)
     cases = list(iterate_cohort(entities, n_cases=number, n_events=EVENTS, seed=seed))
     return cases, {case.case_id: case.details["entity"] for case in cases}

@@ -6,6 +6,5 @@ from pathlib import Path
 
 path = Path(sys.argv[1])
 text = path.read_text(encoding="utf-8")
-path.write_text(
-    re.sub(r"(?m)^nvidia-nccl-cu\d+==.*(?:\n    .*)*\n", "", text), encoding="utf-8"
-)
+without = re.sub(r"(?m)^nvidia-nccl-cu\d+==.*(?:\n    .*)*\n", "", text)
+path.write_text(without, encoding="utf-8")

@@ -142,7 +142,8 @@ def _log_scale(
     keywords: Mapping[str, str], n: int, field: Field, findings: list[Finding]
 ) -> tuple[float, float]:
     """Read ``$PnE``; floating point data are linear whatever it says (FCS 3.1)."""
-    parts = [real_number(part.strip()) for part in keywords.get(f"$P{n}E", "").split(",")]
+    text = keywords.get(f"$P{n}E", "")[:LONGEST_NAME]
+    parts = [real_number(part.strip()) for part in text.split(",")]
     decades, offset = (*parts, None)[:2]
     if len(parts) != 2 or decades is None or offset is None or not 0 <= decades <= MOST_DECADES:
         findings.append(finding("FCS-KEY-03", f"$P{n}E"))

@@ -52,7 +52,18 @@ class FileSource:
         return np.empty((0, len(self.layout.fields)), dtype=_stored_type(self.layout.fields))
 
     def blocks(self, size: int) -> Iterator[Array]:
-        """Yield linear values, float32, or float64 where float32 would not be exact."""
+        """Stream linear values, float32, or float64 where float32 would not be exact.
+
+        Parameters
+        ----------
+        size : int
+            Events in a block.
+
+        Yields
+        ------
+        ndarray, shape (up to `size`, n_channels)
+            The next events.
+        """
         linear = linear_type(self.layout.fields)
         for block in self._stored_blocks(size):
             yield _linear(block, self.amplifiers, linear)

@@ -325,7 +325,7 @@ def _in_order(
     if sorted(labels) != sorted(names):
         raise FcsError(
             f"the rows of {printable(path)} are begun by {printable(', '.join(labels), 120)}, "
-            f"the columns by {printable(', '.join(names), 120)}. Name both alike, in any order.",
+            f"the columns by {printable(', '.join(names), 120)}. Name both alike.",
             "FCS-SPILL",
         )
     return [body[labels.index(name)] for name in names]

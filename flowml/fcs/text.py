@@ -90,7 +90,7 @@ def _pairs(items: list[str], findings: list[Finding]) -> Keywords:
         name = key.strip().upper()
         text, is_utf8 = _decoded(value)
         latin += not is_utf8
-        if keywords.setdefault(name, text) != text:
+        if name and keywords.setdefault(name, text) != text:
             double += 1
     if double:
         findings.append(finding("FCS-TEXT-03", f"{double} keywords"))

@@ -122,8 +122,8 @@ def _pairs(keywords: Mapping[str, str]) -> Iterator[str]:
     for key, value in keywords.items():
         if not key or not value or DELIMITER in key + value:
             raise FcsError(
-                f"keyword {printable(key, 40)!r} cannot be written: it or its value is empty, or "
-                "holds a form feed. Leave it out, or change it."
+                f"keyword {printable(key, 40)!r} cannot be written: it or its value is empty, "
+                "or holds a form feed. Leave it out, or change it."
             )
         yield f"{key}{DELIMITER}{value}{DELIMITER}"
 

@@ -76,7 +76,18 @@ class FeatureTable:
         return found
 
     def rows(self, keep: Sequence[bool]) -> FeatureTable:
-        """Return the rows for which `keep` is true."""
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        keep : sequence of bool
+            One for each row.
+
+        Returns
+        -------
+        FeatureTable
+            The rows for which `keep` is true.
+        """
         cases = tuple(case for case, kept in zip(self.cases, keep, strict=True) if kept)
         chosen = self.values[np.asarray(keep, dtype=bool)]
         return replace(self, values=chosen, cases=cases)

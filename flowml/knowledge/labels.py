@@ -109,7 +109,18 @@ class LabelTree:
         return [*self.entities, *aliases]
 
     def subset(self, names: Iterable[str]) -> LabelTree:
-        """Keep the entities named, in the order given."""
+        """Keep some of the entities.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names or aliases.
+
+        Returns
+        -------
+        LabelTree
+            The entities named, in the order given.
+        """
         return LabelTree(self.entities[self.canonical(name)] for name in names)
 
     def to_list(self) -> list[dict[str, Any]]:

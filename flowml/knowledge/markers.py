@@ -22,7 +22,7 @@ _PULSE = {
 }  # fmt: skip
 _SCATTER = re.compile(
     r"""^(?P<kind>FSC?|SSC?|FORWARD\ SCATTER|SIDE\ SCATTER|FALS)
-        (?P<rest>([\s._-]*(LIN|LOG|INT|PEAK|TOF|AREA|HEIGHT|WIDTH|PMT|PAR|PERP|\d++(NM)?
+        (?P<rest>([\s._-]*(LIN|LOG|INT|PEAK|TOF|AREA|HEIGHT|WIDTH|PMT|PAR|PERP|\d++(/\d++)?(NM)?|\(\w++\)
                  |[BVRYG]|[AHW]))*)$""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -78,7 +78,18 @@ class TrainedModel:
         return self.training.get("data_kind") == SYNTHETIC
 
     def with_card(self, card: str) -> TrainedModel:
-        """Return the same model with another card."""
+        """Return the same model with another card.
+
+        Parameters
+        ----------
+        card : str
+            Markdown.
+
+        Returns
+        -------
+        TrainedModel
+            A copy.
+        """
         return replace(self, card=card)
 
     def predict_proba(self, values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -33,7 +33,18 @@ class Transform(Protocol):
         ...
 
     def inverse(self, y: ArrayLike) -> Floats:
-        """Map display values back to the linear scale."""
+        """Map display values back to the linear scale.
+
+        Parameters
+        ----------
+        y : array-like, float
+            Display values.
+
+        Returns
+        -------
+        ndarray, float64
+            Linear values, of the same shape.
+        """
         ...
 
 
@@ -54,10 +65,22 @@ class Linear:
 
     def __call__(self, x: ArrayLike) -> Floats:
         """Map linear values to the display scale."""
-        return np.asarray(x, dtype=np.float64) / self.top
+        with np.errstate(over="ignore"):
+            return np.asarray(np.asarray(x, dtype=np.float64) / self.top)
 
     def inverse(self, y: ArrayLike) -> Floats:
-        """Map display values back to the linear scale."""
+        """Map display values back to the linear scale.
+
+        Parameters
+        ----------
+        y : array-like, float
+            Display values.
+
+        Returns
+        -------
+        ndarray, float64
+            Linear values, of the same shape.
+        """
         return np.asarray(y, dtype=np.float64) * self.top
 
 
@@ -81,11 +104,23 @@ class Arcsinh:
 
     def __call__(self, x: ArrayLike) -> Floats:
         """Map linear values to the display scale."""
-        scaled = np.arcsinh(np.asarray(x, dtype=np.float64) / self.cofactor)
+        with np.errstate(over="ignore"):
+            scaled = np.arcsinh(np.asarray(x, dtype=np.float64) / self.cofactor)
         return np.asarray(scaled / math.asinh(self.top / self.cofactor))
 
     def inverse(self, y: ArrayLike) -> Floats:
-        """Map display values back to the linear scale."""
+        """Map display values back to the linear scale.
+
+        Parameters
+        ----------
+        y : array-like, float
+            Display values.
+
+        Returns
+        -------
+        ndarray, float64
+            Linear values, of the same shape.
+        """
         scaled = np.asarray(y, dtype=np.float64) * math.asinh(self.top / self.cofactor)
         return np.asarray(np.sinh(scaled) * self.cofactor)
 
@@ -142,7 +177,18 @@ class Logicle:
         return a, b, c_over_a * a, d, -f_over_a * a, x1
 
     def inverse(self, y: ArrayLike) -> Floats:
-        """Map display values back to the linear scale (closed form)."""
+        """Map display values back to the linear scale (closed form).
+
+        Parameters
+        ----------
+        y : array-like, float
+            Display values.
+
+        Returns
+        -------
+        ndarray, float64
+            Linear values, of the same shape.
+        """
         a, b, c, d, f, zero = self._terms
         above = np.asarray(y, dtype=np.float64) - zero
         u = np.abs(above) + zero
@@ -156,11 +202,12 @@ class Logicle:
         # The inverse is convex above zero, so that a start at or above the root descends to
         # it: the logarithm without the small terms, or the tangent at zero, whichever is less.
         slope = a * b * math.exp(b * zero) + c * d * math.exp(-d * zero)
-        with np.errstate(invalid="ignore"):
-            logarithm = np.log(np.maximum((size - f + c) / a, 1e-300)) / b
+        log_a = math.log(a)  # values up to the end of float64 keep away from its overflow
+        with np.errstate(invalid="ignore", over="ignore"):
+            logarithm = (np.log(np.maximum(size - f + c, 1e-300)) - log_a) / b
             y = np.minimum(zero + size / slope, np.maximum(logarithm, zero))
             for _ in range(NEWTON_STEPS):
-                rise, fall = a * np.exp(b * y), c * np.exp(-d * y)
+                rise, fall = np.exp(b * y + log_a), c * np.exp(-d * y)
                 step = (rise - fall + f - size) / (b * rise + d * fall)
                 y = y - step
                 if not np.any(np.abs(step) > ROUNDING):

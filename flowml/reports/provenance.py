@@ -1,0 +1,82 @@
+"""What made the answers: versions, model, parameters, inputs. No path, and no patient."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import flowml
+from flowml.preprocess.compensate import POLICIES
+from flowml.safety import file_sha256, printable
+
+if TYPE_CHECKING:
+    from flowml.features import CaseFeatures, FeatureTable
+    from flowml.models import TrainedModel
+
+
+def describe_run(
+    model: TrainedModel, table: FeatureTable, compensation: str, *, already_compensated: bool
+) -> dict[str, Any]:
+    """Say what made the answers.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        The model that was asked.
+    table : FeatureTable
+        What it was asked about.
+    compensation : str
+        Policy, or the path of a CSV matrix.
+    already_compensated : bool
+        Whether the caller said so.
+
+    Returns
+    -------
+    dict
+        Plain values; of files their names relative to the folder given, and their hashes.
+    """
+    return {
+        "disclaimer": flowml.DISCLAIMER,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "flowml": flowml.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "model": {
+            **model.origin,
+            "data_kind": model.training.get("data_kind"),
+            "entities": list(model.entities),
+            "recipe": model.recipe.to_dict() if model.recipe else None,
+        },
+        "parameters": {
+            "compensation": _policy(compensation),
+            "already_compensated": already_compensated,
+            "min_probability": model.min_probability,
+        },
+        "inputs": [_input(case) for case in table.cases],
+    }
+
+
+def _policy(compensation: str) -> str:
+    """Name a policy; of a matrix file, its name and hash, not where it lay."""
+    if compensation in POLICIES:
+        return compensation
+    return f"{printable(Path(compensation).name)} (SHA-256 {file_sha256(compensation)})"
+
+
+def _input(case: CaseFeatures) -> dict[str, Any]:
+    tubes = [
+        {
+            "name": printable(tube.name),
+            "sha256": tube.sha256 or None,
+            "n_events": tube.n_events,
+            "compensation": printable(tube.compensation),
+        }
+        for tube in case.tubes
+    ]
+    return {"case_id": printable(case.case_id), "tubes": tubes}
