@@ -10,8 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-DISCLAIMER = "Research use only; not a medical device."
+from flowml.about import __version__
 
 # name: the module that it lives in
 _HOMES = {

@@ -57,6 +57,28 @@ def _is_hidden(char: str) -> bool:
     return category[0] == "C" or category in LINE_BREAKS
 
 
+def encodable(text: str) -> str:
+    r"""Make text that any UTF-8 file can hold.
+
+    Parameters
+    ----------
+    text : str
+        May hold the lone surrogates by which Python stands for bytes of a file name that are
+        not UTF-8.
+
+    Returns
+    -------
+    str
+        The text with each of them spelled out, so that different names stay different.
+
+    Examples
+    --------
+    >>> encodable("case\udcff")
+    'case\\udcff'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def spreadsheet_cell(text: object) -> str:
     """Keep a text cell from being taken for a formula by a spreadsheet.
 

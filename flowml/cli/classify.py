@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowml import DISCLAIMER
+from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     format_option,
     label_options,

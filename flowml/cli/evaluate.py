@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flowml import DISCLAIMER
+from flowml.about import DISCLAIMER
 from flowml.cli.classify import SYNTHETIC_WARNING
 from flowml.cli.options import (
     format_option,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flowml import DISCLAIMER
+from flowml.about import DISCLAIMER
 from flowml.cli.options import chained, path_argument, reading_from, reading_options
 
 recipe_options = chained(

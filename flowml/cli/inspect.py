@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from flowml import DISCLAIMER
+from flowml.about import DISCLAIMER
 from flowml.cli.options import format_option, quiet_option
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowml import DISCLAIMER, __version__
+from flowml.about import DISCLAIMER, __version__
 from flowml.errors import FlowmlError, OutputError
 
 if TYPE_CHECKING:

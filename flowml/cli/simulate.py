@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowml import DISCLAIMER
+from flowml.about import DISCLAIMER
 from flowml.cli.options import quiet_option, seed_option
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     "--events", type=click.IntRange(100, 5_000_000), default=10_000, show_default=True,
     help="Events of each case.",
 )  # fmt: skip
-@click.option(
-    "--entities", metavar="A,B,...", help="Which entities; all if omitted."
-)
+@click.option("--entities", metavar="A,B,...", help="Which entities; all if omitted.")
 @seed_option
 @quiet_option
 def command(out: Path, entities: str | None, quiet: bool, **options: Any) -> int:  # noqa: FBT001 - click passes flags

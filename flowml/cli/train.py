@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowml import DISCLAIMER
+from flowml.about import DISCLAIMER
 from flowml.cli.features import recipe_options
 from flowml.cli.options import (
     label_options,

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowml.errors import FlowmlError, PanelError
 from flowml.fcs import read_fcs
+from flowml.fcs.codes import finding
 from flowml.features.reduce import Counts, count_events, marker_columns, pooled
 from flowml.preprocess import choose_unmixing
 from flowml.records import Finding, Sample, Scale, Severity
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from flowml.records import Case, Tube
 
 DEFAULT_CHUNK = 65_536  # events read at a time
+FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
+UNREADABLE = "CASE-UNREADABLE"
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,16 @@ def describe_case(
             counts.append(
                 _tube_counts(sample, digest, recipe, compensation, chunk, findings, tubes)
             )
+    except PanelError as error:
+        return _unusable(case, findings, tubes, str(error), "CASE-NO-MARKER")
     except FlowmlError as error:
-        return _unusable(case, findings, tubes, str(error))
+        return _unusable(case, findings, tubes, str(error), UNREADABLE)
     total = pooled(counts)
+    if not any(marker_counts.any() for marker_counts in total.values()):
+        n_events = sum(tube.n_events for tube in tubes)
+        what = "value that is a number" if n_events else "event"
+        return _unusable(case, findings, tubes, f"the case holds no {what}", "CASE-EMPTY")
+    findings += _thin_evidence(total, tubes)
     names = [name for marker in sorted(total) for name in recipe.feature_names(marker)]
     values = [recipe.values(total[marker]) for marker in sorted(total)]
     unique = tuple(dict.fromkeys(findings))
@@ -158,13 +168,32 @@ def _tube_counts(
     applied = "none" if unmixing is None else unmixing.source
     simulated = sample.keywords.get("FLOWML_SIMULATED", "") != ""
     tubes.append(TubeRead(sample.name, digest, sample.n_events, applied, simulated))
-    return count_events(sample, columns, unmixing, recipe, chunk)
+    counts, odd = count_events(sample, columns, unmixing, recipe, chunk)
+    if odd:
+        findings.append(finding("FCS-VALUE-01", f"{odd} values in {sample.name}"))
+    return counts
+
+
+def _thin_evidence(total: Counts, tubes: list[TubeRead]) -> list[Finding]:
+    """Say where a case has too little to stand on."""
+    found = []
+    n_events = sum(tube.n_events for tube in tubes)
+    if n_events < FEW_EVENTS:
+        message = (
+            f"the case has {n_events} events; below {FEW_EVENTS} its features are uncertain"
+        )
+        found.append(Finding("CASE-FEW-EVENTS", message, Severity.REVIEW))
+    blank = [marker for marker in sorted(total) if not total[marker].any()]
+    if blank:
+        message = f"no value is a number, after compensation, in {', '.join(blank[:20])}"
+        found.append(Finding("MARKER-NO-VALUES", message, Severity.REVIEW))
+    return found
 
 
 def _unusable(
-    case: Case, findings: list[Finding], tubes: list[TubeRead], problem: str
+    case: Case, findings: list[Finding], tubes: list[TubeRead], problem: str, code: str
 ) -> CaseFeatures:
-    failed = Finding("CASE-UNREADABLE", problem, Severity.FAIL)
+    failed = Finding(code, problem, Severity.FAIL)
     return CaseFeatures(
         case.case_id, (), np.empty(0, np.float32), (*findings, failed), tuple(tubes), problem
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def count_events(
     unmixing: Unmixing | None,
     recipe: FittedRecipe,
     chunk: int,
-) -> Counts:
+) -> tuple[Counts, int]:
     """Count a sample's events in the recipe's bins, block by block.
 
     Parameters
@@ -87,17 +87,21 @@ def count_events(
 
     Returns
     -------
-    dict of str to ndarray, shape (bins,), int64
+    counts : dict of str to ndarray, shape (bins,), int64
         Events in each bin. Events off the scale count in the first or last bin; NaN counts
         nowhere.
+    odd : int
+        Values of these columns, before compensation, that are NaN or infinite.
     """
+    used, odd = list(columns.values()), 0
     edges = {marker: recipe.edges(sample.channels[c]) for marker, c in columns.items()}
     counts = {marker: np.zeros(recipe.bins, dtype=np.int64) for marker in columns}
     for raw in sample.blocks(chunk):
+        odd += int(np.count_nonzero(~np.isfinite(raw[:, used])))
         block = raw if unmixing is None else unmixing.apply(raw)
         for marker, column in columns.items():
             counts[marker] += bin_counts(block[:, column], edges[marker])
-    return counts
+    return counts, odd
 
 
 def bin_counts(values: Array, edges: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -116,8 +120,20 @@ def bin_counts(values: Array, edges: NDArray[np.float64]) -> NDArray[np.int64]:
         Values in each bin; the outer bins are open.
     """
     known = values[~np.isnan(values)]
-    places = np.searchsorted(edges.astype(values.dtype), known, side="right")
+    if not np.issubdtype(known.dtype, np.floating):
+        known = known.astype(np.float64)
+    places = np.searchsorted(_rounded_up(edges, known.dtype), known, side="right")
     return np.bincount(places, minlength=len(edges) + 1)
+
+
+def _rounded_up(edges: NDArray[np.float64], kind: np.dtype[Any]) -> Array:
+    """Return the least values of a type that are not below the edges.
+
+    Comparing with them in that type, which is quick, is then the same as comparing exactly.
+    """
+    with np.errstate(over="ignore"):
+        near = edges.astype(kind)
+    return np.where(near < edges, np.nextafter(near, kind.type(np.inf)), near)
 
 
 def pooled(tubes: list[Counts]) -> Counts:

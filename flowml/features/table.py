@@ -6,7 +6,9 @@ carry the recipe and the findings, so that a lab script can pass it straight to 
 
 from __future__ import annotations
 
+import csv
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from flowml.errors import FlowmlError
 from flowml.features.describe import CaseFeatures, TubeRead
 from flowml.features.recipes import FEATURE_TYPE, FittedRecipe
 from flowml.records import Finding, Severity
-from flowml.safety import printable, spreadsheet_cell, written_aside
+from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 ATTRS = "flowml"  # key in DataFrame.attrs, and in the metadata of Parquet files
 INDEX = "case_id"
+SUFFIXES = (".parquet", ".csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,21 +124,13 @@ class FeatureTable:
         Raises
         ------
         FlowmlError
-            If a column is not numeric or two rows share an id.
+            If a value is not a number, or two rows or columns go by the same name.
         """
-        ids = [str(case_id) for case_id in frame.index]
-        if len(set(ids)) < len(ids):
-            raise FlowmlError("two rows of the feature table have the same case id.")
-        try:
-            values = frame.to_numpy(dtype=FEATURE_TYPE, na_value=np.nan)
-        except (TypeError, ValueError) as error:
-            raise FlowmlError(
-                f"the feature table holds a value that is not a number: {error}."
-            ) from error
-        story = frame.attrs.get(ATTRS) or {"recipe": None, "cases": {}}
-        recipe = FittedRecipe.from_dict(story["recipe"]) if story["recipe"] else None
-        cases = [_case_from_dict(case_id, story["cases"].get(case_id, {})) for case_id in ids]
-        return cls(tuple(map(str, frame.columns)), values, tuple(cases), recipe)
+        ids, names = list(map(str, frame.index)), list(map(str, frame.columns))
+        _refuse_doubles("rows", "case id", ids)
+        _refuse_doubles("columns", "name", names)
+        recipe, cases = _told(frame.attrs.get(ATTRS) or {"recipe": None, "cases": {}}, ids)
+        return cls(tuple(names), _numbers(frame), tuple(cases), recipe)
 
 
 def assemble(cases: Sequence[CaseFeatures], recipe: FittedRecipe) -> FeatureTable:
@@ -161,6 +156,46 @@ def assemble(cases: Sequence[CaseFeatures], recipe: FittedRecipe) -> FeatureTabl
         values[row, [place[name] for name in case.names]] = case.values
     bare = tuple(replace(case, names=(), values=np.empty(0, FEATURE_TYPE)) for case in cases)
     return FeatureTable(tuple(names), values, bare, recipe)
+
+
+def _refuse_doubles(what: str, name: str, found: list[str]) -> None:
+    double = [item for item, count in Counter(found).items() if count > 1]
+    if double:
+        raise FlowmlError(
+            f"two {what} of the feature table have the same {name}, "
+            f"{printable(double[0])!r}. Give each a name of its own."
+        )
+
+
+def _numbers(frame: pd.DataFrame) -> NDArray[np.float32]:
+    """Return the values of a frame; NaN is missing."""
+    try:
+        with np.errstate(over="ignore"):
+            values = frame.to_numpy(dtype=FEATURE_TYPE, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise FlowmlError(
+            f"the feature table holds a value that is not a number: {printable(error)}. "
+            "Keep numbers only, and leave cells empty where nothing was measured."
+        ) from error
+    if np.isinf(values).any():
+        raise FlowmlError(
+            "the feature table holds a value that is infinite or too large for float32. "
+            "Leave the cell empty where nothing was measured."
+        )
+    return values
+
+
+def _told(story: Any, ids: list[str]) -> tuple[FittedRecipe | None, list[CaseFeatures]]:
+    """Return the recipe and what is known of each case."""
+    try:
+        recipe = FittedRecipe.from_dict(story["recipe"]) if story["recipe"] else None
+        known = story["cases"]
+        return recipe, [_case_from_dict(case_id, known.get(case_id, {})) for case_id in ids]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise FlowmlError(
+            f"what the feature table tells of its recipe and cases is damaged: "
+            f"{type(error).__name__}. Extract the features again."
+        ) from error
 
 
 def _case_to_dict(case: CaseFeatures) -> dict[str, Any]:
@@ -200,18 +235,78 @@ def write_table(table: FeatureTable, path: Path | str) -> None:
     OutputError
         If the file cannot be written.
     """
-    file, frame = Path(path), table.to_frame()
+    file = Path(path)
+    check_suffix(file)
+    frame = _encodable(table).to_frame()
     story = frame.attrs.pop(ATTRS)
     if file.suffix.lower() == ".parquet":
         _write_parquet(frame, story, file)
-    elif file.suffix.lower() == ".csv":
-        frame.index = frame.index.map(spreadsheet_cell)
-        with written_aside(file) as aside:
-            frame.to_csv(aside, lineterminator="\n")
-        with written_aside(_sidecar(file)) as aside:
-            aside.write_text(json.dumps(story, indent=1), encoding="utf-8")
-    else:
-        raise FlowmlError(f"{printable(file.name)} must end in .parquet or .csv.")
+        return
+    with written_aside(file) as aside:
+        aside.write_text(table_csv(table), encoding="utf-8", newline="")
+    with written_aside(_sidecar(file)) as aside:
+        aside.write_text(json.dumps(story, indent=1), encoding="utf-8")
+
+
+def check_suffix(path: Path | str) -> None:
+    """Refuse a name that does not say how to write a table, before it is computed.
+
+    Parameters
+    ----------
+    path : path-like
+        Shall end in ``.parquet`` or ``.csv``.
+
+    Raises
+    ------
+    FlowmlError
+        If the ending is another one.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise FlowmlError(f"{printable(path)} must end in {' or '.join(SUFFIXES)}.")
+
+
+def table_csv(table: FeatureTable) -> str:
+    """Return a table as CSV.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Anything.
+
+    Returns
+    -------
+    str
+        With case ids and feature names that no spreadsheet takes for formulas.
+    """
+    frame = _encodable(table).to_frame()
+    frame.index = frame.index.map(spreadsheet_cell)
+    frame.columns = frame.columns.map(spreadsheet_cell)
+    return frame.to_csv(lineterminator="\n")
+
+
+def _encodable(table: FeatureTable) -> FeatureTable:
+    """Return the table with case ids and tube names that a file can hold."""
+    cases = [
+        replace(
+            case,
+            case_id=encodable(case.case_id),
+            problem=encodable(case.problem),
+            findings=tuple(replace(f, message=encodable(f.message)) for f in case.findings),
+            tubes=tuple(replace(tube, name=encodable(tube.name)) for tube in case.tubes),
+        )
+        for case in table.cases
+    ]
+    return replace(table, cases=tuple(cases))
+
+
+def _heading(file: Path) -> list[str]:
+    with file.open(newline="", encoding="utf-8-sig") as stream:
+        return next(csv.reader(stream), [])
+
+
+def _without_apostrophe(cell: str) -> str:
+    """Undo `spreadsheet_cell`."""
+    return cell[1:] if spreadsheet_cell(cell[1:]) == cell else cell
 
 
 def _sidecar(file: Path) -> Path:
@@ -251,17 +346,31 @@ def read_table(path: Path | str) -> FeatureTable:
     import pyarrow.parquet as pq
 
     file, story = Path(path), None
+    check_suffix(file)
     try:
         if file.suffix.lower() == ".parquet":
             arrow = pq.read_table(file)
             frame, text = arrow.to_pandas(), (arrow.schema.metadata or {}).get(ATTRS.encode())
             story = json.loads(text) if text else None
         else:
-            frame = pd.read_csv(file, index_col=0, dtype={0: str})
+            _refuse_doubles("columns", "name", _heading(file))  # pandas would rename them
+            frame = pd.read_csv(
+                file, index_col=0, converters={0: str}, float_precision="round_trip"
+            )
             if _sidecar(file).is_file():
                 story = json.loads(_sidecar(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise FlowmlError(f"could not read the table {printable(file)}: {error}.") from error
+                frame.index = frame.index.map(_without_apostrophe)
+                frame.columns = frame.columns.map(_without_apostrophe)
+    except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
+        raise FlowmlError(
+            f"could not read the table {printable(file)}: {printable(error)}. "
+            "Give a Parquet file, or a CSV whose first column holds the case ids."
+        ) from error
+    if not len(frame.columns):
+        raise FlowmlError(
+            f"{printable(file)} has no columns besides the case ids. "
+            "Separate columns by commas."
+        )
     if story:
         frame.attrs[ATTRS] = story
     return FeatureTable.from_frame(frame)

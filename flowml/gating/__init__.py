@@ -1,0 +1,20 @@
+"""Gates: shapes on channels, the populations that they define, and their documents."""
+
+from flowml.gating.apply import gate
+from flowml.gating.gates import GATES, Combination, Ellipsoid, Polygon, Range, Rectangle
+from flowml.gating.read import read_gates
+from flowml.gating.strategy import Dimension, Gate, Strategy
+
+__all__ = [
+    "GATES",
+    "Combination",
+    "Dimension",
+    "Ellipsoid",
+    "Gate",
+    "Polygon",
+    "Range",
+    "Rectangle",
+    "Strategy",
+    "gate",
+    "read_gates",
+]

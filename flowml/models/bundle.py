@@ -18,11 +18,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from flowml import __version__
+from flowml.about import __version__
 from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
-from flowml.knowledge.labels import label_tree_from
-from flowml.models.trained import DATA_KINDS, TrainedModel
+from flowml.knowledge.labels import LabelTree, label_tree_from
+from flowml.models.trained import TrainedModel
 from flowml.models.trees import read_trees
 from flowml.safety import printable, written_aside
 
@@ -31,6 +31,7 @@ FORMAT_VERSION = 1
 MANIFEST, DIGEST, TREES, CARD = "manifest.json", "manifest.sha256", "trees.json", "card.md"
 MEMBERS = (MANIFEST, DIGEST, TREES, CARD)
 LARGEST_MEMBER = 1 << 30  # bytes, unpacked
+COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MOST_FEATURES = 1_000_000
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same model is the same file, whenever it is written
 DEMO = "demo"
@@ -99,8 +100,9 @@ def load_model(path: Path | str, *, sha256: str | None = None) -> TrainedModel:
     """
     file = demo_model() if str(path) == DEMO else Path(path)
     if not file.is_file():
+        what = "is a folder, not a model file" if file.is_dir() else "is not there"
         raise ModelError(
-            f"no model file {printable(path)}. Give a file that 'flowml train' wrote, or "
+            f"the model {printable(path)} {what}. Give a file that 'flowml train' wrote, or "
             f"'{DEMO}' for the bundled demonstration model."
         )
     try:
@@ -108,9 +110,10 @@ def load_model(path: Path | str, *, sha256: str | None = None) -> TrainedModel:
     except OSError as error:
         raise ModelError(f"could not read {printable(path)}: {error.strerror}.") from error
     found = hashlib.sha256(raw).hexdigest()
-    if sha256 is not None and found != sha256.lower():
+    if sha256 is not None and found != sha256.strip().lower():
         raise ModelError(
-            f"{printable(path)} has SHA-256 {found}, expected {printable(sha256)}."
+            f"{printable(path)} has SHA-256 {found}, expected {printable(sha256)}: it is not "
+            "the model that was asked for. Get that one, or drop the hash."
         )
     try:
         model = _from_members(_read_members(raw))
@@ -139,6 +142,8 @@ def _read_members(raw: bytes) -> dict[str, bytes]:
                 raise ModelError("it is an archive, but not of a flowml model.")
             if any(info.file_size > LARGEST_MEMBER for info in infos.values()):
                 raise ModelError(f"a part of it is larger than {LARGEST_MEMBER} bytes.")
+            if any(info.compress_type not in COMPRESSION for info in infos.values()):
+                raise ModelError("it is compressed in a way that flowml does not write.")
             members = {name: archive.read(infos[name]) for name in MEMBERS}
     except _DAMAGED as error:
         raise ModelError(
@@ -157,14 +162,14 @@ def _from_members(members: dict[str, bytes]) -> TrainedModel:
                 raise ModelError(f"{name} does not match its digest: the file is damaged.")
         if set(manifest["members"]) != {TREES, CARD}:
             raise ModelError("its manifest does not cover all of its parts.")
-        tree = label_tree_from(manifest["entities"], MANIFEST)
+        tree = _label_tree(manifest["entities"])
         names = _feature_names(manifest)
         return TrainedModel(
             feature_names=names,
             tree=tree,
             ensemble=read_trees(members[TREES], len(names), len(tree.entities)),
             document=members[TREES],
-            recipe=FittedRecipe.from_dict(manifest["recipe"]) if manifest["recipe"] else None,
+            recipe=_recipe(manifest),
             min_probability=_probability(manifest["min_probability"]),
             training=_training(manifest["training"]),
             card=members[CARD].decode("utf-8"),
@@ -173,8 +178,8 @@ def _from_members(members: dict[str, bytes]) -> TrainedModel:
         raise
     except FlowmlError as error:
         raise ModelError(str(error)) from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ModelError(f"its manifest lacks or misstates {error}.") from error
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise ModelError(f"its manifest lacks or misstates {printable(error, 80)}.") from error
 
 
 def _read_manifest(raw: bytes) -> dict[str, Any]:
@@ -200,13 +205,41 @@ def _feature_names(manifest: dict[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _label_tree(items: object) -> LabelTree:
+    """Return the entities, after checking that every field is of its type."""
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ModelError("its entities are not a list of objects.")
+    for item in items:
+        texts = [value for key, value in item.items() if key not in ("urgent", "aliases")]
+        aliases = item.get("aliases", [])
+        if not (
+            all(isinstance(text, str) for text in texts)
+            and isinstance(item.get("urgent", False), bool)
+            and isinstance(aliases, list)
+            and all(isinstance(alias, str) for alias in aliases)
+        ):
+            raise ModelError("an entity has a field of a wrong type.")
+    tree = label_tree_from(items, MANIFEST)
+    if not len(tree.entities) == len(items) >= 2:
+        raise ModelError("its entities are double, or fewer than two.")
+    return tree
+
+
+def _recipe(manifest: dict[str, Any]) -> FittedRecipe | None:
+    values, digest = manifest["recipe"], manifest["recipe_sha256"]
+    recipe = None if values is None else FittedRecipe.from_dict(values)
+    if digest != (recipe.sha256 if recipe else None):
+        raise ModelError("its recipe does not match its digest.")
+    return recipe
+
+
 def _probability(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-        raise ModelError(f"its required probability is {printable(value, 20)}.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ModelError(f"its required probability is {printable(value, 20)!r}.")
     return float(value)
 
 
 def _training(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict) or value.get("data_kind") not in DATA_KINDS:
-        raise ModelError(f"its data kind is not one of {', '.join(DATA_KINDS)}.")
+    if not isinstance(value, dict) or not isinstance(value.get("cases", {}), dict):
+        raise ModelError("its training summary is not an object.")
     return value

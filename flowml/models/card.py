@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowml import DISCLAIMER
+from flowml.about import DISCLAIMER
 
 if TYPE_CHECKING:
     from flowml.models.trained import TrainedModel

@@ -14,7 +14,7 @@ from flowml.features.table import ATTRS, FeatureTable
 from flowml.knowledge import LabelTree, load_label_tree
 from flowml.models.bundle import save_model
 from flowml.models.card import model_card
-from flowml.models.trained import TrainedModel
+from flowml.models.trained import TrainedModel, data_kind_of
 from flowml.models.trees import read_trees
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         y : array-like, shape (n_cases,)
             Entities. A Series with the case ids as its index is put in the order of `X`.
         training : dict, optional
-            Summary of the cases for the model card; must name the ``data_kind``.
+            Summary of the cases for the model card. Without a ``data_kind``, the files of a
+            frame from `flowml.extract` tell whether they are synthetic; others are real.
 
         Returns
         -------
@@ -109,7 +110,10 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         LabelError
             If a label is not in the scheme, or there is only one.
         """
-        self.recipe_ = _recipe_of(X)
+        story = _story_of(X)
+        self.recipe_ = story.recipe if story else None
+        summary = dict(training or {})
+        summary.setdefault("data_kind", data_kind_of(story.cases) if story else "real")
         labels = _aligned(X, y)
         rows, labels = validate_data(
             self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"
@@ -126,7 +130,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         counts = {
             str(k): int(n) for k, n in zip(self.classes_, np.bincount(codes), strict=True)
         }
-        self.training_ = {"data_kind": "real", **(training or {}), "cases": counts}
+        self.training_ = {**summary, "cases": counts}
         self.document_ = self._boost(rows, codes)
         self.ensemble_ = read_trees(self.document_, rows.shape[1], len(self.classes_))
         return self
@@ -262,11 +266,11 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         save_model(self.trained(), path)
 
 
-def _recipe_of(X: ArrayLike) -> Any:
-    """Return the recipe that a frame carries, if it does."""
-    if getattr(X, "attrs", {}).get(ATTRS):
-        return FeatureTable.from_frame(X).recipe  # type: ignore[arg-type] # has attrs: a frame
-    return None
+def _story_of(X: ArrayLike) -> FeatureTable | None:
+    """Return a frame as a table if it carries its story: recipe, tubes, findings."""
+    if not getattr(X, "attrs", {}).get(ATTRS):
+        return None
+    return FeatureTable.from_frame(X)  # type: ignore[arg-type] # has attrs: a frame
 
 
 def _aligned(X: ArrayLike, y: ArrayLike) -> Any:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.errors import ModelError
+from flowml.features.describe import UNREADABLE
 from flowml.features.table import FeatureTable
 from flowml.models.answer import Prediction, answer, no_answer
 from flowml.records import Finding, Severity
+from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 SYNTHETIC = "synthetic"
 DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC)
 MOST_SHOWN = 12
+NOT_CLASSIFIABLE = "not_classifiable"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ class TrainedModel:
     document: bytes
     recipe: FittedRecipe | None
     min_probability: float
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any]
     card: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,6 +79,19 @@ class TrainedModel:
     def is_synthetic(self) -> bool:
         """Whether the model has seen simulated cases only."""
         return self.training.get("data_kind") == SYNTHETIC
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_probability <= 1:
+            raise ModelError(
+                f"the required probability is {self.min_probability}, expected a number above "
+                "0 and not above 1."
+            )
+        kind = self.training.get("data_kind")
+        if kind not in DATA_KINDS:
+            raise ModelError(
+                f"the data kind is {printable(kind, 40)!r}, expected one of "
+                f"{', '.join(DATA_KINDS)}."
+            )
 
     def with_card(self, card: str) -> TrainedModel:
         """Return the same model with another card.
@@ -135,10 +151,9 @@ class TrainedModel:
         predictions = []
         for case, row, p in zip(table.cases, values, probabilities, strict=True):
             findings = (*case.findings, *self._origin_notes(case))
-            problem = case.problem or self._missing(row)
-            if problem:
-                status = "unreadable" if case.problem else "not_classifiable"
-                predictions.append(no_answer(case.case_id, status, problem, findings))
+            if case.problem or (lacking := self._missing(row)):
+                status, reason = _why_not(case) if case.problem else (NOT_CLASSIFIABLE, lacking)
+                predictions.append(no_answer(case.case_id, status, reason, findings))
             else:
                 found = answer(case.case_id, p, self.tree, self.min_probability, findings)
                 predictions.append(found)
@@ -154,13 +169,12 @@ class TrainedModel:
         lacking = dict.fromkeys(m for m, v in zip(families, row, strict=True) if np.isnan(v))
         if not lacking:
             return ""
-        shown = ", ".join(list(lacking)[:MOST_SHOWN])
         if len(lacking) == len(self.markers):
             return (
                 "not classifiable, because the case shares no marker with the model, which "
-                f"needs {', '.join(self.markers[:MOST_SHOWN])}"
+                f"needs {_listed(self.markers)}"
             )
-        return f"not classifiable, because these markers were not measured: {shown}"
+        return f"not classifiable, because these markers are missing: {_listed(lacking)}"
 
     def _origin_notes(self, case: CaseFeatures) -> tuple[Finding, ...]:
         """Say that a model has seen simulated cases only; never release such answers."""
@@ -170,3 +184,43 @@ class TrainedModel:
         simulated = bool(case.tubes) and all(tube.simulated for tube in case.tubes)
         severity = Severity.WARN if simulated else Severity.REVIEW
         return (Finding("MODEL-SYNTHETIC", message, severity),)
+
+
+def _why_not(case: CaseFeatures) -> tuple[str, str]:
+    """Return status and reason of a case that has no features."""
+    if any(item.code == UNREADABLE for item in case.findings):
+        return "unreadable", case.problem
+    return NOT_CLASSIFIABLE, f"not classifiable, because {case.problem}"
+
+
+def _listed(markers: Iterable[str]) -> str:
+    names = list(markers)
+    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+    return ", ".join(names[:MOST_SHOWN]) + more
+
+
+def data_kind_of(cases: Sequence[CaseFeatures]) -> str:
+    """Say what kind of data cases are, from what their files say.
+
+    Parameters
+    ----------
+    cases : sequence of CaseFeatures
+        With the tubes that were read.
+
+    Returns
+    -------
+    str
+        ``synthetic`` if every file says that it was simulated, ``real`` if none does.
+
+    Raises
+    ------
+    ModelError
+        If some do and some do not.
+    """
+    simulated = [tube.simulated for case in cases for tube in case.tubes]
+    if simulated and any(simulated) and not all(simulated):
+        raise ModelError(
+            f"{sum(simulated)} of {len(simulated)} training files say that they were simulated; "
+            "the others do not. Train on one kind, or say what the cases are (--data-kind)."
+        )
+    return SYNTHETIC if simulated and all(simulated) else "real"

@@ -144,8 +144,9 @@ def read_trees(document: bytes, n_features: int, n_classes: int) -> TreeEnsemble
         booster = learner["gradient_booster"]
         if booster["name"] != "gbtree" or learner["objective"]["name"] != "multi:softprob":
             raise ModelError("the model's trees are not a multi:softprob gbtree ensemble.")
-        ensemble = _assembled(booster["model"], _base_scores(learner, n_classes))
-    except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+        with np.errstate(over="ignore"):  # what does not fit float32 is refused below
+            ensemble = _assembled(booster["model"], _base_scores(learner, n_classes))
+    except (LookupError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ModelError(f"the model's trees are damaged: {type(error).__name__}.") from error
     _check_bounds(ensemble, n_features)
     return ensemble
@@ -160,8 +161,11 @@ def _base_scores(learner: dict[str, Any], n_classes: int) -> NDArray[np.float64]
 def _assembled(model: dict[str, Any], base: NDArray[np.float64]) -> TreeEnsemble:
     trees = model["trees"]
     sizes = [len(tree["left_children"]) for tree in trees]
-    if not trees or sum(sizes) > MOST_NODES:
-        raise ModelError(f"the model has {sum(sizes)} nodes, expected 1 to {MOST_NODES}.")
+    if not trees or min(sizes) == 0 or sum(sizes) > MOST_NODES:
+        raise ModelError(
+            f"the model has {len(sizes)} trees with {sum(sizes)} nodes, expected 1 or more "
+            f"trees of 1 or more nodes, {MOST_NODES} nodes at most."
+        )
     if any(any(tree.get("split_type", ())) for tree in trees):
         raise ModelError("the model's trees split on categories, which flowml does not write.")
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -172,13 +176,13 @@ def _assembled(model: dict[str, Any], base: NDArray[np.float64]) -> TreeEnsemble
         for start, size in zip(starts, sizes, strict=True)
     )
     return TreeEnsemble(
-        feature=_joined(trees, "split_indices", sizes).astype(np.int32),
+        feature=_whole(_joined(trees, "split_indices", sizes)),
         left=left,
         right=right,
         threshold=_joined(trees, "split_conditions", sizes).astype(np.float32),
         default_left=_joined(trees, "default_left", sizes).astype(bool),
         roots=starts.astype(np.int32),
-        tree_class=np.array(model["tree_info"], dtype=np.int32),
+        tree_class=_whole(np.array(model["tree_info"], dtype=np.float64)),
         base=base,
         depth=depth,
     )
@@ -190,7 +194,17 @@ def _joined(
     """Join one array of all trees, after checking its length."""
     if [len(tree[key]) for tree in trees] != list(sizes):
         raise ModelError(f"the model's trees are damaged: {key} has a wrong length.")
-    return np.concatenate([np.array(tree[key], dtype=np.float64) for tree in trees])
+    arrays = [np.array(tree[key], dtype=np.float64) for tree in trees]
+    if any(array.ndim != 1 for array in arrays):
+        raise ModelError(f"the model's trees are damaged: {key} is not a list of numbers.")
+    return np.concatenate(arrays)
+
+
+def _whole(values: NDArray[np.float64]) -> Ints:
+    """Return whole numbers as such; whether they are in bounds is checked later."""
+    if values.ndim != 1 or not np.all((np.abs(values) < 2**31) & (values == np.floor(values))):
+        raise ModelError("the model's trees are damaged: an index is not a whole number.")
+    return values.astype(np.int32)
 
 
 def _children(

@@ -146,4 +146,6 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     share, z2 = successes / trials, Z_95**2 / trials
     centre = share + z2 / 2
     half = Z_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials))
-    return max(0.0, (centre - half) / (1 + z2)), min(1.0, (centre + half) / (1 + z2))
+    low = (centre - half) / (1 + z2) if successes > 0 else 0.0  # exactly, not by rounding
+    high = (centre + half) / (1 + z2) if successes < trials else 1.0
+    return low, high

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import flowml
+from flowml.about import DISCLAIMER, __version__
 from flowml.preprocess.compensate import POLICIES
 from flowml.safety import file_sha256, printable
 
@@ -40,10 +40,10 @@ def describe_run(
         Plain values; of files their names relative to the folder given, and their hashes.
     """
     return {
-        "disclaimer": flowml.DISCLAIMER,
+        "disclaimer": DISCLAIMER,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
-            "flowml": flowml.__version__,
+            "flowml": __version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
         },

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowml.models.answer import RESULT_COLUMNS
-from flowml.safety import printable, spreadsheet_cell, written_aside
+from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,8 +51,9 @@ def write_results(
         If a file cannot be written.
     """
     csv_path, json_path = Path(folder) / CSV_NAME, Path(folder) / JSON_NAME
+    document = results_document(predictions, entities, provenance) + "\n"
     write_text(csv_path, results_csv(predictions, entities))
-    write_text(json_path, results_document(predictions, entities, provenance) + "\n")
+    write_text(json_path, document)
     return csv_path, json_path
 
 
@@ -135,7 +136,8 @@ def json_text(document: Any) -> str:
     str
         Indented, without a final line feed.
     """
-    return json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False)
+    return encodable(text)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -161,7 +163,7 @@ def _csv_cell(value: str | float) -> str:
     """Write a probability with fixed decimals, a missing one as nothing, text made harmless."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.{DIGITS}f}"
-    return spreadsheet_cell(printable(value, limit=2000))
+    return spreadsheet_cell(printable(encodable(str(value)), limit=2000))
 
 
 def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]:

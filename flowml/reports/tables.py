@@ -66,16 +66,22 @@ def result_table(predictions: Sequence[Prediction]) -> str:
     str
         For a terminal.
     """
-    answered = [p for p in predictions if p.lineage or p.category or p.leukemia_vs_lymphoma]
     rows = [
         (p.case_id, p.lineage or "-", p.category or "-", p.leukemia_vs_lymphoma or "-",
          p.entity or "-", p.p_entity, p.decision)
-        for p in answered
+        for p in predictions if _is_answer(p)
     ]  # fmt: skip
     lines = [aligned(RESULT_HEADING, rows)] if rows else []
-    open_cases = [p for p in predictions if p not in answered]
-    lines += [f"{printable(p.case_id)}: {printable(p.reason, 600)}" for p in open_cases]
+    lines += [
+        f"{printable(p.case_id)}: {printable(p.reason, 600)}"
+        for p in predictions
+        if not _is_answer(p)
+    ]
     return "\n".join(lines)
+
+
+def _is_answer(prediction: Prediction) -> bool:
+    return bool(prediction.lineage or prediction.category or prediction.leukemia_vs_lymphoma)
 
 
 def confusion_csv(evaluation: Evaluation) -> str:

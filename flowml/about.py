@@ -1,0 +1,4 @@
+"""What the program is called, its version, and what it is not."""
+
+__version__ = "0.1.0"
+DISCLAIMER = "Research use only; not a medical device."

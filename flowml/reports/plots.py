@@ -1,0 +1,393 @@
+"""Pictures of a sample, drawn on the axes they are given.
+
+Names of markers, samples and gates come from files: they are never read as mathtext, and
+control characters in them are shown as question marks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowml.errors import OutputError
+from flowml.gating import gate
+from flowml.gating.apply import axis_transform
+from flowml.gating.outline import outline
+from flowml.gating.strategy import FROM_FILE, UNCOMPENSATED
+from flowml.preprocess import choose_unmixing, display_scale, make_transform
+from flowml.preprocess.transform import Linear
+from flowml.records import Role, Scale
+from flowml.reports.ticks import Ticks, decade_ticks, linear_ticks
+from flowml.safety import printable, written_aside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from flowml.gating import Gate, Strategy
+    from flowml.gating.gates import Floats
+    from flowml.gating.strategy import Dimension
+    from flowml.preprocess import Transform, Unmixing
+    from flowml.records import Channel, Sample
+
+MOST_EVENTS = 1_000_000  # two columns of them take 16 MB
+COLOURS = "viridis"  # uniform in lightness, and safe for the colour-blind
+SIZE = (5.2, 4.8)  # inches
+FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+LONGEST_LABEL = 40  # characters
+BINS = (128, 256)  # fewest and most on an axis; few events need larger dots
+BINS_A_ROOT = 2.0  # cells on an axis for each square root of the number of events
+KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+FEWEST = 0.15  # events in a cell, smoothed, of the darkest colour; an event alone has 0.14
+BEYOND = 0.001  # share of the events that may be drawn on the frame instead of inside it
+LOWEST, MARGIN = -0.6, 0.02  # of the display scale
+FAR_OUTSIDE = (-1.0, 2.0)  # of a scale of the gate that is not defined at an end of the axis
+
+ROOM_FOR_TEXT = 0.1  # share of an axis that two lines of text take
+
+_LOGARITHMIC = re.compile(r"\blog\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """One axis: its column, its scale, what stands beside it."""
+
+    column: int
+    scale: Transform
+    label: str
+    decades: bool
+    unmixed: bool
+
+
+def view(
+    sample: Sample,
+    x: str,
+    y: str,
+    *,
+    gates: Strategy | None = None,
+    ax: Axes | None = None,
+    compensation: str = "auto",
+    max_events: int = MOST_EVENTS,
+) -> Axes:
+    """Draw the density of a sample on two of its channels.
+
+    Parameters
+    ----------
+    sample : Sample
+        At any stage; on a display scale already, it is drawn as it is.
+    x, y : str
+        Channels or markers.
+    gates : Strategy, optional
+        Those of its gates that have these two dimensions are drawn, with the share of their
+        parent.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure outside of pyplot if it is not given.
+    compensation : str
+        As in `flowml.preprocess.choose_unmixing`.
+    max_events : int
+        Most events drawn; of more, every second, third, ... one is.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes given, or those of the new figure.
+
+    Raises
+    ------
+    PanelError
+        If the sample lacks a channel.
+    GateError, StateError
+        If the gates do not fit the sample.
+    """
+    unmixing, _ = choose_unmixing(sample, compensation)
+    axes = (_axis(sample, x, unmixing), _axis(sample, y, unmixing))
+    values = _values(sample, axes, unmixing, max_events)
+    limits = [_limits(sample.channels[a.column], values[:, i]) for i, a in enumerate(axes)]
+    ax = _new_axes() if ax is None else ax
+    _draw_density(ax, values, limits)
+    _dress(ax, axes, limits)
+    ax.set_title(_title(sample, len(values)), fontsize=10, parse_math=False)
+    if gates is not None:
+        _draw_gates(ax, sample, gates, axes, compensation)
+    return ax
+
+
+def save(picture: Axes | Figure, path: Path | str, *, dpi: int = 150) -> Path:
+    """Write a picture to a file, whole or not at all.
+
+    Parameters
+    ----------
+    picture : matplotlib Axes or Figure
+        What to write.
+    path : path-like
+        Ends in ``.png``, ``.svg`` or ``.pdf``.
+    dpi : int
+        Dots per inch.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    OutputError
+        If the ending is none of these, or the file cannot be written.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    file = Path(path)
+    kind = FORMATS.get(file.suffix.casefold())
+    if kind is None:
+        raise OutputError(
+            f"cannot tell the format of {printable(file.name)}; expected a name that ends in "
+            f"{', '.join(FORMATS)}."
+        )
+    figure: Any = picture
+    while not isinstance(figure, Figure):  # axes may lie in a part of a figure
+        figure = figure.figure
+    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    # No date, no random identifiers: the same picture is the same file.
+    with mpl.rc_context({"svg.hashsalt": "flowml"}), written_aside(file) as aside:
+        figure.savefig(aside, format=kind, dpi=dpi, metadata=dated.get(kind))
+    return file
+
+
+def _axis(sample: Sample, name: str, unmixing: Unmixing | None) -> _Axis:
+    column = sample.column(name)
+    channel = sample.channels[column]
+    scale, decades = _scale(channel, sample.scale)
+    unmixed = unmixing is not None and column in unmixing.columns
+    return _Axis(column, scale, channel_label(channel), decades, unmixed)
+
+
+def _scale(channel: Channel, state: Scale) -> tuple[Transform, bool]:
+    """Return the scale of an axis, and whether it has decades."""
+    if state is Scale.DISPLAY:
+        return Linear(1.0), False
+    scatter = channel.role in {Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
+    if scatter and _LOGARITHMIC.search(f"{channel.name} {channel.label}"):
+        return make_transform("logicle", channel.top), True  # SS Log: a logarithmic amplifier
+    return display_scale(channel), channel.role is Role.FLUORESCENCE
+
+
+def channel_label(channel: Channel) -> str:
+    """Return what stands beside an axis.
+
+    Parameters
+    ----------
+    channel : Channel
+        What the axis shows.
+
+    Returns
+    -------
+    str
+        Marker, and the channel's own name where it differs: ``CD45 (V500-A)``.
+    """
+    name, marker = (printable(text, LONGEST_LABEL) for text in (channel.name, channel.marker))
+    return name if marker in {"", name} else f"{marker} ({name})"
+
+
+def _values(
+    sample: Sample, axes: tuple[_Axis, _Axis], unmixing: Unmixing | None, most: int
+) -> Floats:
+    """Return up to `most` events on the scales of the axes, shape (n_events, 2)."""
+    step = max(1, -(-sample.n_events // max(1, most)))
+    parts, start = [np.empty((0, 2))], 0
+    for block in sample.blocks():
+        rows = block[(-start) % step :: step].astype(np.float64)
+        rows = rows if unmixing is None else unmixing.apply(rows)
+        parts.append(np.column_stack([axis.scale(rows[:, axis.column]) for axis in axes]))
+        start += len(block)
+    return np.concatenate(parts)
+
+
+def _limits(channel: Channel, values: Floats) -> tuple[float, float]:
+    """Return the ends of an axis: the whole scale, and nearly all of the events."""
+    known = values[np.isfinite(values)]
+    ends = (BEYOND, 1 - BEYOND)
+    low, high = np.quantile(known, ends) if known.size else (0.0, 1.0)
+    if channel.role in {Role.TIME, Role.OTHER} and low < high:
+        return float(low) - MARGIN * float(high - low), float(high) + MARGIN * float(high - low)
+    low, high = max(min(0.0, float(low)), LOWEST), max(1.0, float(high))
+    margin = MARGIN * (high - low)
+    return low - margin, high + margin
+
+
+def _new_axes() -> Axes:
+    """Return axes on a figure of their own, which no global list knows of."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=SIZE, layout="constrained").add_subplot()
+
+
+def _draw_density(ax: Axes, values: Floats, limits: list[tuple[float, float]]) -> None:
+    """Draw a histogram of two dimensions; events beyond an end are piled on it."""
+    from matplotlib.colors import LogNorm
+
+    known = values[~np.isnan(values).any(axis=1)]
+    bins = int(np.clip(BINS_A_ROOT * np.sqrt(len(known)), *BINS))
+    x, y = (np.clip(known[:, i], *limits[i]) for i in range(2))
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=bins, range=np.array(limits))
+    density = smooth(counts)
+    # Events piled on the frame are not allowed to take the colours from the others.
+    norm = LogNorm(vmin=FEWEST, vmax=max(1.0, float(density[1:-1, 1:-1].max())), clip=True)
+    # An empty cell stays white; rasterised, since a vector file would hold 65,536 squares.
+    cells = np.ma.masked_where(counts == 0, density).T
+    ax.pcolormesh(x_edges, y_edges, cells, cmap=COLOURS, norm=norm, rasterized=True)
+
+
+def smooth(counts: Floats) -> Floats:
+    """Smooth a histogram by the binomial kernel 1 4 6 4 1 in both directions.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n_x, n_y), float
+        Events in each cell.
+
+    Returns
+    -------
+    ndarray, shape (n_x, n_y), float64
+        Events in each cell, spread over its neighbours; what leaves the frame is lost.
+    """
+    smoothed = np.asarray(counts, dtype=np.float64)
+    for _ in range(2):
+        padded = np.pad(smoothed, ((2, 2), (0, 0)))
+        rows = len(smoothed)
+        parts = [weight * padded[i : i + rows] for i, weight in enumerate(KERNEL)]
+        smoothed = np.sum(parts, axis=0).T
+    return smoothed
+
+
+def _dress(ax: Axes, axes: tuple[_Axis, _Axis], limits: list[tuple[float, float]]) -> None:
+    """Set limits, ticks and labels."""
+    for side, axis, (low, high) in zip((ax.xaxis, ax.yaxis), axes, limits, strict=True):
+        ticks = _ticks(axis, low, high)
+        side.set_ticks(ticks.positions, ticks.labels)
+        side.set_ticks(ticks.minor, minor=True)
+        side.set_label_text(axis.label, parse_math=False)
+        side.set_tick_params(labelsize=9)
+    ax.set_xlim(*limits[0])
+    ax.set_ylim(*limits[1])
+
+
+def _ticks(axis: _Axis, low: float, high: float) -> Ticks:
+    """Return the ticks of an axis, on its scale."""
+    if axis.decades:
+        return decade_ticks(axis.scale, low, high)
+    bottom, top = axis.scale.inverse([low, high])
+    ticks = linear_ticks(float(bottom), float(top))
+    return Ticks(
+        tuple(axis.scale(ticks.positions)), ticks.labels, tuple(axis.scale(ticks.minor))
+    )
+
+
+def _title(sample: Sample, drawn: int) -> str:
+    shown = "" if drawn == sample.n_events else f"{drawn:,} of "
+    events = "event" if sample.n_events == 1 else "events"
+    return f"{printable(sample.name, 60)}\n{shown}{sample.n_events:,} {events}"
+
+
+def _draw_gates(
+    ax: Axes,
+    sample: Sample,
+    gates: Strategy,
+    axes: tuple[_Axis, _Axis],
+    compensation: str,
+) -> None:
+    """Draw the gates of these axes, each with its name and its share of its parent."""
+    masks = gate(sample, gates, compensation)
+    for item in gates.gates:
+        points = _outline_on(ax, item, sample, axes)
+        if len(points):
+            parent = int(masks[item.parent].sum()) if item.parent else sample.n_events
+            share = percent(int(masks[item.name].sum()), parent)
+            _draw_outline(ax, points, f"{printable(item.name, LONGEST_LABEL)}\n{share}")
+
+
+def percent(inside: int, parent: int) -> str:
+    """Write the share of a parent population.
+
+    Parameters
+    ----------
+    inside, parent : int
+        Numbers of events.
+
+    Returns
+    -------
+    str
+        Three digits; ``n/a`` where the parent holds no event.
+
+    Examples
+    --------
+    >>> percent(1, 8), percent(0, 0)
+    ('12.5%', 'n/a')
+    """
+    return "n/a" if parent == 0 else f"{100 * inside / parent:.3g}%"
+
+
+def _outline_on(ax: Axes, item: Gate, sample: Sample, axes: tuple[_Axis, _Axis]) -> Floats:
+    """Return the outline of a gate on these axes, shape (n_points, 2); empty if it has none."""
+    columns = [sample.column(dimension.channel) for dimension in item.dimensions]
+    if sorted(columns) != sorted(axis.column for axis in axes) or len(set(columns)) != 2:
+        return np.empty((0, 2))
+    order = [columns.index(axis.column) for axis in axes]
+    dimensions = [item.dimensions[place] for place in order]
+    if not all(map(_same_values, dimensions, axes)):
+        return np.empty((0, 2))
+    scales = [
+        axis_transform(sample.channels[axis.column], dimension)
+        for axis, dimension in zip(axes, dimensions, strict=True)
+    ]
+    window = np.empty((2, 2))
+    ends = (ax.get_xlim(), ax.get_ylim())
+    for place, axis, scale, end in zip(order, axes, scales, ends, strict=True):
+        visible = scale(axis.scale.inverse(end))
+        window[place] = np.where(np.isfinite(visible), visible, FAR_OUTSIDE)
+    points = outline(item.shape, window)
+    return np.column_stack(
+        [
+            axis.scale(scale.inverse(points[:, place]))
+            for place, axis, scale in zip(order, axes, scales, strict=True)
+        ]
+    )
+
+
+def _same_values(dimension: Dimension, axis: _Axis) -> bool:
+    """Say whether a gate looks at the values that are on the axis."""
+    if dimension.compensation == FROM_FILE:
+        return True
+    return dimension.compensation == UNCOMPENSATED and not axis.unmixed
+
+
+def _draw_outline(ax: Axes, points: Floats, text: str) -> None:
+    """Draw a gate so that it can be seen on any colour, and its text inside the axes."""
+    from matplotlib.patheffects import withStroke
+
+    halo = withStroke(linewidth=3, foreground="white")
+    ax.plot(*points.T, color="black", linewidth=1.2, path_effects=[halo])
+    low, high = np.array([ax.get_xlim(), ax.get_ylim()]).T
+    visible = np.clip(points[~np.isnan(points).any(axis=1)], low, high)
+    if not len(visible):
+        return
+    (left, bottom), (right, top) = visible.min(axis=0), visible.max(axis=0)
+    # The text stands above a gate; within it where there is no room, or where the gate reaches
+    # the frame: beside a quadrant lies another one, whose text it would seem to be.
+    open_ended = left == low[0] or right == high[0] or bottom == low[1]
+    within = open_ended or top > high[1] - ROOM_FOR_TEXT * (high[1] - low[1])
+    ax.text(
+        float(left + right) / 2,
+        float(top),
+        text,
+        parse_math=False,
+        ha="center",
+        va="top" if within else "bottom",
+        fontsize=8,
+        clip_on=True,
+        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0},
+    )

@@ -1,0 +1,159 @@
+"""Where the ticks of an axis stand and what they say: pure functions, no drawing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from flowml.preprocess import Transform
+
+CLOSEST = 0.07  # share of an axis between two labels that do not touch
+MOST_TICKS = 7
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+LETTERS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Ticks of one axis.
+
+    Parameters
+    ----------
+    positions : tuple of float
+        Labelled ticks, on the scale of the axis, ascending.
+    labels : tuple of str
+        What they say; powers of ten as mathtext.
+    minor : tuple of float
+        Ticks without a label.
+    """
+
+    positions: tuple[float, ...]
+    labels: tuple[str, ...]
+    minor: tuple[float, ...] = ()
+
+
+def decade_ticks(transform: Transform, low: float, high: float) -> Ticks:
+    """Place ticks at zero and at the decades on either side of it.
+
+    Parameters
+    ----------
+    transform : Transform
+        Scale of the axis.
+    low, high : float
+        Ends of the axis, on its scale.
+
+    Returns
+    -------
+    Ticks
+        Labels at 0 and at those decades that are not too close to each other; minor ticks at
+        the multiples 2 to 9 of the decades, and where a decade is too close for its label.
+    """
+    bottom, top = (float(value) for value in transform.inverse([low, high]))
+    largest = max(abs(bottom), abs(top))
+    if not (math.isfinite(largest) and largest > 0):
+        return Ticks((), ())
+    gap = CLOSEST * (high - low)
+    zero = float(transform(0.0))
+    positions = {0.0: zero} if math.isfinite(zero) else {}
+    last, exponent = math.inf, math.floor(math.log10(largest))
+    while exponent > -10:
+        place = float(transform(10.0**exponent))
+        if last - place < gap or (math.isfinite(zero) and place - zero < gap) or place < low:
+            break
+        positions[10.0**exponent] = place
+        positions[-(10.0**exponent)] = float(transform(-(10.0**exponent)))
+        last, exponent = place, exponent - 1
+    shown = sorted((p, v) for v, p in positions.items() if low <= p <= high)
+    minor = _between_decades(exponent, math.floor(math.log10(largest)))
+    places = transform(np.concatenate([-minor[::-1], minor]))
+    labelled = {place for place, _ in shown}
+    return Ticks(
+        tuple(place for place, _ in shown),
+        tuple(power_label(value) for _, value in shown),
+        tuple(float(p) for p in places if low <= p <= high and float(p) not in labelled),
+    )
+
+
+def _between_decades(first: int, last: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return 1, 2, ... 9 times each power of ten from `first` to `last`."""
+    powers = 10.0 ** np.arange(first, last + 1)
+    return np.asarray(np.outer(powers, np.arange(1, 10)).ravel())
+
+
+def linear_ticks(low: float, high: float) -> Ticks:
+    """Place ticks at round values of a linear axis.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the axis, in the values that the labels show.
+
+    Returns
+    -------
+    Ticks
+        Up to `MOST_TICKS` labels such as ``50K``, and minor ticks halfway between them.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        return Ticks((), ())
+    rough = (high - low) / (MOST_TICKS - 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(item * power for item in STEPS if item * power >= rough * (1 - 1e-9))
+    numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    values = tuple(number * step for number in numbers)
+    halves = (value + step / 2 for value in (values[0] - step, *values) if values)
+    return Ticks(
+        values,
+        tuple(count_label(value) for value in values),
+        tuple(value for value in halves if low <= value <= high),
+    )
+
+
+def count_label(value: float) -> str:
+    """Write a linear value short.
+
+    Parameters
+    ----------
+    value : float
+        A round number.
+
+    Returns
+    -------
+    str
+        With ``K``, ``M`` or ``G`` for thousands, millions and milliards.
+
+    Examples
+    --------
+    >>> [count_label(value) for value in (0, 0.2, 500, 50_000, 2_500_000)]
+    ['0', '0.2', '500', '50K', '2.5M']
+    """
+    for size, letter in LETTERS:
+        if abs(value) >= size:
+            return f"{value / size:.6g}{letter}"
+    return f"{value:.6g}"
+
+
+def power_label(value: float) -> str:
+    """Write zero or a power of ten.
+
+    Parameters
+    ----------
+    value : float
+        0, or plus or minus a power of ten.
+
+    Returns
+    -------
+    str
+        As mathtext, such as ``$-10^{3}$``.
+
+    Examples
+    --------
+    >>> power_label(-1000.0)
+    '$-10^{3}$'
+    """
+    if value == 0:
+        return "0"
+    return f"${'-' if value < 0 else ''}10^{{{round(math.log10(abs(value)))}}}$"
