@@ -6,6 +6,7 @@ threads than cores are slower, and a product must have the same bits everywhere.
 
 from __future__ import annotations
 
+from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from flowml.errors import FlowmlError
@@ -45,7 +46,7 @@ def run(
     Raises
     ------
     FlowmlError
-        If `jobs` is not positive.
+        If `jobs` is not positive, or a worker process dies.
     """
     if jobs < 1:
         raise FlowmlError(f"jobs is {jobs}, expected 1 or more.")
@@ -74,4 +75,12 @@ def _on_workers(
     from joblib import Parallel, delayed, parallel_config
 
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        yield from Parallel(return_as="generator")(delayed(function)(item) for item in items)
+        try:
+            yield from Parallel(return_as="generator")(
+                delayed(function)(item) for item in items
+            )
+        except BrokenExecutor as error:  # killed from outside, or out of memory
+            raise FlowmlError(
+                "a worker process was ended from outside, most likely for want of memory. "
+                "Start again with fewer --jobs."
+            ) from error

@@ -6,6 +6,7 @@ and lab scripts do.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,16 +17,17 @@ import numpy as np
 
 from flowml.batch import run
 from flowml.cases import find_cases
-from flowml.errors import LabelError, ModelError, PanelError
+from flowml.errors import CaseError, FlowmlError, LabelError, ModelError, PanelError
 from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
 from flowml.features.describe import DEFAULT_CHUNK
 from flowml.features.table import assemble
 from flowml.knowledge import load_label_tree
 from flowml.models import Prediction, TrainedModel, load_model
-from flowml.models.trained import DATA_KINDS
+from flowml.models.trained import DATA_KINDS, data_kind_of
+from flowml.preprocess.compensate import POLICIES
 from flowml.records import Case
 from flowml.reports.metrics import Evaluation, evaluate_predictions
-from flowml.reports.provenance import describe_run
+from flowml.reports.provenance import describe_run, policy_name
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
@@ -124,6 +126,7 @@ def extract_table(
         The same for any number of workers, order of files and chunk.
     """
     found = _found(cases)
+    _check_compensation(reading)
     fitted = _fitted(recipe, found)
     work = partial(
         describe_case,
@@ -136,7 +139,31 @@ def extract_table(
 
 
 def _found(cases: Cases) -> list[Case]:
-    return find_cases(cases) if isinstance(cases, (str, Path)) else list(cases)
+    """Return cases, found or given; results go by their ids, so that these must differ."""
+    found = find_cases(cases) if isinstance(cases, (str, Path)) else list(cases)
+    double = [key for key, n in Counter(case.case_id for case in found).items() if n > 1]
+    if double:
+        raise CaseError(
+            f"two cases have the id {printable(double[0])!r}. Give each case an id of its own."
+        )
+    if not found:
+        raise CaseError("no cases were given, expected one or more.")
+    return found
+
+
+def _check_compensation(reading: Reading) -> None:
+    """Refuse a policy that would fail every case, before any is read."""
+    policy = reading.compensation
+    if policy not in POLICIES and not Path(policy).is_file():
+        raise FlowmlError(
+            f"compensation {printable(policy)!r} is not there. Give {', '.join(POLICIES)}, or "
+            "the path of a CSV file with the spillover matrix."
+        )
+    if policy not in {"auto", "none"} and reading.already_compensated:
+        raise FlowmlError(
+            f"the data are said to be compensated already, and yet to be compensated by "
+            f"{printable(policy)!r}. Choose one."
+        )
 
 
 def _fitted(recipe: str | Recipe | FittedRecipe, cases: Sequence[Case]) -> FittedRecipe:
@@ -215,9 +242,9 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
         raise ModelError(
             f"unknown data kind {data_kind!r}; choose from {', '.join(DATA_KINDS)}."
         )
-    tree = load_label_tree()
-    known = {case_id: tree.canonical(label) for case_id, label in labels.items()}
+    known = _canonical(labels)
     chosen = _labelled(_found(cases), known)
+    _check_entities([known[case.case_id] for case in chosen])
     table = extract_table(chosen, recipe, reading, progress)
     unusable = {case.case_id: case.problem for case in table.cases if case.problem}
     usable = table.rows([not case.problem for case in table.cases])
@@ -226,22 +253,47 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
         raise PanelError(
             f"none of {len(chosen)} labelled cases can be used; the first: {first}"
         )
+    _check_entities([known[case_id] for case_id in usable.case_ids])
     common, left_out = _common_features(usable)
     frame = usable.to_frame()[common]
     summary = _training_summary(usable, data_kind, reading, seed) | dict(remarks or {})
-    classifier = LineageClassifier(tree, random_state=seed)
+    classifier = LineageClassifier(load_label_tree(), random_state=seed)
     classifier.fit(frame, [known[case_id] for case_id in usable.case_ids], summary)
     return Training(classifier, unusable, left_out)
 
 
+def _canonical(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the canonical entity of each case."""
+    tree = load_label_tree()
+    wrong = [key for key, label in labels.items() if not isinstance(label, str)]
+    if wrong:
+        raise LabelError(
+            f"the label of {printable(wrong[0])!r} is {printable(labels[wrong[0]])}, expected "
+            "the name of an entity. Leave out cases without a label."
+        )
+    return {str(case_id): tree.canonical(label) for case_id, label in labels.items()}
+
+
+def _check_entities(entities: Sequence[str]) -> None:
+    """Refuse to train on a single entity."""
+    if len(set(entities)) == 1:
+        raise LabelError(
+            f"all {len(entities)} training cases that can be used are {entities[0]}, expected "
+            "two or more entities. Add labelled cases of another entity."
+        )
+
+
 def _labelled(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Case]:
-    """Return the cases that have a label."""
-    chosen = [case for case in cases if case.case_id in labels]
+    """Return the cases that have a label, in order of their ids."""
+    chosen = sorted(
+        (case for case in cases if case.case_id in labels), key=lambda case: case.case_id
+    )
     if not chosen:
         example, ids = next(iter(labels), ""), [case.case_id for case in cases]
         raise LabelError(
             f"none of {len(cases)} cases has a label: the labels are for "
-            f"{printable(example)!r} and the like; nearest case: {nearest(example, ids)}."
+            f"{printable(example)!r} and the like; nearest case: {nearest(example, ids)}. "
+            "Labels go by case id."
         )
     return chosen
 
@@ -269,12 +321,11 @@ def _training_summary(
     table: FeatureTable, data_kind: str | None, reading: Reading, seed: int
 ) -> dict[str, Any]:
     """Describe the training cases for the bundle and its card."""
-    simulated = all(tube.simulated for case in table.cases for tube in case.tubes)
     return {
-        "data_kind": data_kind or ("synthetic" if simulated else "real"),
+        "data_kind": data_kind or data_kind_of(table.cases),
         "n_cases": len(table.cases),
         "n_events": sum(tube.n_events for case in table.cases for tube in case.tubes),
-        "compensation": reading.compensation,
+        "compensation": policy_name(reading.compensation),
         "seed": seed,
     }
 
@@ -334,7 +385,8 @@ def classify(
             "the model was trained on a feature table of another origin; it has no recipe by "
             "which features could be computed from FCS files."
         )
-    table = extract_table(cases, trained.recipe, reading, progress)
+    found = sorted(_found(cases), key=lambda case: case.case_id)
+    table = extract_table(found, trained.recipe, reading, progress)
     provenance = describe_run(
         trained, table, reading.compensation, already_compensated=reading.already_compensated
     )
@@ -378,7 +430,6 @@ def evaluate(
     ModelError
         If the model cannot be used.
     """
-    tree = load_label_tree()
-    known = {case_id: tree.canonical(label) for case_id, label in labels.items()}
+    known = _canonical(labels)
     found = classify(_labelled(_found(cases), known), model, reading=reading, progress=progress)
     return evaluate_predictions(found.predictions, known), found

@@ -91,6 +91,8 @@ class Channel:
         ``A`` (area), ``H`` (height), ``W`` (width), or empty where the name does not say.
     top : float
         Upper end of the linear scale, in the units of the linear values.
+    logarithmic : bool
+        Whether a logarithmic amplifier measured it (``SS Log``).
     """
 
     name: str
@@ -99,6 +101,7 @@ class Channel:
     role: Role = Role.OTHER
     pulse: str = ""
     top: float = 262144.0
+    logarithmic: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,13 +54,15 @@ def command(
     from flowml.reports.results import write_results
     from flowml.safety import writable_folder
 
+    if options["where"] and not options["label_table"]:
+        raise click.UsageError("--where selects rows of a label table: give --labels too.")
     trained = load_model(model, sha256=model_sha256)
-    if out is not None:
-        writable_folder(out)
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases) if options["label_table"] else None
     if labels is not None:
         cases = [case for case in cases if case.case_id in labels.entities]
+    if out is not None:
+        writable_folder(out)
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
         found = classify(cases, trained, reading=reading_from(options), progress=advance)
     if out is not None:

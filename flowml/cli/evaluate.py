@@ -48,10 +48,10 @@ def command(
     from flowml.safety import writable_folder
 
     trained = load_model(model, sha256=model_sha256)
-    if out is not None:
-        writable_folder(out)
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases)
+    if out is not None:
+        writable_folder(out)
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
         evaluation, found = evaluate(
             cases, labels.entities, trained, reading=reading_from(options), progress=advance

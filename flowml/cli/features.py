@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from flowml.about import DISCLAIMER
-from flowml.cli.options import chained, path_argument, reading_from, reading_options
+from flowml.cli.options import (
+    chained,
+    path_argument,
+    reading_from,
+    reading_options,
+    refuse_overwriting,
+)
 
 recipe_options = chained(
     click.option("--recipe", default="ecdf", show_default=True, help="What to compute."),
@@ -35,17 +41,23 @@ def command(
     from flowml.cases import find_cases
     from flowml.cli.talk import note, note_cases, progress
     from flowml.features import make_recipe, write_table
+    from flowml.features.table import check_suffix, table_csv
     from flowml.pipeline import extract_table
+    from flowml.safety import printable
 
     plan = make_recipe(recipe, transform, bins)
+    if out is not None:
+        check_suffix(out)
+        refuse_overwriting(out, path)
     cases = find_cases(path, case_per=options["case_per"])
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
         table = extract_table(cases, plan, reading_from(options), advance)
     if out is None:
-        click.echo(table.to_frame().to_csv(lineterminator="\n"), nl=False)
+        click.echo(table_csv(table), nl=False)
     else:
         write_table(table, out)
-        note(f"{len(cases)} cases, {len(table.names)} features: {out}", quiet=options["quiet"])
+        what = f"{len(cases)} cases, {len(table.names)} features: {printable(out)}"
+        note(what, quiet=options["quiet"])
     unusable = {case.case_id: case.problem for case in table.cases if case.problem}
     note_cases("cases could not be used", unusable)
     return 1 if unusable else 0

@@ -7,6 +7,7 @@ input that cannot be used, 3 could not write.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -69,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Without the program's name; those of the process where they are not given.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal may not know every letter
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(arguments))
 
 

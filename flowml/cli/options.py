@@ -75,7 +75,8 @@ def label_options(*, required: bool) -> Callable[[F], F]:
     """Return the options that name a label table."""
     return chained(
         click.option(
-            "--labels", "label_table", type=click.Path(path_type=Path), required=required,
+            "--labels", "label_table", required=required,
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
             metavar="CSV", help="Table of cases and their entities.",
         ),
         click.option(
@@ -91,6 +92,17 @@ def label_options(*, required: bool) -> Callable[[F], F]:
             help="Use only rows that fulfil this; may be repeated.",
         ),
     )  # fmt: skip
+
+
+def refuse_overwriting(out: Path, *inputs: Path) -> None:
+    """Refuse an output that would take the place of an input or of a measurement."""
+    replaces = any(out.resolve() == item.resolve() for item in inputs)
+    if replaces or out.suffix.lower() in {".fcs", ".lmd"}:
+        raise click.BadParameter(
+            f"{str(out)!r} is an input, or has the ending of a measurement. "
+            "Choose another name.",
+            param_hint="'--out'",
+        )
 
 
 def reading_from(options: dict[str, Any]) -> Reading:

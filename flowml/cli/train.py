@@ -15,6 +15,7 @@ from flowml.cli.options import (
     path_argument,
     reading_from,
     reading_options,
+    refuse_overwriting,
     seed_option,
 )
 
@@ -39,10 +40,13 @@ def command(path: Path, out: Path, **options: Any) -> int:
     from flowml.cli.talk import note_cases, note_labels, progress
     from flowml.features import make_recipe
     from flowml.pipeline import train
+    from flowml.safety import writable_folder
 
+    refuse_overwriting(out, path, options["label_table"])
     plan = make_recipe(options["recipe"], options["transform"], options["bins"])
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases)
+    writable_folder(out.parent)
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
         training = train(
             cases,

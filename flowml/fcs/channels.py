@@ -8,6 +8,7 @@ time channel keeps its stored values, whose unit is ``$TIMESTEP``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ SMALLEST_TOP = 1e-6
 MOST_DECADES = 10.0  # real amplifiers have 3 to 7
 LOG_OFFSETS = (1e-6, 1e6)
 GAINS = (1e-6, 1e6)
+# a copy of a file keeps the name of a channel, but not always its amplifier: SS Log, FSC LogH
+LOG_WORD = re.compile(r"(?<![A-Za-z])(log|Log|LOG)(?![a-z])")
 FLOWCORE_SCALED = "TRANSFORMATION"  # flowCore writes its ranges beside this keyword
 
 
@@ -91,7 +94,10 @@ def describe_channels(
         amplifier = _amplifier(keywords, n, field, meaning.role, findings)
         noted = _flowcore_top(keywords, n, meaning)
         top = amplifier.top if noted is None else noted / amplifier.gain
-        channels.append(Channel(name, label, meaning.marker, meaning.role, meaning.pulse, top))
+        logarithmic = amplifier.decades > 0 or LOG_WORD.search(name) is not None
+        channels.append(
+            Channel(name, label, meaning.marker, meaning.role, meaning.pulse, top, logarithmic)
+        )
         amplifiers.append(amplifier)
         if not meaning.known:
             unknown.append(meaning.marker)

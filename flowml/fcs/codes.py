@@ -24,7 +24,6 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "FCS-OFFSET-02": (Severity.WARN, "the end of DATA is one byte too far (exclusive end)"),
     "FCS-DATASET-01": (Severity.REVIEW, "the file holds several data sets; one was read"),
     "FCS-RANGE-01": (Severity.INFO, "scale taken from flowCore's own range keywords"),
-    "FCS-RANGE-02": (Severity.WARN, "values lie beyond the declared scale"),
     "FCS-NAME-01": (Severity.WARN, "channel names were blank or double and were made unique"),
     "FCS-VALUE-01": (Severity.WARN, "some values are NaN or infinite"),
     "FCS-EMPTY-01": (Severity.REVIEW, "the file holds no events"),

@@ -220,7 +220,8 @@ def data_kind_of(cases: Sequence[CaseFeatures]) -> str:
     simulated = [tube.simulated for case in cases for tube in case.tubes]
     if simulated and any(simulated) and not all(simulated):
         raise ModelError(
-            f"{sum(simulated)} of {len(simulated)} training files say that they were simulated; "
-            "the others do not. Train on one kind, or say what the cases are (--data-kind)."
+            f"{sum(simulated)} of {len(simulated)} training files say that they were "
+            "simulated, the others do not. Train on one kind, or say what the cases are "
+            "(--data-kind)."
         )
     return SYNTHETIC if simulated and all(simulated) else "real"

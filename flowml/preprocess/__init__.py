@@ -1,7 +1,7 @@
 """From linear values to values that models and eyes can use."""
 
 from flowml.preprocess.compensate import Unmixing, choose_unmixing, compensate
-from flowml.preprocess.display import display, display_scale
+from flowml.preprocess.display import display, display_scale, is_shown_in_decades
 from flowml.preprocess.transform import TRANSFORMS, Transform, make_transform
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "compensate",
     "display",
     "display_scale",
+    "is_shown_in_decades",
     "make_transform",
 ]

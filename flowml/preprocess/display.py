@@ -24,7 +24,8 @@ def display_scale(channel: Channel, transform: str = "logicle") -> Transform:
     channel : Channel
         Its top ends the scale.
     transform : str
-        Scale of fluorescence channels; scatter, time and others are always linear.
+        Scale of fluorescence channels, and of scatter that a logarithmic amplifier measured;
+        other scatter, time and the rest are always linear.
 
     Returns
     -------
@@ -36,9 +37,26 @@ def display_scale(channel: Channel, transform: str = "logicle") -> Transform:
     FlowmlError
         If the transform is unknown.
     """
-    if channel.role is Role.FLUORESCENCE:
+    if is_shown_in_decades(channel):
         return make_transform(transform, channel.top)
     return Linear(channel.top)
+
+
+def is_shown_in_decades(channel: Channel) -> bool:
+    """Tell whether a channel belongs on a logarithmic kind of scale.
+
+    Parameters
+    ----------
+    channel : Channel
+        Any.
+
+    Returns
+    -------
+    bool
+        True for fluorescence, and for scatter from a logarithmic amplifier.
+    """
+    scatter = channel.role in {Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
+    return channel.role is Role.FLUORESCENCE or (scatter and channel.logarithmic)
 
 
 def display(sample: Sample, transform: str = "logicle") -> Sample:

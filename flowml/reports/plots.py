@@ -6,7 +6,6 @@ control characters in them are shown as question marks.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from flowml.gating import gate
 from flowml.gating.apply import axis_transform
 from flowml.gating.outline import outline
 from flowml.gating.strategy import FROM_FILE, UNCOMPENSATED
-from flowml.preprocess import choose_unmixing, display_scale, make_transform
+from flowml.preprocess import choose_unmixing, display_scale, is_shown_in_decades
 from flowml.preprocess.transform import Linear
 from flowml.records import Role, Scale
 from flowml.reports.ticks import Ticks, decade_ticks, linear_ticks
@@ -48,8 +47,6 @@ LOWEST, MARGIN = -0.6, 0.02  # of the display scale
 FAR_OUTSIDE = (-1.0, 2.0)  # of a scale of the gate that is not defined at an end of the axis
 
 ROOM_FOR_TEXT = 0.1  # share of an axis that two lines of text take
-
-_LOGARITHMIC = re.compile(r"\blog\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,10 +167,7 @@ def _scale(channel: Channel, state: Scale) -> tuple[Transform, bool]:
     """Return the scale of an axis, and whether it has decades."""
     if state is Scale.DISPLAY:
         return Linear(1.0), False
-    scatter = channel.role in {Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
-    if scatter and _LOGARITHMIC.search(f"{channel.name} {channel.label}"):
-        return make_transform("logicle", channel.top), True  # SS Log: a logarithmic amplifier
-    return display_scale(channel), channel.role is Role.FLUORESCENCE
+    return display_scale(channel), is_shown_in_decades(channel)
 
 
 def channel_label(channel: Channel) -> str:

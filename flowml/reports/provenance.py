@@ -54,7 +54,7 @@ def describe_run(
             "recipe": model.recipe.to_dict() if model.recipe else None,
         },
         "parameters": {
-            "compensation": _policy(compensation),
+            "compensation": policy_name(compensation),
             "already_compensated": already_compensated,
             "min_probability": model.min_probability,
         },
@@ -62,8 +62,19 @@ def describe_run(
     }
 
 
-def _policy(compensation: str) -> str:
-    """Name a policy; of a matrix file, its name and hash, not where it lay."""
+def policy_name(compensation: str) -> str:
+    """Name a compensation policy for the record.
+
+    Parameters
+    ----------
+    compensation : str
+        Policy, or the path of a CSV matrix.
+
+    Returns
+    -------
+    str
+        Of a matrix file, its name and hash, not where it lay.
+    """
     if compensation in POLICIES:
         return compensation
     return f"{printable(Path(compensation).name)} (SHA-256 {file_sha256(compensation)})"

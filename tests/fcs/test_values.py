@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
+from flowml.fcs.channels import LOG_WORD
 
 
 def codes(sample):
@@ -219,3 +220,17 @@ def test_flowio_reads_the_same_stored_values(write, kinds, order):
     path = write(rows=[[1, 2], [3, 4], [250, 99]], kinds=kinds, order=order)
     other = flowio.FlowData(path).as_array(preprocess=False)
     np.testing.assert_array_equal(read_fcs(path).stored.astype(float), other)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("SS Log", True),
+        ("SS_LOG", True),
+        ("FSC LogH", True),
+        ("SSC-A", False),
+        ("Logan-A", False),
+    ],
+)
+def test_a_logarithmic_amplifier_is_known_by_the_channels_name(name, expected):
+    assert bool(LOG_WORD.search(name)) is expected

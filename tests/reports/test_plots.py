@@ -227,7 +227,9 @@ def test_a_sample_is_drawn_as_far_down_the_pipe_as_it_is():
 
 
 def test_a_logarithmic_scatter_amplifier_has_decades():
-    sample = make_sample(name="SS Log", marker="SSC-H", role=Role.SIDE_SCATTER, top=1e4)
+    sample = make_sample(
+        name="SS Log", marker="SSC-H", role=Role.SIDE_SCATTER, top=1e4, logarithmic=True
+    )
     ax = plots.view(sample, "SSC-A", "SS Log")
     assert "$10^{3}$" in [text.get_text() for text in ax.get_yticklabels()]
 
