@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
+ENTITY_HEADING = ["entity", "lineage", "category", "leukemia or lymphoma", "rule", "source"]
 
 project = "flowml"
 author = "The flowml developers"
@@ -48,9 +49,7 @@ def write_tables(_app: Sphinx) -> None:
     tables = {
         "findings": _table(["code", "severity", "meaning"], findings),
         "refusals": _table(["code", "meaning"], refusals),
-        "entities": _table(
-            ["entity", "lineage", "category", "leukemia or lymphoma", "rule", "source"], entities
-        ),
+        "entities": _table(ENTITY_HEADING, entities),
     }
     for name, text in tables.items():
         (folder / f"{name}.inc").write_text(text, encoding="utf-8")
