@@ -77,7 +77,7 @@ def find_files(folder: Path | str) -> list[Path]:
     Parameters
     ----------
     folder : path-like
-        Symbolic links below it are not followed.
+        Symbolic links below it are not followed, hidden files are passed over.
 
     Returns
     -------
@@ -98,13 +98,18 @@ def find_files(folder: Path | str) -> list[Path]:
     for parent, folders, files in os.walk(place, onerror=_refuse_folder):
         folders.sort()
         paths = (Path(parent, name) for name in sorted(files))
-        found += [p for p in paths if p.suffix.lower() in SUFFIXES and not p.is_symlink()]
+        found += [p for p in paths if p.suffix.lower() in SUFFIXES and not _is_passed_over(p)]
     if not found:
         raise CaseError(
             f"no FCS files in {printable(place)}: looked for names that end in "
             f"{' or '.join(SUFFIXES)}, in any letter case, there and in its sub-folders."
         )
     return found
+
+
+def _is_passed_over(path: Path) -> bool:
+    """Tell links, and the shadows that some systems lay beside files (``._A01.fcs``)."""
+    return path.name.startswith(".") or path.is_symlink()
 
 
 def _refuse_folder(error: OSError) -> None:
@@ -285,7 +290,7 @@ def read_labels(
         given = row[id_column].strip()
         case_id = names.get(given) or names.get(given.casefold())
         chosen = all(row[column].strip() == value for column, value in conditions)
-        if case_id is not None:
+        if case_id is not None and (row[label_column].strip() or not chosen):
             seen.add(case_id)
         if chosen and case_id is None:
             unmatched.append(row[id_column])

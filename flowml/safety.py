@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import tempfile
 import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,26 +122,31 @@ def written_aside(path: Path | str) -> Iterator[Path]:
         If the folder cannot be made or the file cannot be written.
     """
     target = Path(path)
-    aside: Path | None = None
     if "\0" in str(target):
         raise OutputError(f"{printable(target)!r} holds a NUL. Choose another name.")
+    aside = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}")
     try:
+        if target.exists() and not target.is_file():
+            raise OutputError(
+                f"could not write {printable(target)}: it is there and not a file. Choose "
+                "another name."
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
-        os.close(handle)
-        aside = Path(name)
-        aside.chmod(0o666 & ~_umask())
+        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield aside
         os.replace(aside, target)  # noqa: PTH105 - the atomic call by its known name
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise OutputError(
-            f"could not write {printable(target)}: {reason}. "
-            "Choose a folder that exists, has room and may be written to."
-        ) from error
+        raise OutputError(_unwritable(target, error)) from error
     finally:
-        if aside is not None:
+        with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def _unwritable(target: Path, error: OSError) -> str:
+    return (
+        f"could not write {printable(target)}: {error.strerror or type(error).__name__}. "
+        "Choose a folder that exists, has room and may be written to."
+    )
 
 
 def writable_folder(path: Path | str) -> Path:
@@ -162,17 +168,12 @@ def writable_folder(path: Path | str) -> Path:
         If it cannot be made or written to.
     """
     folder = Path(path)
-    with written_aside(folder / ".writable") as aside:
-        aside.touch()
-    (folder / ".writable").unlink(missing_ok=True)
-    return folder
-
-
-def _umask() -> int:
-    """Return the process's file mode mask (the only way to read it is to set it)."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise OutputError(_unwritable(folder, error)) from error
 
 
 def file_sha256(path: Path | str) -> str:

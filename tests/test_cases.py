@@ -210,7 +210,7 @@ def test_entities_are_canonical_whatever_the_table_says(labels):
 def test_what_does_not_match_is_told(labels):
     found = labels("case_id,entity\nc1,CLL\nother,AML\np1,\n")
     assert found.entities == {"c1": "CLL"}
-    assert (found.unmatched, found.unlabelled) == (("other",), ("P2",))
+    assert (found.unmatched, found.unlabelled) == (("other",), ("P2", "p1"))
 
 
 def test_conditions_choose_rows_and_pass_over_their_cases(labels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,14 @@ class FileSource:
         Where the events are and how they are written.
     amplifiers : tuple of Amplifier
         How each channel's values become linear.
+    stamp : tuple of int
+        Size in bytes and time of the last change in nanoseconds, when TEXT was read.
     """
 
     path: Path
     layout: Layout
     amplifiers: tuple[Amplifier, ...]
+    stamp: tuple[int, int]
 
     @property
     def n_events(self) -> int:
@@ -74,6 +78,12 @@ class FileSource:
             raise FcsError(f"a block of {size} events was asked for, expected at least 1.")
         try:
             with self.path.open("rb") as stream:
+                if stamp_of(os.fstat(stream.fileno())) != self.stamp:
+                    raise FcsError(
+                        f"{printable(self.path.name)} changed after its keywords were read. "
+                        "Wait until it is written, and read it again.",
+                        "FCS-CHANGED",
+                    )
                 stream.seek(layout.offset)
                 for start in range(0, layout.n_events, size):
                     count = min(size, layout.n_events - start)
@@ -88,6 +98,22 @@ class FileSource:
             raise FcsError(
                 f"could not read {printable(self.path.name)}: {error.strerror}.", "FCS-FILE"
             ) from error
+
+
+def stamp_of(status: os.stat_result) -> tuple[int, int]:
+    """Return what tells one state of a file from another.
+
+    Parameters
+    ----------
+    status : os.stat_result
+        Of the file.
+
+    Returns
+    -------
+    tuple of int
+        Size in bytes, time of the last change in nanoseconds.
+    """
+    return status.st_size, status.st_mtime_ns
 
 
 def linear_type(fields: tuple[Field, ...]) -> np.dtype[np.floating]:

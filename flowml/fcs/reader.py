@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from flowml.errors import FcsError
 from flowml.fcs.channels import Amplifier, describe_channels
 from flowml.fcs.codes import finding
-from flowml.fcs.data import FileSource
+from flowml.fcs.data import FileSource, stamp_of
 from flowml.fcs.header import HEADER_SIZE, VERSIONS, Header, Segment, parse_header
 from flowml.fcs.keys import whole_number
 from flowml.fcs.layout import Layout, find_layout
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_DATASETS = 100
-LARGEST_TEXT = 64 << 20  # bytes
+LARGEST_TEXT = 16 << 20  # bytes; a spectral instrument's matrix takes 0.1 MB
+PADDING = b" \r\n\x00"
+LONGEST_GAP = 1 << 16  # bytes behind TEXT that are searched for its rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,8 @@ class Probe:
         How each channel's values become linear.
     findings : tuple of Finding
         What was odd so far.
+    stamp : tuple of int
+        Size and time of the last change of the file.
     """
 
     version: str
@@ -54,6 +60,7 @@ class Probe:
     channels: tuple[Channel, ...]
     amplifiers: tuple[Amplifier, ...]
     findings: tuple[Finding, ...]
+    stamp: tuple[int, int]
 
 
 def read_fcs(
@@ -90,7 +97,7 @@ def read_fcs(
     return Sample(
         name=name or Path(path).name,
         channels=probe.channels,
-        source=FileSource(Path(path), probe.layout, probe.amplifiers),
+        source=FileSource(Path(path), probe.layout, probe.amplifiers, probe.stamp),
         keywords=MappingProxyType(probe.keywords),
         spillover=spillover,
         findings=findings,
@@ -127,7 +134,7 @@ def probe_fcs(path: Path | str, *, dataset: int | str = "auto") -> Probe:
                 "FCS-FILE",
             )
         with file.open("rb") as stream:
-            return _probe(stream, status.st_size, dataset)
+            return _probe(stream, stamp_of(os.fstat(stream.fileno())), dataset)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FcsError(
@@ -135,7 +142,8 @@ def probe_fcs(path: Path | str, *, dataset: int | str = "auto") -> Probe:
         ) from error
 
 
-def _probe(stream: BinaryIO, size: int, dataset: int | str) -> Probe:
+def _probe(stream: BinaryIO, stamp: tuple[int, int], dataset: int | str) -> Probe:
+    size = stamp[0]
     if size == 0:
         raise FcsError(
             "the file is empty (0 bytes), expected an FCS file. Export it again.", "FCS-HEADER"
@@ -159,7 +167,13 @@ def _probe(stream: BinaryIO, size: int, dataset: int | str) -> Probe:
     layout, repairs = find_layout(keywords, header, start, size)
     channels, amplifiers, oddities = describe_channels(keywords, layout.fields)
     return Probe(
-        header.version, keywords, layout, channels, amplifiers, (*findings, *repairs, *oddities)
+        version=header.version,
+        keywords=keywords,
+        layout=layout,
+        channels=channels,
+        amplifiers=amplifiers,
+        findings=(*findings, *repairs, *oddities),
+        stamp=stamp,
     )
 
 
@@ -197,6 +211,10 @@ def _keywords(
     """Read TEXT, and supplemental TEXT where there is one."""
     raw = _segment(stream, header.text, start, size)
     keywords, findings = parse_text(raw)
+    more_text = _text_behind(stream, raw, header, keywords, start)
+    if more_text:
+        keywords, findings = parse_text(raw + more_text)
+        findings.append(finding("FCS-TEXT-06", f"{len(more_text)} bytes"))
     try:
         begin, end = (whole_number(keywords, key) for key in ("$BEGINSTEXT", "$ENDSTEXT"))
         extra = Segment(begin or 0, end or 0)
@@ -206,6 +224,43 @@ def _keywords(
     except FcsError:
         findings.append(finding("FCS-TEXT-05"))
     return keywords, findings
+
+
+def _text_behind(
+    stream: BinaryIO, raw: bytes, header: Header, keywords: Keywords, start: int
+) -> bytes:
+    """Return what of TEXT stands behind the end that the header gives.
+
+    A segment ends with its delimiter, then perhaps padding. Where it does not, and the bytes
+    that follow belong to no other segment, a value or whole keywords were cut off.
+    """
+    gap = _bytes_behind(stream, header, keywords, start)
+    delimiter = raw[:1]
+    if not gap or gap[:1] in PADDING or raw[-1:] in PADDING:
+        return b""
+    rest = gap[: gap.rstrip(PADDING).rfind(delimiter) + 1]
+    is_text = bool(rest) and not any(byte < 0x20 for byte in rest.replace(delimiter, b""))
+    if raw.endswith(delimiter):  # what follows is TEXT only if keys and values then pair up
+        pairs_up = (raw + rest).count(delimiter) % 2 == 1
+        return rest if is_text and pairs_up else b""
+    if not is_text:
+        raise FcsError(
+            f"TEXT is cut at byte {header.text.end}, where the header says that it ends, and "
+            "what follows is not its rest. The file is damaged: export it again.",
+            "FCS-TEXT",
+        )
+    return rest
+
+
+def _bytes_behind(stream: BinaryIO, header: Header, keywords: Keywords, start: int) -> bytes:
+    """Return the bytes between TEXT and the next segment, or as many as are searched."""
+    end = header.text.end
+    begins = [header.data.begin]
+    for key in ("$BEGINDATA", "$BEGINSTEXT"):
+        with suppress(FcsError):  # reported where the segment itself is looked for
+            begins.append(whole_number(keywords, key) or 0)
+    until = min([begin for begin in begins if begin > end] + [end + 1 + LONGEST_GAP])
+    return _read(stream, start + end + 1, until - end - 1)
 
 
 def _segment(stream: BinaryIO, segment: Segment, start: int, size: int) -> bytes:

@@ -235,7 +235,9 @@ def _from_coulter(
         key = match[0]
         row, column = int(match[1]) - 1, int(match[2]) - 1
         share = real_number(keywords[key])
-        if share is None or not (0 <= row < len(dyes) and 0 <= column < len(dyes)):
+        if share is None:
+            raise FcsError(f"{key} is not a number", "FCS-SPILL")
+        if not (0 <= row < len(dyes) and 0 <= column < len(dyes)):
             if share:
                 raise FcsError(f"{key} does not name two fluorescence channels", "FCS-SPILL")
             continue

@@ -1,8 +1,8 @@
 """The TEXT segment: keywords and values (FCS 3.1, section 3.2).
 
 A doubled delimiter stands for one delimiter within a value; many programs nevertheless
-write empty values, which look the same. Both readings are tried, and the one in which more
-of the standard keywords stand in key position is taken.
+write empty values, which look the same. Both readings are tried, and the one is taken in which
+more of the standard keywords stand in key position and fewer keys are impossible.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
     items = escaped
     if delimiter * 2 in body:
         plain = body.split(delimiter)
-        if _standard_keys(plain) > _standard_keys(escaped):
+        if _plausibility(plain, delimiter) > _plausibility(escaped, delimiter):
             items = plain
             findings.append(finding("FCS-TEXT-01"))
     keywords = _pairs(items, findings)
@@ -77,9 +77,15 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
     return keywords, findings
 
 
-def _standard_keys(items: list[str]) -> int:
-    """Count the standard keywords that stand in key position."""
-    return sum(1 for key in items[::2] if _STANDARD_KEY.match(key.strip().upper()))
+def _plausibility(items: list[str], delimiter: str) -> tuple[int, int]:
+    """Return how many keys are standard keywords and, negative, how many cannot be keys.
+
+    An empty value that is read as an escaped delimiter swallows the next keyword: the key
+    ``EXPERIMENT/SPILL`` is one that cannot be. So is an empty one.
+    """
+    keys = [key.strip() for key in items[::2]]
+    standard = sum(1 for key in keys if _STANDARD_KEY.match(key.upper()))
+    return standard, -sum(1 for key in keys if not key or delimiter in key)
 
 
 def _pairs(items: list[str], findings: list[Finding]) -> Keywords:

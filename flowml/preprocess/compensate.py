@@ -2,8 +2,8 @@
 
 Compensated = observed x inverse(spillover) (Bagwell & Adams, Ann N Y Acad Sci 677:167).
 The product is always computed on blocks of `COMPUTE_BLOCK` events, the last one padded with
-zeros: a float32 product may differ in its last bit with the number of rows, and a prediction
-must not depend on how a file was cut into chunks.
+zeros: a float32 product may differ in its last bit with the number of rows and with the place
+of a row among them, and a prediction must not depend on how a file was cut into chunks.
 """
 
 from __future__ import annotations
@@ -48,14 +48,16 @@ class Unmixing:
 
         Parameters
         ----------
-        block : ndarray, shape (n_events, n_channels), float
-            Linear values; not changed.
+        block : ndarray, shape (n_events, n_channels)
+            Linear values; not changed. Its first event is the first of the sample, or
+            a multiple of `COMPUTE_BLOCK` behind it.
 
         Returns
         -------
         ndarray, shape (n_events, n_channels)
             Of the same type; columns outside the matrix are copied.
         """
+        block = block.astype(np.result_type(block.dtype, np.float32))  # a copy; never integers
         unmixed = block.copy()
         inverse = self.inverse.astype(block.dtype)
         padded = np.zeros((COMPUTE_BLOCK, len(self.columns)), dtype=block.dtype)

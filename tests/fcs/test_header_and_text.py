@@ -205,9 +205,28 @@ def test_what_was_written_by_the_standard_is_read_back(pairs, delimiter):
     safe = {
         key: value
         for key, value in pairs.items()
-        if not any(
-            text.startswith(delimiter) or text.endswith(delimiter) for text in (key, value)
-        )
+        # a delimiter within a key looks like an empty value, which is far more common
+        if delimiter not in key
+        and not value.startswith(delimiter)
+        and not value.endswith(delimiter)
     }
     raw = text_segment([("$PAR", "1"), *safe.items()], delimiter)
     assert parse_text(raw)[0] == {"$PAR": "1"} | safe
+
+
+@pytest.mark.parametrize("key", ["SPILL", "SPILLOVER", "TRANSFORMATION", "FLOWML_COMPENSATED"])
+def test_an_empty_value_does_not_swallow_the_keyword_behind_it(key):
+    keywords, findings = parse_text(f"/$PAR/2/EXPERIMENT//{key}/value/".encode())
+    assert keywords == {"$PAR": "2", "EXPERIMENT": "", key: "value"}
+    assert "FCS-TEXT-01" in [item.code for item in findings]
+
+
+@pytest.mark.parametrize("short_by", range(1, 40))
+def test_text_that_goes_on_behind_its_end_is_read_whole(tmp_path, short_by):
+    whole = make_fcs(changes={"ZZ1": "a value", "ZZ2": "12"})
+    end = int(whole[18:26])
+    path = tmp_path / "short.fcs"
+    path.write_bytes(whole[:18] + f"{end - short_by:>8}".encode() + whole[26:])
+    sample = read_fcs(path)
+    assert sample.keywords["ZZ2"] == "12"
+    assert sample.keywords["ZZ1"] == "a value"
