@@ -236,11 +236,13 @@ def _text_behind(
     """
     gap = _bytes_behind(stream, header, keywords, start)
     delimiter = raw[:1]
-    if not gap or gap[:1] in PADDING or raw[-1:] in PADDING:
+    ended = raw.rstrip(PADDING).endswith(delimiter)
+    padded = ended and (raw[-1:] in PADDING or gap[:1] in PADDING)
+    if padded or not gap.strip(PADDING):
         return b""
     rest = gap[: gap.rstrip(PADDING).rfind(delimiter) + 1]
     is_text = bool(rest) and not any(byte < 0x20 for byte in rest.replace(delimiter, b""))
-    if raw.endswith(delimiter):  # what follows is TEXT only if keys and values then pair up
+    if ended:  # what follows is TEXT only if keys and values then pair up
         pairs_up = (raw + rest).count(delimiter) % 2 == 1
         return rest if is_text and pairs_up else b""
     if not is_text:
