@@ -85,13 +85,16 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.Abort:
         click.echo("flowml: interrupted", err=True)
         return INTERRUPTED_STATUS
-    except OutputError as error:
-        click.echo(f"flowml: {error}", err=True)
-        return WRITE_STATUS
     except FlowmlError as error:
         click.echo(f"flowml: {error}", err=True)
-        return USAGE_STATUS
-    except BrokenPipeError:  # the reader of our output went away; nothing is left to say
+        return WRITE_STATUS if isinstance(error, OutputError) else USAGE_STATUS
+    except SystemExit:  # click's way when the reader of our output went away
+        return WRITE_STATUS
+    except OSError as error:
+        if error.filename is not None:  # not our output: a bug, to be seen as one
+            raise
+        click.echo(f"flowml: could not write the output: {error.strerror}.", err=True)
+        # What is still in the buffer goes to nowhere, lest it fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WRITE_STATUS
     return status if isinstance(status, int) else 0

@@ -46,7 +46,7 @@ def command(path: Path, out: Path, **options: Any) -> int:
     plan = make_recipe(options["recipe"], options["transform"], options["bins"])
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases)
-    writable_folder(out.parent)
+    writable_folder(next(parent for parent in out.absolute().parents if parent.exists()))
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
         training = train(
             cases,

@@ -13,8 +13,9 @@ from flowml.fcs import read_fcs
 from flowml.fcs.codes import finding
 from flowml.features.reduce import Counts, count_events, marker_columns, pooled
 from flowml.preprocess import choose_unmixing
+from flowml.preprocess.compensate import POLICIES
 from flowml.records import Finding, Sample, Scale, Severity
-from flowml.safety import file_sha256
+from flowml.safety import file_sha256, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,17 +112,21 @@ def describe_case(
     counts: list[Counts] = []
     findings: list[Finding] = []
     tubes: list[TubeRead] = []
+    where = ""
+    if not case.tubes:
+        return _unusable(case, findings, tubes, "the case holds no tube", "CASE-EMPTY")
     try:
         for tube in case.tubes:
+            where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
             sample, digest = _opened(tube, already_compensated=already_compensated)
             findings += sample.findings
             counts.append(
                 _tube_counts(sample, digest, recipe, compensation, chunk, findings, tubes)
             )
-    except PanelError as error:
-        return _unusable(case, findings, tubes, str(error), "CASE-NO-MARKER")
     except FlowmlError as error:
-        return _unusable(case, findings, tubes, str(error), UNREADABLE)
+        code = "CASE-NO-MARKER" if isinstance(error, PanelError) else UNREADABLE
+        problem = where + str(error).replace(compensation, Path(compensation).name)
+        return _unusable(case, findings, tubes, problem, code)
     total = pooled(counts)
     if not any(marker_counts.any() for marker_counts in total.values()):
         n_events = sum(tube.n_events for tube in tubes)
@@ -166,6 +171,8 @@ def _tube_counts(
             f"{', '.join(sample.channel_names[:20])}. Name the markers in $PnS."
         )
     applied = "none" if unmixing is None else unmixing.source
+    if compensation not in POLICIES:
+        applied = Path(compensation).name  # where it lay is nobody's business
     simulated = sample.keywords.get("FLOWML_SIMULATED", "") != ""
     tubes.append(TubeRead(sample.name, digest, sample.n_events, applied, simulated))
     counts, odd = count_events(sample, columns, unmixing, recipe, chunk)

@@ -354,9 +354,8 @@ def read_table(path: Path | str) -> FeatureTable:
             story = json.loads(text) if text else None
         else:
             _refuse_doubles("columns", "name", _heading(file))  # pandas would rename them
-            frame = pd.read_csv(
-                file, index_col=0, converters={0: str}, float_precision="round_trip"
-            )
+            frame = pd.read_csv(file, converters={0: str}, float_precision="round_trip")
+            frame = frame.set_index(frame.columns[0])
             if _sidecar(file).is_file():
                 story = json.loads(_sidecar(file).read_text(encoding="utf-8"))
                 frame.index = frame.index.map(_without_apostrophe)

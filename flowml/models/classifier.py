@@ -113,7 +113,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         story = _story_of(X)
         self.recipe_ = story.recipe if story else None
         summary = dict(training or {})
-        summary.setdefault("data_kind", data_kind_of(story.cases) if story else "real")
+        if "data_kind" not in summary:
+            summary["data_kind"] = data_kind_of(story.cases) if story else "real"
         labels = _aligned(X, y)
         rows, labels = validate_data(
             self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"

@@ -1,0 +1,171 @@
+"""Tables: in memory, as a frame, as Parquet, as CSV with its story beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from small import cohort, plain_sample
+
+import flowml
+from flowml.errors import FlowmlError, OutputError
+from flowml.features import FeatureTable, read_table, write_table
+from flowml.features.table import ATTRS, table_csv
+from flowml.pipeline import extract_table
+from flowml.records import Case, Tube
+
+HOSTILE = "=HYPERLINK(1)"
+
+
+def small_table(case_ids=("p1", "p2")):
+    rows = np.random.default_rng(4).uniform(0, 900, (200, 2)).astype(np.float32)
+    markers = (["CD3", HOSTILE], ["CD3", 'CD 7,"x"'], ["CD19", "CD3"])
+    cases = [
+        Case(case_id, (Tube("t.fcs", plain_sample(rows * (n + 1), markers[n % 3])),))
+        for n, case_id in enumerate(case_ids)
+    ]
+    return extract_table([*cases, Case("empty", ())])
+
+
+def same(one, two):
+    assert one.names == two.names
+    assert one.case_ids == two.case_ids
+    assert one.values.tobytes() == two.values.tobytes()
+    assert one.recipe == two.recipe
+    for left, right in zip(one.cases, two.cases, strict=True):
+        assert (left.problem, left.findings, left.tubes) == (
+            right.problem, right.findings, right.tubes,
+        )  # fmt: skip
+
+
+IDS = ("p1", "=1+1", "-x", "@y", "001", "NA", "", "a,b", 'q"q', "ünï")
+
+
+def test_a_frame_carries_the_whole_story():
+    table = small_table(IDS)
+    same(FeatureTable.from_frame(table.to_frame()), table)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".CSV"])
+def test_a_file_carries_the_whole_story(tmp_path, ending):
+    table = small_table(IDS)
+    write_table(table, tmp_path / f"t{ending}")
+    same(read_table(tmp_path / f"t{ending}"), table)
+
+
+def test_a_case_that_measured_less_has_nan():
+    table = small_table()
+    values = table.columns(["CD3|ecdf16", f"{HOSTILE}|ecdf16", "CD99|ecdf16"])
+    assert np.isfinite(values[0, :2]).all()
+    assert np.isnan(values[1, 1])
+    assert np.isnan(values[:, 2]).all()
+    assert np.isnan(values[2]).all()
+    assert table.cases[2].problem == "the case holds no tube"
+
+
+def test_columns_do_not_depend_on_the_order_of_cases():
+    straight, turned = extract_table(cohort()[:4]), extract_table(cohort()[3::-1])
+    assert straight.names == turned.names
+    assert straight.values.tobytes() == turned.values[::-1].tobytes()
+
+
+def test_no_cell_of_a_csv_is_a_formula():
+    rows = list(csv.reader(table_csv(small_table(IDS)).splitlines()))
+    cells = [*rows[0], *(row[0] for row in rows)]
+    assert any(HOSTILE in cell for cell in cells)
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_names_that_are_not_utf8_can_be_written(tmp_path):
+    table = extract_table([Case("bad\udcff", cohort()[0].tubes)])
+    for name in ("t.parquet", "t.csv"):
+        write_table(table, tmp_path / name)
+        assert read_table(tmp_path / name).case_ids == ["bad\\udcff"]
+
+
+def test_a_table_of_another_origin_has_no_recipe(tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("subject,a,b\n007,1.5,\nNA,2,3\n")
+    table = read_table(path)
+    assert table.recipe is None
+    assert table.case_ids == ["007", "NA"]
+    np.testing.assert_array_equal(table.values, np.float32([[1.5, np.nan], [2, 3]]))
+    pd.DataFrame({"a": [1.0]}, index=["x"]).to_parquet(tmp_path / "other.parquet")
+    assert read_table(tmp_path / "other.parquet").recipe is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,a\nx,high\n", "not a number"),
+        ("id,a,a\nx,1,2\n", "same name"),
+        ("id,a\nx,1\nx,2\n", "same case id"),
+        ("id;a\nx;1\n", "no columns"),
+        ("", "could not read"),
+        ("id,a\nx,1e300\n", "infinite or too large"),
+        ("id,a\nx,inf\n", "infinite or too large"),
+    ],
+)
+def test_a_foreign_table_that_cannot_be_used_says_why(tmp_path, text, message):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(FlowmlError, match=message):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["not-there.csv", "not-there.parquet", "folder.parquet", "a.xlsx"]
+)
+def test_a_file_that_is_no_table_says_why(tmp_path, name):
+    (tmp_path / "folder.parquet").mkdir()
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    with pytest.raises(FlowmlError, match=r"could not read|must end in|no columns"):
+        read_table(tmp_path / name)
+
+
+def test_noise_is_no_parquet(tmp_path):
+    path = tmp_path / "a.parquet"
+    path.write_bytes(np.random.default_rng(0).bytes(3000))
+    with pytest.raises(FlowmlError, match="could not read"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        [1], {"recipe": None}, {"recipe": {"name": "x"}, "cases": {}}, "text",
+        {"recipe": None, "cases": {"p1": {"findings": [{"code": 1}]}}},
+        {"recipe": None, "cases": {"p1": {"tubes": [{"nope": 1}]}}},
+        {"recipe": None, "cases": {"p1": [1]}}, {"recipe": None, "cases": []},
+    ],
+)  # fmt: skip
+def test_a_damaged_story_is_refused(tmp_path, story):
+    write_table(small_table(), tmp_path / "t.csv")
+    (tmp_path / "t.csv.json").write_text(json.dumps(story))
+    with pytest.raises(FlowmlError):
+        read_table(tmp_path / "t.csv")
+
+
+def test_another_ending_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(FlowmlError, match=r"must end in \.parquet or \.csv"):
+        write_table(small_table(), tmp_path / "t.xlsx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_to_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError):
+        write_table(small_table(), tmp_path / "file" / "t.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_extract_returns_a_frame_with_findings():
+    frame = flowml.extract(cohort()[:2], recipe="ecdf")
+    assert frame.index.name == "case_id"
+    assert (frame.dtypes == np.float32).all()
+    assert frame.attrs[ATTRS]["recipe"] == {"name": "ecdf", "transform": "logicle", "bins": 32}
+    assert frame.to_numpy().min() >= 0
+    assert frame.to_numpy().max() <= 1

@@ -1,0 +1,279 @@
+"""One file, checked before anything in it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickletools
+import tempfile
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import cohort, model, saved_model, training
+
+from flowml.errors import ModelError, OutputError
+from flowml.features import FeatureTable
+from flowml.models import bundle, load_model, save_model
+from flowml.models.bundle import CARD, DIGEST, MANIFEST, MEMBERS, TREES
+from flowml.pipeline import extract_table
+
+
+@cache
+def saved_bytes():
+    with tempfile.TemporaryDirectory() as folder:
+        return saved_model(Path(folder) / "m.flowml").read_bytes()
+
+
+def members():
+    with zipfile.ZipFile(io.BytesIO(saved_bytes())) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def packed(parts, *, compression=zipfile.ZIP_DEFLATED):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for name, data in parts:
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def consistent(change=None, **parts):
+    """Pack members again, with all digests right."""
+    held = members() | parts
+    manifest = json.loads(held[MANIFEST])
+    manifest["members"] = {n: hashlib.sha256(held[n]).hexdigest() for n in (TREES, CARD)}
+    if change is not None:
+        change(manifest)
+    held[MANIFEST] = json.dumps(manifest).encode()
+    held[DIGEST] = hashlib.sha256(held[MANIFEST]).hexdigest().encode()
+    return packed(held.items())
+
+
+def load(tmp_path, raw):
+    path = tmp_path / "m.flowml"
+    path.write_bytes(raw)
+    return load_model(path)
+
+
+def refused(tmp_path, raw, match="cannot be used as a model"):
+    with pytest.raises(ModelError, match=match):
+        load(tmp_path, raw)
+
+
+def test_predictions_have_the_same_bits_after_saving_and_loading(tmp_path):
+    table = extract_table(cohort(), model().recipe)
+    again = load_model(saved_model(tmp_path / "m.flowml"))
+    assert again.feature_names == model().feature_names
+    assert again.entities == model().entities
+    values = table.columns(again.feature_names)
+    assert again.predict_proba(values).tobytes() == model().predict_proba(values).tobytes()
+    assert repr(again.classify(table)) == repr(model().classify(table))
+
+
+def test_the_estimator_and_the_loaded_model_give_the_same_bits(tmp_path):
+    frame = extract_table(cohort(), model().recipe).to_frame()[list(model().feature_names)]
+    again = load_model(saved_model(tmp_path / "m.flowml"))
+    by_estimator = training().classifier.predict_proba(frame)
+    assert by_estimator.tobytes() == again.predict_proba(frame.to_numpy()).tobytes()
+
+
+def test_the_same_model_is_the_same_file(tmp_path):
+    first = saved_model(tmp_path / "a.flowml").read_bytes()
+    second = saved_model(tmp_path / "b.flowml").read_bytes()
+    save_model(load_model(tmp_path / "a.flowml"), tmp_path / "c.flowml")
+    assert first == second == (tmp_path / "c.flowml").read_bytes()
+
+
+def test_nothing_in_the_file_is_a_pickle():
+    assert set(members()) == set(MEMBERS)
+    for data in members().values():
+        data.decode("utf-8")
+        with pytest.raises(ValueError, match=r".*"):
+            list(pickletools.genops(data))
+    json.loads(members()[TREES])
+
+
+def test_a_pin_accepts_its_file_and_no_other(tmp_path):
+    path = saved_model(tmp_path / "m.flowml")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert load_model(path, sha256=f" {digest.upper()}\n").origin["sha256"] == digest
+    with pytest.raises(ModelError, match=f"has SHA-256 {digest}, expected {'0' * 64}"):
+        load_model(path, sha256="0" * 64)
+
+
+def test_what_is_not_a_model_file_says_so(tmp_path):
+    for raw in (
+        b"",
+        b"PK",
+        b"not a zip" * 100,
+        packed([("a.txt", b"x")]),
+        saved_bytes()[:-100],
+    ):
+        refused(tmp_path, raw)
+    with pytest.raises(ModelError, match="is not there"):
+        load_model(tmp_path / "absent.flowml")
+    with pytest.raises(ModelError, match="is a folder"):
+        load_model(tmp_path)
+
+
+def test_truncation_anywhere_is_refused(tmp_path):
+    raw = saved_bytes()
+    for end in np.linspace(0, len(raw) - 1, 30).astype(int):
+        refused(tmp_path, raw[:end])
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # zipfile, on writing
+def test_an_extra_a_double_and_a_missing_member_are_refused(tmp_path):
+    parts = list(members().items())
+    refused(tmp_path, packed([*parts, ("extra.txt", b"x")]), "not of a flowml model")
+    refused(tmp_path, packed([*parts, parts[0]]), "not of a flowml model")
+    for gone in range(len(parts)):
+        refused(tmp_path, packed(parts[:gone] + parts[gone + 1 :]), "not of a flowml model")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_another_compression_is_refused(tmp_path, compression):
+    refused(tmp_path, packed(members().items(), compression=compression), "compressed")
+
+
+def test_an_oversized_member_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "LARGEST_MEMBER", 1000)
+    refused(tmp_path, saved_bytes(), "larger than 1000 bytes")
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_changed_member_is_refused(tmp_path, name):
+    held = members()
+    held[name] = held[name].replace(held[name][-2:-1], b"7", 1) + b" 7"
+    refused(tmp_path, packed(held.items()), "digest")
+
+
+def test_a_consistent_copy_is_read(tmp_path):
+    assert load(tmp_path, consistent()).entities == model().entities
+
+
+def test_tampered_trees_with_right_digests_are_refused(tmp_path):
+    for key, value in (
+        ("split_indices", 10**6),
+        ("left_children", 10**6),
+        ("split_conditions", None),
+    ):
+        document = json.loads(members()[TREES])
+        tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
+        assert tree["left_children"][0] != -1
+        tree[key][0] = value
+        refused(tmp_path, consistent(**{TREES: json.dumps(document).encode()}), "trees")
+
+
+def test_trees_of_another_size_are_refused(tmp_path):
+    def fewer_features(manifest):
+        del manifest["feature_names"][10:]
+
+    def fewer_entities(manifest):
+        del manifest["entities"][-1]
+
+    refused(tmp_path, consistent(fewer_features), "features outside its 10")
+    refused(tmp_path, consistent(fewer_entities))
+
+
+KEYS = ("feature_names", "entities", "recipe", "recipe_sha256", "min_probability", "training",
+        "members",
+        "format", "format_version")  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_manifest_without_a_key_is_refused(tmp_path, key):
+    refused(tmp_path, consistent(lambda manifest: manifest.pop(key)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", "other"), ("format_version", 2), ("format_version", "1" * 1000),
+        ("feature_names", []), ("feature_names", ["a", "a"]), ("feature_names", "abc"),
+        ("feature_names", [1, 2]), ("entities", []), ("entities", {}), ("entities", [1, 2]),
+        ("entities", [{"name": "AML"}] * 3), ("recipe", []), ("recipe", {"name": "ecdf"}),
+        ("recipe", {"name": "ecdf", "transform": "logicle", "bins": 33}), ("recipe", None),
+        ("recipe", {"name": ["ecdf"], "transform": "logicle", "bins": 32}),
+        ("recipe_sha256", "0"), ("min_probability", 0), ("min_probability", 1.01),
+        ("min_probability", True), ("min_probability", "0.5"),
+        ("min_probability", float("nan")),
+        ("training", []), ("training", {}), ("training", {"data_kind": "dreamt"}),
+        ("training", {"data_kind": ["real"]}), ("members", {}), ("members", []),
+        ("members", {"x": "y"}),
+    ],
+)  # fmt: skip
+def test_a_manifest_with_a_wrong_value_is_refused(tmp_path, key, value):
+    refused(tmp_path, consistent(lambda manifest: manifest.update({key: value})))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 3), ("name", None), ("lineage", ["B"]), ("category", {}), ("answer", 1),
+        ("urgent", "yes"), ("aliases", "CLL"), ("aliases", [1]), ("unknown", "x"),
+    ],
+)  # fmt: skip
+def test_an_entity_with_a_wrong_field_is_refused(tmp_path, field, value):
+    refused(
+        tmp_path, consistent(lambda manifest: manifest["entities"][0].update({field: value}))
+    )
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"null", b"{}", b"[" * 100_000, b"\xff", b"1" * 9999])
+def test_a_manifest_that_is_none_is_refused(tmp_path, raw):
+    held = members() | {MANIFEST: raw, DIGEST: hashlib.sha256(raw).hexdigest().encode()}
+    refused(tmp_path, packed(held.items()), "manifest")
+
+
+def test_a_card_that_is_no_text_is_refused(tmp_path):
+    refused(tmp_path, consistent(**{CARD: b"\xff\xfe\xfa"}))
+
+
+def test_random_mutations_are_refused_or_change_nothing(tmp_path):
+    random = np.random.default_rng(77)
+    raw = saved_bytes()
+    refusals = 0
+    for _ in range(300):
+        damaged = bytearray(raw)
+        for place in random.integers(len(raw), size=random.integers(1, 4)):
+            damaged[place] = random.integers(256)
+        try:
+            found = load(tmp_path, bytes(damaged))
+        except ModelError:
+            refusals += 1
+            continue
+        assert found.document == model().document
+        assert found.card == model().card
+        assert found.feature_names == model().feature_names
+    assert refusals > 200
+
+
+def test_the_card_says_what_the_model_is():
+    card = model().card
+    assert "Research use only; not a medical device." in card
+    assert "Every training case was simulated" in card
+    assert "`synthetic`" in card
+    for entity in model().entities:
+        assert f"| {entity} |" in card
+    assert "| 4 |" in card
+
+
+def test_a_place_that_cannot_be_written_to_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError):
+        save_model(model(), tmp_path / "file" / "m.flowml")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_model_of_another_recipe_refuses_the_table():
+    other = extract_table(cohort()[:1], "ecdf")
+    wrong = FeatureTable(
+        other.names, other.values, other.cases, type(other.recipe)("ecdf", "arcsinh", 32)
+    )
+    with pytest.raises(ModelError, match="arcsinh"):
+        model().classify(wrong)

@@ -1,0 +1,144 @@
+"""Result files and terminal tables: complete, harmless, whole or absent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+from flowml.errors import OutputError
+from flowml.models.answer import RESULT_COLUMNS, Prediction, no_answer
+from flowml.records import Finding, Severity
+from flowml.reports.metrics import evaluate_predictions
+from flowml.reports.results import json_text, results_csv, results_document, write_results
+from flowml.reports.tables import (
+    aligned,
+    confusion_csv,
+    confusion_table,
+    findings_text,
+    result_table,
+)
+
+ENTITIES = ["AML", "CLL"]
+COLUMNS = (
+    "case_id,status,decision,lineage,p_lineage,category,p_category,leukemia_vs_lymphoma,"
+    "p_leukemia,p_lymphoma,rule,entity,p_entity,reason,findings,probability_AML,probability_CLL"
+)
+HOSTILE = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "a\x1b[31mred",
+    "a\nb",
+    "\u202ertl",
+    "bad\udcff",
+    "x" * 5000,
+]
+
+
+def answered(case_id="p1", **more):
+    facts = {
+        "reason": "most probable: CLL",
+        "lineage": "B", "p_lineage": 0.9, "category": "c", "p_category": 1 / 3, "entity": "CLL",
+        "p_entity": np.float64(0.9), "leukemia_vs_lymphoma": "undetermined", "p_leukemia": 0.1,
+        "p_lymphoma": 0.0, "rule": "r", "probabilities": {"AML": 0.1, "CLL": 0.9},
+    }  # fmt: skip
+    return Prediction(case_id, "answered", "auto", **facts | more)
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_columns_stand_in_the_agreed_order():
+    assert results_csv([answered()], ENTITIES).splitlines()[0] == COLUMNS
+    assert ",".join(RESULT_COLUMNS) == COLUMNS.rpartition(",probability_AML")[0]
+
+
+def test_every_case_has_a_row_and_nan_is_an_empty_cell():
+    rows = rows_of(results_csv([answered(), no_answer("p2", "unreadable", "why")], ENTITIES))
+    assert [row["case_id"] for row in rows] == ["p1", "p2"]
+    assert rows[0]["p_category"] == "0.333333"
+    assert {
+        rows[1][name] for name in ("p_lineage", "p_entity", "probability_CLL", "lineage")
+    } == {""}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_harmless_everywhere(name):
+    case = answered(name, reason=name, findings=(Finding(name, name, Severity.REVIEW),))
+    text = results_csv([case], ENTITIES)
+    (row,) = rows_of(text)
+    for cell in row.values():
+        assert not cell.startswith(("=", "+", "-", "@", "\t"))
+        assert len(cell) <= 2001
+    for shown in (
+        text,
+        result_table([case]),
+        result_table([no_answer(name, "unreadable", name)]),
+        findings_text([case]),
+    ):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", shown)
+        shown.encode("utf-8")
+    document = results_document([case], ENTITIES, {})
+    document.encode("utf-8")
+    assert json.loads(document)["cases"][0]["case_id"] == name
+
+
+def test_names_that_differ_stay_different():
+    rows = rows_of(results_csv([answered("bad\udcfe"), answered("bad\udcff")], ENTITIES))
+    assert len({row["case_id"] for row in rows}) == 2
+
+
+def test_json_has_all_digits_and_null_for_nan():
+    case = answered(p_leukemia=math.nan)
+    (found,) = json.loads(results_document([case], ENTITIES, {"a": (1, math.inf)}))["cases"]
+    assert found["p_category"] == 1 / 3
+    assert found["p_leukemia"] is None
+    assert found["probabilities"] == {"AML": 0.1, "CLL": 0.9}
+    assert json.loads(json_text({"a": (1, math.inf)})) == {"a": [1, None]}
+
+
+def test_files_are_written_whole_and_nothing_else(tmp_path):
+    paths = write_results(tmp_path / "new" / "out", [answered()], ENTITIES, {"k": "v"})
+    assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == sorted(
+        path.name for path in paths
+    )
+    assert json.loads(paths[1].read_text(encoding="utf-8"))["provenance"] == {"k": "v"}
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error_and_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="could not write"):
+        write_results(tmp_path / "file", [answered()], ENTITIES, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_cannot_be_stated_as_json_leaves_nothing(tmp_path):
+    with pytest.raises(TypeError):
+        write_results(tmp_path / "out", [answered()], ENTITIES, {"k": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_align_and_show_reasons():
+    text = result_table([answered(), no_answer("p2", "not_classifiable", "no CD5")])
+    heading, row, reason = text.splitlines()
+    assert heading.index("decision") == row.index("auto")
+    assert reason == "p2: no CD5"
+    assert result_table([]) == ""
+    assert aligned(["a"], [[float("nan")], [1]]) == "a\n\n1"
+
+
+def test_confusion_is_the_same_for_eyes_and_for_programs():
+    found = evaluate_predictions([answered()], {"p1": "AML"})
+    assert rows_of(confusion_csv(found)) == [
+        {"label": "AML", "AML": "0", "CLL": "1", "(no entity)": "0"}
+    ]
+    assert confusion_table(found).splitlines()[1].split() == ["AML", "0", "1", "0"]
