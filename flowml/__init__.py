@@ -32,7 +32,9 @@ _HOMES = {
     "load_model": "flowml.models",
     "classify": "flowml.pipeline",
     "evaluate": "flowml.pipeline",
-    "extract": "flowml.pipeline",
+    "Reading": "flowml.reading",
+    "extract": "flowml.reading",
+    "Recipe": "flowml.features",
     "train": "flowml.pipeline",
     "simulate_cohort": "flowml.simulate",
     "write_cohort": "flowml.simulate",
@@ -45,11 +47,13 @@ if TYPE_CHECKING:
     from flowml.cases import find_cases
     from flowml.errors import FcsError, FlowmlError
     from flowml.fcs import read_fcs, write_fcs
+    from flowml.features import Recipe
     from flowml.gating import gate, read_gates
     from flowml.models import load_model
     from flowml.models.classifier import LineageClassifier
-    from flowml.pipeline import classify, evaluate, extract, train
+    from flowml.pipeline import classify, evaluate, train
     from flowml.preprocess import compensate, display
+    from flowml.reading import Reading, extract
     from flowml.records import Case, Channel, Finding, Sample, Spillover
     from flowml.reports import plots as plot
     from flowml.simulate import simulate_cohort, write_cohort

@@ -153,6 +153,7 @@ def _cases_in_manifest(path: Path) -> list[Case]:
     errors: list[str] = []
     tubes: dict[str, list[Tube]] = {}
     details: dict[str, Row] = {}
+    read: dict[str, set[Path]] = {}
     for number, row in enumerate(rows, start=2):
         case_id, name = row["case_id"].strip(), row["path"].strip()
         file = path.parent / name
@@ -160,10 +161,11 @@ def _cases_in_manifest(path: Path) -> list[Case]:
             errors.append(f"line {number}: case_id and path must not be empty")
         elif not file.is_file():
             errors.append(f"line {number}: no file {printable(name)!r}")
-        elif any(tube.name == name for tube in tubes.get(case_id, ())):
+        elif file.resolve() in read.setdefault(case_id, set()):
             errors.append(f"line {number}: {printable(name)!r} stands twice in {case_id!r}")
         else:
-            tubes.setdefault(case_id, []).append(Tube(name, file))
+            read[case_id].add(file.resolve())
+            tubes.setdefault(case_id, []).append(Tube(_shown_name(path, file), file))
             more = {key: row[key] for key in row if key not in (*MANIFEST_COLUMNS, "tube")}
             if details.setdefault(case_id, more) != more:
                 errors.append(f"line {number}: other details than before for {case_id!r}")
@@ -173,6 +175,12 @@ def _cases_in_manifest(path: Path) -> list[Case]:
         Case(key, tuple(sorted(group, key=lambda tube: tube.name)), details[key])
         for key, group in tubes.items()
     ]
+
+
+def _shown_name(manifest: Path, file: Path) -> str:
+    """Name a file by its way from the manifest; one that lies elsewhere by itself."""
+    place, target = manifest.parent.resolve(), file.resolve()
+    return target.relative_to(place).as_posix() if target.is_relative_to(place) else file.name
 
 
 def read_table(path: Path | str, columns: Sequence[str]) -> list[Row]:
@@ -204,6 +212,8 @@ def read_table(path: Path | str, columns: Sequence[str]) -> list[Row]:
             rows = [{str(k): v or "" for k, v in row.items() if k} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is not text in UTF-8 (a workbook of a spreadsheet, perhaps)"
         raise CaseError(
             f"could not read the table {printable(path)}: {reason}. Save it as CSV in UTF-8."
         ) from error
@@ -297,6 +307,7 @@ def read_labels(
         elif chosen and case_id is not None and row[label_column].strip():
             _set_label(entities, case_id, tree.canonical(row[label_column]))
     if not entities:
+        _refuse_unfulfilled(path, rows, conditions)
         raise LabelError(_nothing_matched(path, rows, cases, id_column, where))
     unlabelled = tuple(case.case_id for case in cases if case.case_id not in seen)
     return Labels(entities, unlabelled, tuple(unmatched))
@@ -310,6 +321,19 @@ def _condition(text: str) -> tuple[str, str]:
             "Write it like split=train."
         )
     return column.strip(), value.strip()
+
+
+def _refuse_unfulfilled(
+    path: Path | str, rows: Sequence[Row], conditions: Sequence[tuple[str, str]]
+) -> None:
+    """Refuse a condition that no row fulfils, and name the values that there are."""
+    for column, value in conditions:
+        values = dict.fromkeys(row[column].strip() for row in rows)
+        if value not in values:
+            raise LabelError(
+                f"no row of {printable(path)} has {printable(column)}={printable(value)}; the "
+                f"column holds {printable(', '.join(list(values)[:MOST_SHOWN]))}."
+            )
 
 
 def _case_names(cases: Sequence[Case]) -> dict[str, str]:

@@ -6,170 +6,33 @@ and lab scripts do.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowml.batch import run
-from flowml.cases import find_cases
-from flowml.errors import CaseError, FlowmlError, LabelError, ModelError, PanelError
-from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
-from flowml.features.describe import DEFAULT_CHUNK
-from flowml.features.table import assemble
+from flowml.errors import LabelError, ModelError, PanelError
+from flowml.features import FeatureTable, Recipe, marker_of
 from flowml.knowledge import load_label_tree
 from flowml.models import Prediction, TrainedModel, load_model
-from flowml.models.trained import DATA_KINDS, data_kind_of
-from flowml.preprocess.compensate import POLICIES
+from flowml.models.contract import DATA_KINDS
+from flowml.reading import (
+    DEFAULT_READING,
+    Cases,
+    Progress,
+    Reading,
+    extract_table,
+    found_cases,
+)
 from flowml.records import Case
 from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import describe_run, policy_name
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from flowml.models.classifier import LineageClassifier
-
-Progress = Callable[[int], object]
-Cases = Sequence[Case] | Path | str
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How files are read; the same for training and for new cases.
-
-    Parameters
-    ----------
-    compensation : str
-        ``auto``, ``none``, ``file`` or the path of a CSV matrix.
-    already_compensated : bool
-        Take the data as compensated, whatever the files say.
-    jobs : int
-        Worker processes.
-    chunk : int
-        Events to read at a time; does not change any result.
-    """
-
-    compensation: str = "auto"
-    already_compensated: bool = False
-    jobs: int = 1
-    chunk: int = DEFAULT_CHUNK
-
-
-DEFAULT_READING = Reading()
-
-
-def extract(
-    cases: Cases,
-    recipe: str | Recipe | FittedRecipe = "ecdf",
-    *,
-    jobs: int = 1,
-    reading: Reading | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Compute the features of cases.
-
-    Parameters
-    ----------
-    cases : sequence of Case, or path-like
-        Cases, or where to find them.
-    recipe : str, Recipe or FittedRecipe
-        What to compute.
-    jobs : int
-        Worker processes, where `reading` is not given.
-    reading : Reading, optional
-        How files are read.
-    progress : callable, optional
-        Called with the number of cases done.
-
-    Returns
-    -------
-    DataFrame, shape (n_cases, n_features), float32
-        One row a case, index ``case_id``; NaN where a marker was not measured, everywhere if
-        the case cannot be used. ``attrs`` carries the recipe and the findings.
-
-    Raises
-    ------
-    FlowmlError
-        If there are no cases or the recipe is unknown.
-    """
-    return extract_table(cases, recipe, reading or Reading(jobs=jobs), progress).to_frame()
-
-
-def extract_table(
-    cases: Cases,
-    recipe: str | Recipe | FittedRecipe = "ecdf",
-    reading: Reading = DEFAULT_READING,
-    progress: Progress | None = None,
-) -> FeatureTable:
-    """Compute the features of cases, as a record of arrays.
-
-    Parameters
-    ----------
-    cases : sequence of Case, or path-like
-        Cases, or where to find them.
-    recipe : str, Recipe or FittedRecipe
-        What to compute.
-    reading : Reading
-        How files are read.
-    progress : callable, optional
-        Called with the number of cases done.
-
-    Returns
-    -------
-    FeatureTable
-        The same for any number of workers, order of files and chunk.
-    """
-    found = _found(cases)
-    _check_compensation(reading)
-    fitted = _fitted(recipe, found)
-    work = partial(
-        describe_case,
-        recipe=fitted,
-        compensation=reading.compensation,
-        chunk=reading.chunk,
-        already_compensated=reading.already_compensated,
-    )
-    return assemble(run(work, found, jobs=reading.jobs, progress=progress), fitted)
-
-
-def _found(cases: Cases) -> list[Case]:
-    """Return cases, found or given; results go by their ids, so that these must differ."""
-    found = find_cases(cases) if isinstance(cases, (str, Path)) else list(cases)
-    double = [key for key, n in Counter(case.case_id for case in found).items() if n > 1]
-    if double:
-        raise CaseError(
-            f"two cases have the id {printable(double[0])!r}. Give each case an id of its own."
-        )
-    if not found:
-        raise CaseError("no cases were given, expected one or more.")
-    return found
-
-
-def _check_compensation(reading: Reading) -> None:
-    """Refuse a policy that would fail every case, before any is read."""
-    policy = reading.compensation
-    if policy not in POLICIES and not Path(policy).is_file():
-        raise FlowmlError(
-            f"compensation {printable(policy)!r} is not there. Give {', '.join(POLICIES)}, or "
-            "the path of a CSV file with the spillover matrix."
-        )
-    if policy not in {"auto", "none"} and reading.already_compensated:
-        raise FlowmlError(
-            f"the data are said to be compensated already, and yet to be compensated by "
-            f"{printable(policy)!r}. Choose one."
-        )
-
-
-def _fitted(recipe: str | Recipe | FittedRecipe, cases: Sequence[Case]) -> FittedRecipe:
-    if isinstance(recipe, FittedRecipe):
-        return recipe
-    return (make_recipe(recipe) if isinstance(recipe, str) else recipe).fit(cases)
 
 
 @dataclass(frozen=True)
@@ -243,7 +106,7 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
             f"unknown data kind {data_kind!r}; choose from {', '.join(DATA_KINDS)}."
         )
     known = _canonical(labels)
-    chosen = _labelled(_found(cases), known)
+    chosen = _labelled(found_cases(cases), known)
     _check_entities([known[case.case_id] for case in chosen])
     table = extract_table(chosen, recipe, reading, progress)
     unusable = {case.case_id: case.problem for case in table.cases if case.problem}
@@ -256,9 +119,11 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     _check_entities([known[case_id] for case_id in usable.case_ids])
     common, left_out = _common_features(usable)
     frame = usable.to_frame()[common]
-    summary = _training_summary(usable, data_kind, reading, seed) | dict(remarks or {})
+    said = {"compensation": policy_name(reading.compensation), "seed": seed, **(remarks or {})}
+    if data_kind is not None:
+        said["data_kind"] = data_kind
     classifier = LineageClassifier(load_label_tree(), random_state=seed)
-    classifier.fit(frame, [known[case_id] for case_id in usable.case_ids], summary)
+    classifier.fit(frame, [known[case_id] for case_id in usable.case_ids], said)
     return Training(classifier, unusable, left_out)
 
 
@@ -306,8 +171,8 @@ def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
     """
     complete = [bool(np.isfinite(column).all()) for column in table.values.T]
     common = [name for name, whole in zip(table.names, complete, strict=True) if whole]
-    kept = {name.partition("|")[0] for name in common}
-    everything = dict.fromkeys(name.partition("|")[0] for name in table.names)
+    kept = {marker_of(name) for name in common}
+    everything = dict.fromkeys(marker_of(name) for name in table.names)
     left_out = tuple(marker for marker in everything if marker not in kept)
     if not common:
         raise PanelError(
@@ -315,19 +180,6 @@ def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
             "Train on cases of one panel."
         )
     return common, left_out
-
-
-def _training_summary(
-    table: FeatureTable, data_kind: str | None, reading: Reading, seed: int
-) -> dict[str, Any]:
-    """Describe the training cases for the bundle and its card."""
-    return {
-        "data_kind": data_kind or data_kind_of(table.cases),
-        "n_cases": len(table.cases),
-        "n_events": sum(tube.n_events for case in table.cases for tube in case.tubes),
-        "compensation": policy_name(reading.compensation),
-        "seed": seed,
-    }
 
 
 @dataclass(frozen=True)
@@ -385,12 +237,12 @@ def classify(
             "the model was trained on a feature table of another origin; it has no recipe by "
             "which features could be computed from FCS files."
         )
-    found = sorted(_found(cases), key=lambda case: case.case_id)
+    found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress)
     provenance = describe_run(
         trained, table, reading.compensation, already_compensated=reading.already_compensated
     )
-    return Classification(tuple(trained.classify(table)), trained.entities, provenance)
+    return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
 
 
 def evaluate(
@@ -431,5 +283,6 @@ def evaluate(
         If the model cannot be used.
     """
     known = _canonical(labels)
-    found = classify(_labelled(_found(cases), known), model, reading=reading, progress=progress)
+    labelled = _labelled(found_cases(cases), known)
+    found = classify(labelled, model, reading=reading, progress=progress)
     return evaluate_predictions(found.predictions, known), found

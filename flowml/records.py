@@ -204,7 +204,7 @@ class ArraySource:
         return self.values
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sample:
     """One tube's measurement: channels, keywords, and where the events are.
 
@@ -239,6 +239,12 @@ class Sample:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, keywords=MappingProxyType(state["keywords"]))
+
+    def __repr__(self) -> str:  # never the keywords: they may name a patient
+        return (
+            f"<Sample {printable(self.name)}: {self.n_events} events, {len(self.channels)} "
+            f"channels, {self.scale.value}>"
+        )
 
     @property
     def n_events(self) -> int:

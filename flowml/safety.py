@@ -196,6 +196,8 @@ def file_sha256(path: Path | str) -> str:
     """
     digest = hashlib.sha256()
     try:
+        if Path(path).exists() and not Path(path).is_file():  # a pipe would wait for ever
+            raise FlowmlError(f"{printable(path)} is not a regular file.")
         with Path(path).open("rb") as stream:
             while chunk := stream.read(HASH_CHUNK):
                 digest.update(chunk)

@@ -221,12 +221,18 @@ def test_simulated_and_other_cases_do_not_mix_unsaid():
 
 
 @pytest.mark.parametrize(
-    "reading",
-    [Reading("not-there.csv"), Reading("fil"), Reading("file", already_compensated=True)],
+    "how",
+    [
+        {"compensation": "not-there.csv"},
+        {"compensation": "fil"},
+        {"compensation": "file", "already_compensated": True},
+        {"jobs": 0},
+        {"chunk": 0},
+    ],
 )
-def test_a_compensation_that_would_fail_every_case_is_refused_at_once(reading, model_file):
-    with pytest.raises(FlowmlError, match=r"is not there|Choose one"):
-        classify(cohort(), model_file, reading=reading)
+def test_reading_that_would_fail_every_case_is_refused_at_once(how):
+    with pytest.raises(FlowmlError, match=r"is not there|Choose one|expected 1 or more"):
+        Reading(**how)
 
 
 def test_evaluation_counts_the_labelled_cases_only(folder, model_file):
@@ -339,7 +345,7 @@ def test_the_demo_model_knows_what_the_simulator_knows_now():
 def test_the_demo_model_says_what_it_is():
     demo = load_model("demo")
     assert demo.is_synthetic
-    assert "Every training case was simulated" in demo.card
+    assert "This model has seen simulated cases only" in demo.card
     assert set(flowml.simulate.known_entities()) == set(demo.entities)
 
 

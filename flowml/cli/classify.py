@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowml.about import DISCLAIMER
+from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
 from flowml.cli.options import (
     format_option,
     label_options,
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowml.pipeline import Classification
-
-SYNTHETIC_WARNING = (
-    "This model has seen simulated cases only: its answers show how the program works and say "
-    "nothing about patients."
-)
 
 
 @click.command(epilog=DISCLAIMER)

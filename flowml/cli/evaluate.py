@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from flowml.about import DISCLAIMER
-from flowml.cli.classify import SYNTHETIC_WARNING
+from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
 from flowml.cli.options import (
     format_option,
     label_options,
@@ -39,7 +38,7 @@ def command(
 ) -> int:
     """Classify the labelled cases in FOLDER; print accuracy and confusion."""
     from flowml.cases import find_cases
-    from flowml.cli.talk import note, note_labels, progress
+    from flowml.cli.talk import note, note_cases, note_labels, progress
     from flowml.models import load_model
     from flowml.pipeline import evaluate
     from flowml.reports.metrics import evaluation_document
@@ -67,7 +66,9 @@ def command(
     else:
         click.echo(f"{evaluation}\n\n{confusion_table(evaluation)}")
     note_labels(labels)
+    unusable = {p.case_id: p.reason for p in found.predictions if not p.was_usable}
+    note_cases("cases could not be used, and count as not answered", unusable)
     if trained.is_synthetic:
         note(SYNTHETIC_WARNING)
     note(DISCLAIMER)
-    return 0 if all(prediction.was_usable for prediction in found.predictions) else 1
+    return 1 if unusable or labels.unlabelled else 0

@@ -42,7 +42,8 @@ def command(
     from flowml.cli.talk import note, note_cases, progress
     from flowml.features import make_recipe, write_table
     from flowml.features.table import check_suffix, table_csv
-    from flowml.pipeline import extract_table
+    from flowml.reading import extract_table
+    from flowml.reports.tables import findings_text
     from flowml.safety import printable
 
     plan = make_recipe(recipe, transform, bins)
@@ -60,4 +61,6 @@ def command(
         note(what, quiet=options["quiet"])
     unusable = {case.case_id: case.problem for case in table.cases if case.problem}
     note_cases("cases could not be used", unusable)
+    if options["verbose"]:
+        note(findings_text(table.cases))
     return 1 if unusable else 0

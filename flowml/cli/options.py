@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from flowml.cases import Labels
-    from flowml.pipeline import Reading
+    from flowml.reading import Reading
     from flowml.records import Case
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,7 +107,7 @@ def refuse_overwriting(out: Path, *inputs: Path) -> None:
 
 def reading_from(options: dict[str, Any]) -> Reading:
     """Collect how files are read."""
-    from flowml.pipeline import Reading
+    from flowml.reading import Reading
 
     return Reading(
         compensation=options["compensation"],

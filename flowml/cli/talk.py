@@ -87,6 +87,8 @@ def note_cases(heading: str, reasons: Mapping[str, str]) -> None:
         note(f"{len(reasons)} {heading}:")
         for case_id, reason in list(reasons.items())[:MOST_SHOWN]:
             note(f"  {printable(case_id)}: {printable(reason, 600)}")
+        if len(reasons) > MOST_SHOWN:
+            note(f"  and {len(reasons) - MOST_SHOWN} more")
 
 
 def note_labels(labels: Labels) -> None:

@@ -22,6 +22,8 @@ from flowml.cli.options import (
 if TYPE_CHECKING:
     from flowml.pipeline import Training
 
+FEW_CASES = 10  # of an entity, below which its answers deserve no trust
+
 
 @click.command(epilog=DISCLAIMER)
 @path_argument
@@ -74,6 +76,9 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
         f"trained on {model.training['n_cases']} {model.training['data_kind']} cases: {counts}"
     )
     click.echo(f"markers: {printable(', '.join(model.markers), 400)}")
+    few = [name for name, n in model.training["cases"].items() if n < FEW_CASES]
+    if few:
+        click.echo(f"fewer than {FEW_CASES} cases of {', '.join(few)}: expect little of these")
     if training.left_out_markers:
         left_out = printable(", ".join(training.left_out_markers), 400)
         click.echo(f"left out, because not every case measured them: {left_out}")

@@ -296,7 +296,7 @@ def load_spillover_csv(path: Path | str) -> tuple[Spillover, list[Finding]]:
         body = _in_order(body, [_detector(row[0]) for row in rows[1:]], names, path)
     findings: list[Finding] = []
     values = [cell for row in body for cell in row]
-    return checked_spillover(names, values, printable(path), findings), findings
+    return checked_spillover(names, values, printable(Path(path).name), findings), findings
 
 
 def _csv_rows(path: Path | str) -> list[list[str]]:

@@ -1,8 +1,9 @@
 """A case becomes a row of numbers: reductions over blocks of events."""
 
-from flowml.features.describe import CaseFeatures, TubeRead, describe_case
-from flowml.features.recipes import RECIPES, FittedRecipe, Recipe, make_recipe
+from flowml.features.describe import CaseFeatures, describe_case
+from flowml.features.recipes import RECIPES, FittedRecipe, Recipe, make_recipe, marker_of
 from flowml.features.table import FeatureTable, read_table, write_table
+from flowml.features.tube import TubeRead
 
 __all__ = [
     "RECIPES",
@@ -13,6 +14,7 @@ __all__ = [
     "TubeRead",
     "describe_case",
     "make_recipe",
+    "marker_of",
     "read_table",
     "write_table",
 ]

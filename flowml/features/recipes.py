@@ -184,6 +184,27 @@ class Recipe:
         return FittedRecipe(self.name, self.transform, self.bins)
 
 
+def marker_of(feature: str) -> str:
+    """Return the marker of a feature.
+
+    Parameters
+    ----------
+    feature : str
+        ``marker|statistic``.
+
+    Returns
+    -------
+    str
+        The marker; the whole name for a feature of another origin.
+
+    Examples
+    --------
+    >>> marker_of("CD19|ecdf07")
+    'CD19'
+    """
+    return feature.rpartition("|")[0] or feature
+
+
 def make_recipe(name: str, transform: str = "logicle", bins: int = 32) -> Recipe:
     """Make a recipe by its name.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowml.records import Finding, Role, Severity
+from flowml.records import COMPUTE_BLOCK, Finding, Role, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,8 @@ def count_events(
     recipe : FittedRecipe
         Gives the bins.
     chunk : int
-        Events to read at a time; does not change the result.
+        Events to read at a time, rounded up to whole compute blocks: a float32 product may
+        depend on the place of a row in its block.
 
     Returns
     -------
@@ -96,7 +97,8 @@ def count_events(
     used, odd = list(columns.values()), 0
     edges = {marker: recipe.edges(sample.channels[c]) for marker, c in columns.items()}
     counts = {marker: np.zeros(recipe.bins, dtype=np.int64) for marker in columns}
-    for raw in sample.blocks(chunk):
+    whole_blocks = -(-max(chunk, 1) // COMPUTE_BLOCK) * COMPUTE_BLOCK
+    for raw in sample.blocks(whole_blocks):
         odd += int(np.count_nonzero(~np.isfinite(raw[:, used])))
         block = raw if unmixing is None else unmixing.apply(raw)
         for marker, column in columns.items():

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.features.describe import CaseFeatures, TubeRead
-from flowml.features.recipes import FEATURE_TYPE, FittedRecipe
+from flowml.features.describe import CaseFeatures
+from flowml.features.recipes import FEATURE_TYPE, FittedRecipe, marker_of
+from flowml.features.tube import TubeRead
 from flowml.records import Finding, Severity
 from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
 
@@ -148,7 +149,7 @@ def assemble(cases: Sequence[CaseFeatures], recipe: FittedRecipe) -> FeatureTabl
     FeatureTable
         Columns in order of marker and statistic, whatever the order of cases.
     """
-    markers = sorted({name.partition("|")[0] for case in cases for name in case.names})
+    markers = sorted({marker_of(name) for case in cases for name in case.names})
     names = [name for marker in markers for name in recipe.feature_names(marker)]
     place = {name: column for column, name in enumerate(names)}
     values = np.full((len(cases), len(names)), np.nan, dtype=FEATURE_TYPE)

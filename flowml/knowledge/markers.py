@@ -140,7 +140,7 @@ def _marker_of(text: str) -> tuple[str, str, bool]:
     names = [_canonical(part.strip()) for part in parts]
     if names and all(names):
         return "+".join(filter(None, names)), dye, True
-    return printable(stem), dye, False
+    return printable(stem).replace("|", "/"), dye, False  # "|" parts names of features
 
 
 def _without_fluorochrome(text: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ FORMAT = "flowml-model"
 FORMAT_VERSION = 1
 MANIFEST, DIGEST, TREES, CARD = "manifest.json", "manifest.sha256", "trees.json", "card.md"
 MEMBERS = (MANIFEST, DIGEST, TREES, CARD)
-LARGEST_MEMBER = 1 << 30  # bytes, unpacked
+LARGEST = {MANIFEST: 64 << 20, DIGEST: 1 << 10, TREES: 512 << 20, CARD: 1 << 20}  # bytes
 COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MOST_FEATURES = 1_000_000
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same model is the same file, whenever it is written
@@ -140,8 +140,10 @@ def _read_members(raw: bytes) -> dict[str, bytes]:
             infos = {info.filename: info for info in archive.infolist()}
             if set(infos) != set(MEMBERS) or len(archive.infolist()) != len(MEMBERS):
                 raise ModelError("it is an archive, but not of a flowml model.")
-            if any(info.file_size > LARGEST_MEMBER for info in infos.values()):
-                raise ModelError(f"a part of it is larger than {LARGEST_MEMBER} bytes.")
+            too_large = [name for name in MEMBERS if infos[name].file_size > LARGEST[name]]
+            if too_large:
+                name = too_large[0]
+                raise ModelError(f"{name} in it is larger than {LARGEST[name]} bytes.")
             if any(info.compress_type not in COMPRESSION for info in infos.values()):
                 raise ModelError("it is compressed in a way that flowml does not write.")
             members = {name: archive.read(infos[name]) for name in MEMBERS}

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowml.about import DISCLAIMER
+from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
 
 if TYPE_CHECKING:
     from flowml.models.trained import TrainedModel
-
-_SYNTHETIC = (
-    "**Every training case was simulated.** The model shows how the program works. Its answers "
-    "say nothing about patients."
-)
 
 _ANSWERS = (
     "Entity, and by the label tree lineage, category and leukemia or lymphoma. Answers hold "
@@ -24,6 +19,9 @@ _SCOPE = (
     "those of the training cases. Entities that are not in the table above are unknown to the "
     "model: it will name one that it knows. Not validated on patients of another laboratory."
 )
+
+
+NOT_LISTED = ("cases", "data_kind", "inputs", "scales")
 
 
 def model_card(model: TrainedModel) -> str:
@@ -44,7 +42,7 @@ def model_card(model: TrainedModel) -> str:
         "# Model card",
         f"**{DISCLAIMER}**",
         kind,
-        *([_SYNTHETIC] if model.is_synthetic else []),
+        *([f"**{SYNTHETIC_WARNING}**"] if model.is_synthetic else []),
         "## Answers",
         _ANSWERS.format(minimum=model.min_probability),
         _entities(model),
@@ -79,7 +77,7 @@ def _count(model: TrainedModel, entity: str) -> int:
 
 def _origin(model: TrainedModel) -> list[str]:
     """List what else the training summary says."""
-    rest = {k: v for k, v in model.training.items() if k not in ("cases", "data_kind")}
+    rest = {k: v for k, v in model.training.items() if k not in NOT_LISTED}
     if not rest:
         return []
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from flowml.features.table import ATTRS, FeatureTable
 from flowml.knowledge import LabelTree, load_label_tree
 from flowml.models.bundle import save_model
 from flowml.models.card import model_card
-from flowml.models.trained import TrainedModel, data_kind_of
+from flowml.models.contract import training_record
+from flowml.models.trained import TrainedModel
 from flowml.models.trees import read_trees
+from flowml.safety import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,12 +113,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         LabelError
             If a label is not in the scheme, or there is only one.
         """
-        story = _story_of(X)
+        X, labels, story = _usable(X, _aligned(X, y))
         self.recipe_ = story.recipe if story else None
-        summary = dict(training or {})
-        if "data_kind" not in summary:
-            summary["data_kind"] = data_kind_of(story.cases) if story else "real"
-        labels = _aligned(X, y)
         rows, labels = validate_data(
             self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"
         )
@@ -128,13 +127,19 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
                 f"found 1 class, {str(self.classes_[0])!r}, expected 2 or more. Add labelled "
                 "cases of another entity."
             )
-        counts = {
-            str(k): int(n) for k, n in zip(self.classes_, np.bincount(codes), strict=True)
-        }
-        self.training_ = {**summary, "cases": counts}
+        self.training_ = self._record(story, codes, training or {})
         self.document_ = self._boost(rows, codes)
         self.ensemble_ = read_trees(self.document_, rows.shape[1], len(self.classes_))
         return self
+
+    def _record(
+        self, story: FeatureTable | None, codes: NDArray[np.int64], said: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Record the training cases for the bundle and its card."""
+        counts = zip(self.classes_, np.bincount(codes), strict=True)
+        found = training_record(story.cases if story else (), said.get("data_kind"))
+        cases = {str(label): int(number) for label, number in counts}
+        return {**said, **found, "cases": cases, "n_cases": len(codes)}
 
     def _boost(self, rows: NDArray[np.float32], codes: NDArray[np.int64]) -> bytes:
         """Train the trees and return them as xgboost's JSON."""
@@ -211,12 +216,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ModelError
             If the features were computed by another recipe.
         """
-        import pandas as pd
-
-        model = self.trained()
-        predictions = model.classify(FeatureTable.from_frame(table))
-        rows = [prediction.as_row(model.entities) for prediction in predictions]
-        return pd.DataFrame(rows).set_index("case_id")
+        return self.trained().classify(table)
 
     def trained(self) -> TrainedModel:
         """Return what was learned, without anything that trains.
@@ -240,6 +240,12 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
                 "Train on a DataFrame, as flowml.extract returns it."
             )
         tree = (self.scheme or load_label_tree()).subset(map(str, self.classes_))
+        if len(tree.entities) < len(self.classes_):
+            raise LabelError(
+                f"two labels mean one entity: {', '.join(map(str, self.classes_))} are "
+                f"{len(tree.entities)} entities of the label tree. Write each entity in one "
+                "way, or give the label tree as scheme."
+            )
         model = TrainedModel(
             feature_names=tuple(map(str, self.feature_names_in_)),
             tree=tree,
@@ -267,18 +273,40 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         save_model(self.trained(), path)
 
 
-def _story_of(X: ArrayLike) -> FeatureTable | None:
-    """Return a frame as a table if it carries its story: recipe, tubes, findings."""
+def _usable(X: Any, y: Any) -> tuple[Any, Any, FeatureTable | None]:
+    """Leave out the cases of a frame that could not be used, saying so; return its story."""
     if not getattr(X, "attrs", {}).get(ATTRS):
-        return None
-    return FeatureTable.from_frame(X)  # type: ignore[arg-type] # has attrs: a frame
+        return X, y, None
+    story = FeatureTable.from_frame(X)
+    keep = np.array([not case.problem for case in story.cases], dtype=bool)
+    if keep.all():
+        return X, y, story
+    lost = [case.case_id for case in story.cases if case.problem]
+    warnings.warn(
+        f"{len(lost)} cases could not be used and are left out: "
+        f"{printable(', '.join(lost[:10]))}. Their findings say why.",
+        stacklevel=3,
+    )
+    return X.loc[keep], np.asarray(y)[keep], story.rows(list(keep))
 
 
-def _aligned(X: ArrayLike, y: ArrayLike) -> Any:
-    """Put labels that are indexed by case in the order of the table."""
+def _aligned(X: Any, y: Any) -> Any:
+    """Put labels that are indexed by case in the order of the table, or refuse them.
+
+    Labels without an index, or with a plain count of rows, go by their position.
+    """
     rows, labels = getattr(X, "index", None), getattr(y, "index", None)
-    if rows is None or labels is None or not hasattr(y, "loc") or callable(labels):
+    if rows is None or labels is None or callable(labels) or labels.equals(rows):
         return y
-    if len(rows) == len(labels) and not labels.equals(rows) and set(rows) == set(labels):
+    if len(rows) == len(labels) and set(rows) == set(labels):
         return y.loc[rows]
-    return y
+    if labels.inferred_type == "integer" and len(rows) == len(labels):
+        return y
+    alone = sorted(map(str, set(labels) ^ set(rows)))
+    raise LabelError(
+        f"the labels are indexed by other cases than the table: {len(alone)} ids are in one "
+        f"of the two only, such as {printable(alone[0])!r}. Index both by case id, or give the "
+        "labels as a plain list in the order of the table."
+        if alone
+        else "a case id stands twice in the labels or in the table. Give each case once."
+    )

@@ -8,28 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.errors import ModelError
+from flowml.features import FeatureTable, marker_of
 from flowml.features.describe import UNREADABLE
-from flowml.features.table import FeatureTable
 from flowml.models.answer import Prediction, answer, no_answer
-from flowml.records import Finding, Severity
+from flowml.models.contract import DATA_KINDS, SYNTHETIC, model_findings, why_not
 from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from flowml.features import CaseFeatures, FittedRecipe
     from flowml.knowledge import LabelTree
     from flowml.models.trees import TreeEnsemble
 
-SYNTHETIC = "synthetic"
-DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC)
-MOST_SHOWN = 12
 NOT_CLASSIFIABLE = "not_classifiable"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainedModel:
     """Trees, the features they need, and the label tree that turns them into answers.
 
@@ -65,6 +63,12 @@ class TrainedModel:
     card: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return (
+            f"<TrainedModel: {len(self.entities)} entities, {len(self.markers)} markers, "
+            f"{self.training['data_kind']} data>"
+        )
+
     @property
     def entities(self) -> tuple[str, ...]:
         """Entities that the model knows."""
@@ -73,7 +77,7 @@ class TrainedModel:
     @property
     def markers(self) -> tuple[str, ...]:
         """Markers that the model needs."""
-        return tuple(dict.fromkeys(name.partition("|")[0] for name in self.feature_names))
+        return tuple(dict.fromkeys(map(marker_of, self.feature_names)))
 
     @property
     def is_synthetic(self) -> bool:
@@ -123,7 +127,31 @@ class TrainedModel:
         """
         return self.ensemble.probabilities(np.ascontiguousarray(values, dtype=np.float32))
 
-    def classify(self, table: FeatureTable) -> list[Prediction]:
+    def classify(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Answer for every case: lineage, category, entity, reasons, or why not.
+
+        Parameters
+        ----------
+        table : DataFrame
+            From `flowml.extract`; columns are found by name.
+
+        Returns
+        -------
+        DataFrame
+            Index ``case_id``; the other columns of ``results.csv``.
+
+        Raises
+        ------
+        ModelError
+            If the features were computed by another recipe.
+        """
+        import pandas as pd
+
+        predictions = self.predictions(FeatureTable.from_frame(table))
+        rows = [prediction.as_row(self.entities) for prediction in predictions]
+        return pd.DataFrame(rows).set_index("case_id")
+
+    def predictions(self, table: FeatureTable) -> list[Prediction]:
         """Answer for every case of a table.
 
         Parameters
@@ -147,81 +175,23 @@ class TrainedModel:
                 f"these were computed by {table.recipe.to_dict()}. Extract them again."
             )
         values = table.columns(self.feature_names)
-        probabilities = self.predict_proba(values)
-        predictions = []
-        for case, row, p in zip(table.cases, values, probabilities, strict=True):
-            findings = (*case.findings, *self._origin_notes(case))
-            if case.problem or (lacking := self._missing(row)):
-                status, reason = _why_not(case) if case.problem else (NOT_CLASSIFIABLE, lacking)
-                predictions.append(no_answer(case.case_id, status, reason, findings))
-            else:
-                found = answer(case.case_id, p, self.tree, self.min_probability, findings)
-                predictions.append(found)
-        return predictions
+        every = zip(table.cases, values, self.predict_proba(values), strict=True)
+        return [self._prediction(case, row, chances) for case, row, chances in every]
 
-    def _missing(self, row: NDArray[np.float32]) -> str:
-        """Say which markers a case lacks; empty if it has them all.
-
-        Trees send a missing value where training told them. Only markers whose absence was
-        validated may be missing, and so far none is.
-        """
-        families = [name.partition("|")[0] for name in self.feature_names]
-        lacking = dict.fromkeys(m for m, v in zip(families, row, strict=True) if np.isnan(v))
-        if not lacking:
-            return ""
-        if len(lacking) == len(self.markers):
-            return (
-                "not classifiable, because the case shares no marker with the model, which "
-                f"needs {_listed(self.markers)}"
-            )
-        return f"not classifiable, because these markers are missing: {_listed(lacking)}"
-
-    def _origin_notes(self, case: CaseFeatures) -> tuple[Finding, ...]:
-        """Say that a model has seen simulated cases only; never release such answers."""
-        if not self.is_synthetic:
-            return ()
-        message = "the model has seen simulated cases only; its answers say nothing of patients"
-        simulated = bool(case.tubes) and all(tube.simulated for tube in case.tubes)
-        severity = Severity.WARN if simulated else Severity.REVIEW
-        return (Finding("MODEL-SYNTHETIC", message, severity),)
+    def _prediction(
+        self, case: CaseFeatures, row: NDArray[np.float32], probabilities: NDArray[np.float64]
+    ) -> Prediction:
+        notes = model_findings(case, self.training, has_recipe=self.recipe is not None)
+        findings = (*case.findings, *notes)
+        if case.problem:
+            return no_answer(case.case_id, *_no_features(case), findings)
+        if reason := why_not(case, row, self.feature_names, self.training):
+            return no_answer(case.case_id, NOT_CLASSIFIABLE, reason, findings)
+        return answer(case.case_id, probabilities, self.tree, self.min_probability, findings)
 
 
-def _why_not(case: CaseFeatures) -> tuple[str, str]:
+def _no_features(case: CaseFeatures) -> tuple[str, str]:
     """Return status and reason of a case that has no features."""
     if any(item.code == UNREADABLE for item in case.findings):
         return "unreadable", case.problem
     return NOT_CLASSIFIABLE, f"not classifiable, because {case.problem}"
-
-
-def _listed(markers: Iterable[str]) -> str:
-    names = list(markers)
-    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
-    return ", ".join(names[:MOST_SHOWN]) + more
-
-
-def data_kind_of(cases: Sequence[CaseFeatures]) -> str:
-    """Say what kind of data cases are, from what their files say.
-
-    Parameters
-    ----------
-    cases : sequence of CaseFeatures
-        With the tubes that were read.
-
-    Returns
-    -------
-    str
-        ``synthetic`` if every file says that it was simulated, ``real`` if none does.
-
-    Raises
-    ------
-    ModelError
-        If some do and some do not.
-    """
-    simulated = [tube.simulated for case in cases for tube in case.tubes]
-    if simulated and any(simulated) and not all(simulated):
-        raise ModelError(
-            f"{sum(simulated)} of {len(simulated)} training files say that they were "
-            "simulated, the others do not. Train on one kind, or say what the cases are "
-            "(--data-kind)."
-        )
-    return SYNTHETIC if simulated and all(simulated) else "real"

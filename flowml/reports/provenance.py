@@ -83,11 +83,11 @@ def policy_name(compensation: str) -> str:
 def _input(case: CaseFeatures) -> dict[str, Any]:
     tubes = [
         {
-            "name": printable(tube.name),
+            "name": tube.name,
             "sha256": tube.sha256 or None,
             "n_events": tube.n_events,
             "compensation": printable(tube.compensation),
         }
         for tube in case.tubes
     ]
-    return {"case_id": printable(case.case_id), "tubes": tubes}
+    return {"case_id": case.case_id, "tubes": tubes}

@@ -136,7 +136,7 @@ def json_text(document: Any) -> str:
     str
         Indented, without a final line feed.
     """
-    text = json.dumps(_without_nan(document), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_without_nan(document), indent=1, ensure_ascii=True, allow_nan=False)
     return encodable(text)
 
 

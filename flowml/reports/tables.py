@@ -11,6 +11,7 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flowml.features import CaseFeatures
     from flowml.models import Prediction
     from flowml.reports.metrics import Evaluation
 
@@ -104,12 +105,12 @@ def confusion_csv(evaluation: Evaluation) -> str:
     return csv_text(["label", *evaluation.answers], rows)
 
 
-def findings_text(predictions: Sequence[Prediction]) -> str:
+def findings_text(cases: Sequence[Prediction | CaseFeatures]) -> str:
     """List every finding of every case.
 
     Parameters
     ----------
-    predictions : sequence of Prediction
+    cases : sequence of Prediction or CaseFeatures
         The cases.
 
     Returns
@@ -119,7 +120,7 @@ def findings_text(predictions: Sequence[Prediction]) -> str:
     """
     return "\n".join(
         f"{printable(p.case_id)}: {printable(finding, 600)}"
-        for p in predictions
+        for p in cases
         for finding in p.findings
     )
 

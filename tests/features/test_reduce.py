@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import flowutils
@@ -16,7 +17,7 @@ from flowml.fcs import read_fcs
 from flowml.features import describe_case, make_recipe
 from flowml.features.reduce import bin_counts, count_events, marker_columns, pooled
 from flowml.preprocess import choose_unmixing
-from flowml.records import Channel, Role, Sample, Severity
+from flowml.records import COMPUTE_BLOCK, Channel, Role, Sample, Severity
 
 RECIPE = make_recipe("ecdf").fit(())
 EDGES = np.array([0.1, 1.0, 2.5, 700.3])
@@ -229,3 +230,24 @@ def test_a_recipe_survives_the_way_through_plain_values():
     again = type(fitted).from_dict(fitted.to_dict())
     assert again == fitted
     assert again.sha256 == fitted.sha256 != RECIPE.sha256
+
+
+class Recording:
+    """A source that notes how many events it is asked for at a time."""
+
+    def __init__(self, source):
+        self.source, self.asked = source, []
+        self.n_events = source.n_events
+
+    def blocks(self, size):
+        self.asked.append(size)
+        return self.source.blocks(size)
+
+
+@pytest.mark.parametrize("chunk", [1, 1000, 8192, 8193, 65_536])
+def test_events_are_read_in_whole_compute_blocks(chunk):
+    # On some processors a float32 product depends on the place of a row in its block.
+    source = Recording(sample_of().source)
+    describe_case(one_tube(replace(sample_of(), source=source)), RECIPE, chunk=chunk)
+    assert all(size % COMPUTE_BLOCK == 0 and size >= chunk for size in source.asked)
+    assert len(source.asked) == 1

@@ -71,7 +71,7 @@ def test_predictions_have_the_same_bits_after_saving_and_loading(tmp_path):
     assert again.entities == model().entities
     values = table.columns(again.feature_names)
     assert again.predict_proba(values).tobytes() == model().predict_proba(values).tobytes()
-    assert repr(again.classify(table)) == repr(model().classify(table))
+    assert repr(again.predictions(table)) == repr(model().predictions(table))
 
 
 def test_the_estimator_and_the_loaded_model_give_the_same_bits(tmp_path):
@@ -141,8 +141,8 @@ def test_another_compression_is_refused(tmp_path, compression):
 
 
 def test_an_oversized_member_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle, "LARGEST_MEMBER", 1000)
-    refused(tmp_path, saved_bytes(), "larger than 1000 bytes")
+    monkeypatch.setitem(bundle.LARGEST, "trees.json", 1000)
+    refused(tmp_path, saved_bytes(), "trees.json in it is larger than 1000 bytes")
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -256,7 +256,7 @@ def test_random_mutations_are_refused_or_change_nothing(tmp_path):
 def test_the_card_says_what_the_model_is():
     card = model().card
     assert "Research use only; not a medical device." in card
-    assert "Every training case was simulated" in card
+    assert "This model has seen simulated cases only" in card
     assert "`synthetic`" in card
     for entity in model().entities:
         assert f"| {entity} |" in card
@@ -276,4 +276,4 @@ def test_a_model_of_another_recipe_refuses_the_table():
         other.names, other.values, other.cases, type(other.recipe)("ecdf", "arcsinh", 32)
     )
     with pytest.raises(ModelError, match="arcsinh"):
-        model().classify(wrong)
+        model().predictions(wrong)

@@ -1,0 +1,183 @@
+"""What a model has learned from, and what it therefore demands of a new case.
+
+Checked before a model is asked: the markers, the scale on which they were measured, whether the
+values were compensated as in training, and whether the case was one of the training cases.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowml.about import SYNTHETIC_WARNING
+from flowml.errors import ModelError
+from flowml.features import marker_of
+from flowml.records import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from flowml.features import CaseFeatures
+
+SYNTHETIC, UNKNOWN = "synthetic", "unknown"
+DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC, UNKNOWN)
+SCALE_GAP = 0.3  # decades between tops of scales beyond which values are not comparable
+MOST_SHOWN = 12
+
+
+def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dict[str, Any]:
+    """Record of training cases what later cases are held against.
+
+    Parameters
+    ----------
+    cases : sequence of CaseFeatures
+        With the tubes that were read.
+    data_kind : str or None
+        What the caller says of them; found from the files if None.
+
+    Returns
+    -------
+    dict
+        Plain values for the bundle: ``data_kind``, ``n_events``, ``scales`` (lowest and
+        highest top of each marker), ``compensated`` and ``inputs`` (SHA-256 of the files).
+
+    Raises
+    ------
+    ModelError
+        If simulated and other files are mixed, or simulated ones are called real.
+    """
+    tubes = [tube for case in cases for tube in case.tubes]
+    scales: dict[str, list[float]] = {}
+    for tube in tubes:
+        for marker, top in tube.tops.items():
+            low, high = scales.setdefault(marker, [top, top])
+            scales[marker] = [min(low, top), max(high, top)]
+    return {
+        "data_kind": _data_kind([tube.simulated for tube in tubes], data_kind),
+        "n_events": sum(tube.n_events for tube in tubes),
+        "scales": scales,
+        "compensated": sorted({tube.compensated for tube in tubes}),
+        "inputs": sorted({tube.sha256 for tube in tubes if tube.sha256}),
+    }
+
+
+def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
+    """Find the kind of data, or check what was said of it against what the files say."""
+    if said is None and any(simulated) and not all(simulated):
+        raise ModelError(
+            f"{sum(simulated)} of {len(simulated)} training files say that they were "
+            "simulated, the others do not. Train on one kind, or say what the cases are "
+            "(--data-kind synthetic)."
+        )
+    found = (SYNTHETIC if all(simulated) else "real") if simulated else UNKNOWN
+    if said == "real" and any(simulated):
+        raise ModelError(
+            f"the data kind is given as real, but {sum(simulated)} of {len(simulated)} "
+            "training files say that they were simulated. Leave the kind out, or say synthetic."
+        )
+    return said or found
+
+
+def why_not(
+    case: CaseFeatures,
+    row: NDArray[np.float32],
+    feature_names: Sequence[str],
+    training: Mapping[str, Any],
+) -> str:
+    """Say why a model must not be asked about a case; empty if it may.
+
+    Trees send a missing value where training told them. Only markers whose absence was
+    validated may be missing, and so far none is.
+
+    Parameters
+    ----------
+    case : CaseFeatures
+        With the tubes that were read.
+    row : ndarray, shape (n_features,), float32
+        Its features, NaN where they are missing.
+    feature_names : sequence of str
+        Names of the features.
+    training : mapping
+        As `training_record` makes it.
+
+    Returns
+    -------
+    str
+        A reason for a person.
+    """
+    markers = list(dict.fromkeys(map(marker_of, feature_names)))
+    blank = np.isnan(row)
+    lacking = list(
+        dict.fromkeys(marker_of(n) for n, b in zip(feature_names, blank, strict=True) if b)
+    )
+    if len(lacking) == len(markers):
+        return (
+            "not classifiable, because the case shares no marker with the model, which needs "
+            f"{_listed(markers)}"
+        )
+    if lacking:
+        return f"not classifiable, because these markers are missing: {_listed(lacking)}"
+    return _other_scale(case, markers, training)
+
+
+def _other_scale(
+    case: CaseFeatures, markers: Sequence[str], training: Mapping[str, Any]
+) -> str:
+    """Compare the tops of scales: 10 bits and 20 bits, say, are not comparable."""
+    other = []
+    for tube in case.tubes:
+        for marker in markers:
+            low, high = training.get("scales", {}).get(marker, (math.nan, math.nan))
+            top = tube.tops.get(marker, math.nan)
+            if top > high * 10**SCALE_GAP or top < low / 10**SCALE_GAP:
+                other.append(f"{marker} (top {top:.6g}, in training {low:.6g} to {high:.6g})")
+    shown = _listed(dict.fromkeys(other))
+    return f"not classifiable, because the scale is another one: {shown}" if other else ""
+
+
+def model_findings(
+    case: CaseFeatures, training: Mapping[str, Any], *, has_recipe: bool
+) -> tuple[Finding, ...]:
+    """Say what whoever reads the answer should know of the model and this case.
+
+    Parameters
+    ----------
+    case : CaseFeatures
+        With the tubes that were read.
+    training : mapping
+        As `training_record` makes it.
+    has_recipe : bool
+        Whether the model was trained on features that flowml computed.
+
+    Returns
+    -------
+    tuple of Finding
+        Empty for a model of real cases, and a case like them.
+    """
+    found = []
+    if training.get("data_kind") == SYNTHETIC:
+        simulated = bool(case.tubes) and all(tube.simulated for tube in case.tubes)
+        severity = Severity.WARN if simulated else Severity.REVIEW
+        found.append(Finding("MODEL-SYNTHETIC", SYNTHETIC_WARNING, severity))
+    if has_recipe and not case.tubes:
+        message = "the feature table does not tell how it was made, nor what was noticed then"
+        found.append(Finding("TABLE-NO-STORY", message, Severity.REVIEW))
+    learned = training.get("compensated", [])
+    if learned and any(tube.compensated not in learned for tube in case.tubes):
+        state = "not compensated" if learned == [True] else "compensated"
+        message = f"the values are {state}, unlike those of the training cases"
+        found.append(Finding("MODEL-COMPENSATION", message, Severity.REVIEW))
+    if any(tube.sha256 and tube.sha256 in training.get("inputs", ()) for tube in case.tubes):
+        message = "the model was trained on this very file; its answer proves nothing"
+        found.append(Finding("MODEL-TRAINED-ON", message, Severity.WARN))
+    return tuple(found)
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - MOST_SHOWN} more" if len(every) > MOST_SHOWN else ""
+    return ", ".join(every[:MOST_SHOWN]) + more

@@ -1,0 +1,180 @@
+"""From cases to the feature table: how files are read, one after another or by workers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowml.batch import run
+from flowml.cases import find_cases
+from flowml.errors import CaseError, FlowmlError
+from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
+from flowml.features.describe import DEFAULT_CHUNK
+from flowml.features.table import assemble
+from flowml.preprocess.compensate import POLICIES
+from flowml.records import Case
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int], object]
+Cases = Sequence[Case] | Path | str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Parameters
+    ----------
+    compensation : str
+        ``auto``, ``none``, ``file`` or the path of a CSV matrix.
+    already_compensated : bool
+        Take the data as compensated, whatever the files say.
+    jobs : int
+        Worker processes.
+    chunk : int
+        Events to read at a time; does not change any result.
+
+    Raises
+    ------
+    FlowmlError
+        If a number is below 1, the matrix is not there, or two of these contradict.
+    """
+
+    compensation: str = "auto"
+    already_compensated: bool = False
+    jobs: int = 1
+    chunk: int = DEFAULT_CHUNK
+
+    def __post_init__(self) -> None:
+        for name in ("jobs", "chunk"):
+            if (value := getattr(self, name)) < 1:
+                raise FlowmlError(f"{name} is {value}, expected 1 or more.")
+        policy = self.compensation
+        if policy not in POLICIES and not Path(policy).is_file():
+            raise FlowmlError(
+                f"compensation {printable(policy)!r} is not there. Give "
+                f"{', '.join(POLICIES)}, or the path of a CSV file with the spillover matrix."
+            )
+        if policy not in {"auto", "none"} and self.already_compensated:
+            raise FlowmlError(
+                "the data are said to be compensated already, and yet to be compensated by "
+                f"{printable(policy)!r}. Choose one."
+            )
+
+
+DEFAULT_READING = Reading()
+
+
+def extract(
+    cases: Cases,
+    recipe: str | Recipe | FittedRecipe = "ecdf",
+    *,
+    jobs: int = 1,
+    reading: Reading | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Compute the features of cases.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them.
+    recipe : str, Recipe or FittedRecipe
+        What to compute.
+    jobs : int
+        Worker processes, where `reading` is not given.
+    reading : Reading, optional
+        How files are read.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    DataFrame, shape (n_cases, n_features), float32
+        One row a case, index ``case_id``; NaN where a marker was not measured, everywhere if
+        the case cannot be used. ``attrs`` carries the recipe and the findings.
+
+    Raises
+    ------
+    FlowmlError
+        If there are no cases or the recipe is unknown.
+    """
+    return extract_table(cases, recipe, reading or Reading(jobs=jobs), progress).to_frame()
+
+
+def extract_table(
+    cases: Cases,
+    recipe: str | Recipe | FittedRecipe = "ecdf",
+    reading: Reading = DEFAULT_READING,
+    progress: Progress | None = None,
+) -> FeatureTable:
+    """Compute the features of cases, as a record of arrays.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them.
+    recipe : str, Recipe or FittedRecipe
+        What to compute.
+    reading : Reading
+        How files are read.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    FeatureTable
+        The same for any number of workers, order of files and chunk.
+    """
+    found = found_cases(cases)
+    fitted = _fitted(recipe, found)
+    work = partial(
+        describe_case,
+        recipe=fitted,
+        compensation=reading.compensation,
+        chunk=reading.chunk,
+        already_compensated=reading.already_compensated,
+    )
+    return assemble(run(work, found, jobs=reading.jobs, progress=progress), fitted)
+
+
+def found_cases(cases: Cases) -> list[Case]:
+    """Return cases, found or given; results go by their ids, so that these must differ.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them.
+
+    Returns
+    -------
+    list of Case
+        One or more, with ids of their own.
+
+    Raises
+    ------
+    CaseError
+        If there are none, or two have one id.
+    """
+    found = find_cases(cases) if isinstance(cases, (str, Path)) else list(cases)
+    double = [key for key, n in Counter(case.case_id for case in found).items() if n > 1]
+    if double:
+        raise CaseError(
+            f"two cases have the id {printable(double[0])!r}. Give each case an id of its own."
+        )
+    if not found:
+        raise CaseError("no cases were given, expected one or more.")
+    return found
+
+
+def _fitted(recipe: str | Recipe | FittedRecipe, cases: Sequence[Case]) -> FittedRecipe:
+    if isinstance(recipe, FittedRecipe):
+        return recipe
+    return (make_recipe(recipe) if isinstance(recipe, str) else recipe).fit(cases)
