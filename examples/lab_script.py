@@ -6,6 +6,7 @@ it; put your own folder and labels in their place.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import flowml
 
 HERE = Path(__file__).parent
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-out/lab")
+
+shutil.rmtree(out / "new", ignore_errors=True)  # of an earlier run
 
 # Cases to learn from and cases to classify; a laboratory has folders of these already.
 training = flowml.simulate_cohort(["AML", "B-ALL", "CLL", "normal"], n_cases=48, seed=1)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.errors import GateError, PanelError, StateError
+from flowml.errors import FcsError, GateError, PanelError, StateError
 from flowml.gating.gates import Combination, Floats, Mask, inside
 from flowml.gating.strategy import FROM_FILE, LINEAR, UNCOMPENSATED, Dimension
-from flowml.preprocess import Transform, Unmixing, choose_unmixing, display_scale
+from flowml.preprocess import Transform, Unmixing, choose_unmixing, display_scale, unmixing_by
 from flowml.preprocess.transform import Linear
 from flowml.records import Role, Scale
 from flowml.safety import printable
@@ -143,17 +143,10 @@ def _unmixing(
             f"{printable(sample.name)} is already {sample.scale.value}; compensating it again "
             f"by the matrix {printable(name)!r} would be wrong. Gate it as it was read."
         )
-    matrix = matrices[name]
-    names = sample.channel_names
-    missing = [channel for channel in matrix.channels if channel not in names]
-    if missing:
-        raise GateError(
-            f"the matrix {printable(name)!r} names the detectors "
-            f"{printable(', '.join(missing))}, which {printable(sample.name)} does not have; "
-            f"it has {printable(', '.join(names))}."
-        )
-    columns = np.array([names.index(channel) for channel in matrix.channels])
-    return Unmixing(columns, np.linalg.inv(matrix.matrix), matrix.source)
+    try:
+        return unmixing_by(sample, matrices[name])
+    except FcsError as error:
+        raise GateError(f"the gates' matrix {printable(name)!r}: {error}") from error
 
 
 def _gate_block(block: Array, strategy: Strategy, plan: _Plan) -> dict[str, Mask]:

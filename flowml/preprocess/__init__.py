@@ -1,6 +1,6 @@
 """From linear values to values that models and eyes can use."""
 
-from flowml.preprocess.compensate import Unmixing, choose_unmixing, compensate
+from flowml.preprocess.compensate import Unmixing, choose_unmixing, compensate, unmixing_by
 from flowml.preprocess.display import display, display_scale, is_shown_in_decades
 from flowml.preprocess.transform import TRANSFORMS, Transform, make_transform
 
@@ -14,4 +14,5 @@ __all__ = [
     "display_scale",
     "is_shown_in_decades",
     "make_transform",
+    "unmixing_by",
 ]

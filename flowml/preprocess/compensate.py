@@ -110,17 +110,17 @@ def choose_unmixing(
         )
     if policy != "file":
         matrix, findings = load_spillover_csv(Path(policy))
-        return _unmixing(sample, matrix), tuple(findings)
+        return unmixing_by(sample, matrix), tuple(findings)
     if sample.spillover is None:
         raise FcsError(_no_matrix(sample), "FCS-SPILL")
-    return _unmixing(sample, sample.spillover), ()
+    return unmixing_by(sample, sample.spillover), ()
 
 
 def _automatic(sample: Sample) -> tuple[Unmixing | None, tuple[Finding, ...]]:
     if sample.scale is not Scale.RAW:
         return None, ()
     if sample.spillover is not None:
-        return _unmixing(sample, sample.spillover), ()
+        return unmixing_by(sample, sample.spillover), ()
     if any(item.code == "SPILL-UNUSABLE" for item in sample.findings):
         raise FcsError(_no_matrix(sample), "FCS-SPILL")
     note = "the file carries no spillover matrix; its values were taken as they are"
@@ -137,8 +137,26 @@ def _no_matrix(sample: Sample) -> str:
     )
 
 
-def _unmixing(sample: Sample, spillover: Spillover) -> Unmixing:
-    """Place a matrix on the columns of a sample."""
+def unmixing_by(sample: Sample, spillover: Spillover) -> Unmixing:
+    """Place a matrix on the columns of a sample, and invert it.
+
+    Parameters
+    ----------
+    sample : Sample
+        Has the matrix's detectors among its channels.
+    spillover : Spillover
+        The matrix.
+
+    Returns
+    -------
+    Unmixing
+        Ready for blocks of events.
+
+    Raises
+    ------
+    FcsError
+        If the sample lacks a detector, or the matrix cannot be inverted.
+    """
     names = sample.channel_names
     unknown = [name for name in spillover.channels if name not in names]
     if unknown:

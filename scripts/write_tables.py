@@ -1,0 +1,53 @@
+"""Write the tables of the documentation that are made from the code (docs/tables/*.md).
+
+Run: python scripts/write_tables.py. A test fails when they are stale.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowml.fcs.codes import FINDINGS, REFUSALS
+from flowml.knowledge import load_label_tree
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "tables"
+
+
+def tables() -> dict[str, str]:
+    """Return the content of each file."""
+    findings = [[f"`{c}`", str(s), text] for c, (s, text) in FINDINGS.items()]
+    refusals = [[f"`{code}`", text] for code, text in REFUSALS.items()]
+    entities = [
+        [e.name, e.lineage, e.category, e.answer, f"`{e.rule}`", ", ".join(e.aliases), e.source]
+        for e in load_label_tree().entities.values()
+    ]
+    axes = [
+        "entity",
+        "lineage",
+        "category",
+        "leukemia or lymphoma",
+        "rule",
+        "aliases",
+        "source",
+    ]
+    return {
+        "findings.md": _table(["code", "severity", "meaning"], findings),
+        "refusals.md": _table(["code", "meaning"], refusals),
+        "entities.md": _table(axes, entities),
+    }
+
+
+def _table(heading: list[str], rows: list[list[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def main() -> None:
+    """Write all of them."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in tables().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
