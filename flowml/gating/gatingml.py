@@ -71,7 +71,18 @@ class FlowKitScale:
         return _finite_only(self.transform.apply, x)
 
     def inverse(self, y: ArrayLike) -> Floats:
-        """Map values of the scale back to linear ones."""
+        """Map values of the scale back to linear ones.
+
+        Parameters
+        ----------
+        y : array-like, float
+            Display values.
+
+        Returns
+        -------
+        ndarray, float64
+            Linear values, of the same shape.
+        """
         return _finite_only(self.transform.inverse, y)
 
 
