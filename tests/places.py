@@ -1,0 +1,6 @@
+"""Where the project stands, and where public data may stand beside it."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
