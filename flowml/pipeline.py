@@ -99,8 +99,6 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     PanelError
         If the cases share no marker.
     """
-    from flowml.models.classifier import LineageClassifier
-
     if data_kind is not None and data_kind not in DATA_KINDS:
         raise ModelError(
             f"unknown data kind {data_kind!r}; choose from {', '.join(DATA_KINDS)}."
@@ -109,21 +107,26 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     chosen = _labelled(found_cases(cases), known)
     _check_entities([known[case.case_id] for case in chosen])
     table = extract_table(chosen, recipe, reading, progress)
+    said = {"compensation": policy_name(reading.compensation), "seed": seed, **(remarks or {})}
+    return _fitted(table, known, said | ({"data_kind": data_kind} if data_kind else {}))
+
+
+def _fitted(table: FeatureTable, labels: Mapping[str, str], said: dict[str, Any]) -> Training:
+    """Fit a classifier on the rows of a table that can be used."""
+    from flowml.models.classifier import LineageClassifier
+
     unusable = {case.case_id: case.problem for case in table.cases if case.problem}
     usable = table.rows([not case.problem for case in table.cases])
     if not usable.cases:
         first = next(iter(unusable.values()))
         raise PanelError(
-            f"none of {len(chosen)} labelled cases can be used; the first: {first}"
+            f"none of {len(table.cases)} labelled cases can be used; the first: {first}"
         )
-    _check_entities([known[case_id] for case_id in usable.case_ids])
+    entities = [labels[case_id] for case_id in usable.case_ids]
+    _check_entities(entities)
     common, left_out = _common_features(usable)
-    frame = usable.to_frame()[common]
-    said = {"compensation": policy_name(reading.compensation), "seed": seed, **(remarks or {})}
-    if data_kind is not None:
-        said["data_kind"] = data_kind
-    classifier = LineageClassifier(load_label_tree(), random_state=seed)
-    classifier.fit(frame, [known[case_id] for case_id in usable.case_ids], said)
+    classifier = LineageClassifier(load_label_tree(), random_state=said["seed"])
+    classifier.fit(usable.to_frame()[common], entities, said)
     return Training(classifier, unusable, left_out)
 
 

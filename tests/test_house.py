@@ -1,0 +1,20 @@
+"""The house is one that people can live in: short functions, short modules."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from places import ROOT
+
+LONGEST_FUNCTION, LONGEST_MODULE = 60, 400
+MODULES = sorted((ROOT / "flowml").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_and_modules_can_be_seen_whole(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= LONGEST_MODULE
+    for item in ast.walk(ast.parse(text)):
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert item.end_lineno - item.lineno < LONGEST_FUNCTION, item.name
