@@ -100,7 +100,7 @@ class LabelTree:
             raise LabelError(
                 f"{printable(name)!r} is not an entity of the label tree. "
                 f"Nearest: {nearest(name, self.known_names())}. "
-                "Correct the label, or add the entity to a label tree of your own."
+                "Correct the label; the page on labels in the documentation lists every name."
             ) from None
 
     def known_names(self) -> list[str]:

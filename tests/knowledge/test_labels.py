@@ -91,7 +91,7 @@ def test_an_unknown_entity_is_refused_with_its_nearest_spelling(wrong, near):
         load_label_tree().canonical(wrong)
     assert f"{wrong!r} is not an entity" in str(refused.value)
     assert near in str(refused.value)
-    assert "Correct the label, or add the entity" in str(refused.value)
+    assert "Correct the label; the page on labels" in str(refused.value)
 
 
 @pytest.mark.parametrize("wrong", ["", "x" * 100_000, "\x1b[31m"])
