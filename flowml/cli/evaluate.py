@@ -66,6 +66,8 @@ def command(
     else:
         click.echo(f"{evaluation}\n\n{confusion_table(evaluation)}")
     note_labels(labels)
+    if strangers := sorted(set(evaluation.truth) - set(trained.entities)):
+        note(f"the model does not know {', '.join(strangers)}: such cases cannot be right")
     unusable = {p.case_id: p.reason for p in found.predictions if not p.was_usable}
     note_cases("cases could not be used, and count as not answered", unusable)
     if trained.is_synthetic:

@@ -26,7 +26,7 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "FCS-DATASET-01": (Severity.REVIEW, "the file holds several data sets; one was read"),
     "FCS-RANGE-01": (Severity.INFO, "scale taken from flowCore's own range keywords"),
     "FCS-NAME-01": (Severity.WARN, "channel names were blank or double and were made unique"),
-    "FCS-VALUE-01": (Severity.WARN, "some values are NaN or infinite"),
+    "FCS-VALUE-01": (Severity.REVIEW, "some values are NaN or infinite"),
     "FCS-EMPTY-01": (Severity.REVIEW, "the file holds no events"),
     "FCS-MARKER-01": (Severity.INFO, "a marker is not in the table and stands as written"),
     "SPILL-NONE": (Severity.INFO, "the file carries no spillover matrix"),
