@@ -17,7 +17,7 @@ from flowml.errors import LabelError, ModelError, PanelError
 from flowml.features import FeatureTable, Recipe, marker_of
 from flowml.knowledge import load_label_tree
 from flowml.models import Prediction, TrainedModel, load_model
-from flowml.models.contract import DATA_KINDS
+from flowml.models.contract import mixed_scales
 from flowml.reading import (
     DEFAULT_READING,
     Cases,
@@ -47,11 +47,14 @@ class Training:
         Case id to the reason why it was left out.
     left_out_markers : tuple of str
         Markers that not every training case measured.
+    mixed_scales : tuple of str
+        Markers whose scales end too far apart to be comparable, among the training cases.
     """
 
     classifier: LineageClassifier
     unusable: Mapping[str, str] = field(default_factory=dict)
     left_out_markers: tuple[str, ...] = ()
+    mixed_scales: tuple[str, ...] = ()
 
 
 def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
@@ -99,10 +102,6 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     PanelError
         If the cases share no marker.
     """
-    if data_kind is not None and data_kind not in DATA_KINDS:
-        raise ModelError(
-            f"unknown data kind {data_kind!r}; choose from {', '.join(DATA_KINDS)}."
-        )
     known = _canonical(labels)
     chosen = _labelled(found_cases(cases), known)
     _check_entities([known[case.case_id] for case in chosen])
@@ -124,10 +123,11 @@ def _fitted(table: FeatureTable, labels: Mapping[str, str], said: dict[str, Any]
         )
     entities = [labels[case_id] for case_id in usable.case_ids]
     _check_entities(entities)
+    _refuse_contradictions(usable, entities)
     common, left_out = _common_features(usable)
     classifier = LineageClassifier(load_label_tree(), random_state=said["seed"])
     classifier.fit(usable.to_frame()[common], entities, said)
-    return Training(classifier, unusable, left_out)
+    return Training(classifier, unusable, left_out, mixed_scales(classifier.training_))
 
 
 def _canonical(labels: Mapping[str, str]) -> dict[str, str]:
@@ -149,6 +149,20 @@ def _check_entities(entities: Sequence[str]) -> None:
             f"all {len(entities)} training cases that can be used are {entities[0]}, expected "
             "two or more entities. Add labelled cases of another entity."
         )
+
+
+def _refuse_contradictions(table: FeatureTable, entities: Sequence[str]) -> None:
+    """Refuse one file in two cases that have different labels."""
+    of_file: dict[str, tuple[str, str]] = {}
+    for case, entity in zip(table.cases, entities, strict=True):
+        for digest in {tube.sha256 for tube in case.tubes} - {""}:
+            other, before = of_file.setdefault(digest, (case.case_id, entity))
+            if before != entity:
+                raise LabelError(
+                    f"the cases {printable(other)!r} ({before}) and "
+                    f"{printable(case.case_id)!r} ({entity}) hold the same file. Correct the "
+                    "labels, or leave one out."
+                )
 
 
 def _labelled(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Case]:

@@ -122,8 +122,8 @@ def written_aside(path: Path | str) -> Iterator[Path]:
         If the folder cannot be made or the file cannot be written.
     """
     target = Path(path)
-    if "\0" in str(target):
-        raise OutputError(f"{printable(target)!r} holds a NUL. Choose another name.")
+    if "\0" in str(target) or not target.name:
+        raise OutputError(f"{printable(target)!r} holds a NUL or no name. Choose another name.")
     aside = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}")
     try:
         if target.exists() and not target.is_file():

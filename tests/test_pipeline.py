@@ -214,8 +214,8 @@ def test_simulated_and_other_cases_do_not_mix_unsaid():
         ModelError, match="11 of 12 training files say that they were simulated"
     ):
         train([other, *cohort()[1:]], labels())
-    said = train([other, *cohort()[1:]], labels(), data_kind="simulated-from-real")
-    assert said.classifier.trained().training["data_kind"] == "simulated-from-real"
+    said = train([other, *cohort()[1:]], labels(), data_kind="synthetic")
+    assert said.classifier.trained().training["data_kind"] == "synthetic"
     with pytest.raises(ModelError, match="unknown data kind 'dreamt'"):
         train(cohort(), labels(), data_kind="dreamt")
 

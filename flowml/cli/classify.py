@@ -73,7 +73,7 @@ def _show(found: Classification, options: dict[str, Any]) -> None:
     """Print the answers, and what should be known about them."""
     from flowml.cli.talk import note
     from flowml.reports.results import results_csv, results_document
-    from flowml.reports.tables import findings_text, result_table
+    from flowml.reports.tables import findings_text, result_table, trained_on_note
 
     if options["form"] == "csv":
         click.echo(results_csv(found.predictions, found.entities), nl=False)
@@ -85,6 +85,8 @@ def _show(found: Classification, options: dict[str, Any]) -> None:
         note(findings_text(found.predictions))
     if found.provenance["model"]["data_kind"] == "synthetic":
         note(SYNTHETIC_WARNING)
+    if seen := trained_on_note(found.predictions):
+        note(seen)
     note(DISCLAIMER)
 
 

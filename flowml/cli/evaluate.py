@@ -43,7 +43,7 @@ def command(
     from flowml.pipeline import evaluate
     from flowml.reports.metrics import evaluation_document
     from flowml.reports.results import json_text, write_results, write_text
-    from flowml.reports.tables import confusion_csv, confusion_table
+    from flowml.reports.tables import confusion_csv, confusion_table, trained_on_note
     from flowml.safety import writable_folder
 
     trained = load_model(model, sha256=model_sha256)
@@ -68,6 +68,8 @@ def command(
     note_labels(labels)
     if strangers := sorted(set(evaluation.truth) - set(trained.entities)):
         note(f"the model does not know {', '.join(strangers)}: such cases cannot be right")
+    if seen := trained_on_note(found.predictions):
+        note(seen)
     unusable = {p.case_id: p.reason for p in found.predictions if not p.was_usable}
     note_cases("cases could not be used, and count as not answered", unusable)
     if trained.is_synthetic:

@@ -79,6 +79,9 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
     few = [name for name, n in model.training["cases"].items() if n < FEW_CASES]
     if few:
         click.echo(f"fewer than {FEW_CASES} cases of {', '.join(few)}: expect little of these")
+    if training.mixed_scales:
+        mixed = printable(", ".join(training.mixed_scales), 400)
+        click.echo(f"measured on scales that are not comparable, and mixed: {mixed}")
     if training.left_out_markers:
         left_out = printable(", ".join(training.left_out_markers), 400)
         click.echo(f"left out, because not every case measured them: {left_out}")

@@ -15,6 +15,8 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "FCS-TEXT-04": (Severity.INFO, "values are not UTF-8 and were read as Latin-1"),
     "FCS-TEXT-05": (Severity.WARN, "the supplemental TEXT segment cannot be read"),
     "FCS-TEXT-06": (Severity.WARN, "TEXT goes on behind the end that the header gives"),
+    "FCS-TEXT-07": (Severity.REVIEW, "a keyword holds the delimiter; one may be lost in it"),
+    "FCS-TEXT-08": (Severity.INFO, "the end of TEXT is up to two bytes too far, within DATA"),
     "FCS-KEY-01": (Severity.INFO, "$TOT is missing and follows from the DATA segment"),
     "FCS-KEY-02": (Severity.INFO, "$MODE is missing; the data fit list mode"),
     "FCS-KEY-03": (Severity.INFO, "$PnE is malformed or missing: channel taken as linear"),

@@ -8,6 +8,7 @@ from flowml.errors import FcsError
 from flowml.safety import printable
 
 HEADER_SIZE = 58
+MOST_TOO_FAR = 2  # bytes by which programs put the end of TEXT into DATA
 VERSIONS = (b"FCS2.0", b"FCS3.0", b"FCS3.1", b"FCS3.2")
 
 
@@ -46,13 +47,14 @@ class Header:
     ----------
     version : str
         ``FCS2.0`` to ``FCS3.2``.
-    text, data : Segment
+    text, data, analysis : Segment
         As the header gives them; `data` may be ``0, 0`` in large files.
     """
 
     version: str
     text: Segment
     data: Segment
+    analysis: Segment = NOWHERE
 
 
 def parse_header(raw: bytes) -> Header:
@@ -93,7 +95,9 @@ def parse_header(raw: bytes) -> Header:
             "byte. The file is damaged: export it again.",
             "FCS-HEADER",
         )
-    return Header(raw[:6].decode(), text, Segment(_offset(raw[26:34]), _offset(raw[34:42])))
+    data = Segment(_offset(raw[26:34]), _offset(raw[34:42]))
+    analysis = Segment(_offset(raw[42:50]), _offset(raw[50:58]))
+    return Header(raw[:6].decode(), text, data, analysis)
 
 
 def _offset(field: bytes) -> int:

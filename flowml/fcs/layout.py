@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import HEADER_SIZE, NOWHERE, Header, Segment
+from flowml.fcs.header import HEADER_SIZE, MOST_TOO_FAR, NOWHERE, Header, Segment
 from flowml.fcs.keys import real_number, required_number, whole_number
 from flowml.safety import printable
 
@@ -262,9 +262,9 @@ def _segment_in_text(keywords: Mapping[str, str]) -> Segment:
 
 
 def _is_clear(segment: Segment, text: Segment) -> bool:
-    """Tell whether a segment leaves HEADER and TEXT alone; TEXT may end one byte too far."""
+    """Tell whether a segment leaves HEADER and TEXT alone; TEXT may end a little too far."""
     return segment.begin >= HEADER_SIZE and (
-        segment.begin >= text.end or segment.end < text.begin
+        segment.begin > text.end - MOST_TOO_FAR or segment.end < text.begin
     )
 
 

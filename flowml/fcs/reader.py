@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,21 +14,20 @@ from flowml.errors import FcsError
 from flowml.fcs.channels import Amplifier, describe_channels
 from flowml.fcs.codes import finding
 from flowml.fcs.data import FileSource, stamp_of
-from flowml.fcs.header import HEADER_SIZE, VERSIONS, Header, Segment, parse_header
+from flowml.fcs.header import HEADER_SIZE, VERSIONS, Header, parse_header
 from flowml.fcs.keys import whole_number
 from flowml.fcs.layout import Layout, find_layout
+from flowml.fcs.segments import read_at, read_keywords
 from flowml.fcs.spillover import find_spillover
-from flowml.fcs.text import Keywords, parse_text
 from flowml.records import Channel, Finding, Sample, Severity
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowml.fcs.text import Keywords
+
 MOST_DATASETS = 100
-LARGEST_TEXT = 16 << 20  # bytes; a spectral instrument's matrix takes 0.1 MB
-PADDING = b" \r\n\x00"
-LONGEST_GAP = 1 << 16  # bytes behind TEXT that are searched for its rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +183,8 @@ def _datasets(
     for _ in range(MOST_DATASETS):
         if start is None:
             return
-        header = parse_header(_read(stream, start, HEADER_SIZE))
-        keywords, findings = _keywords(stream, header, start, size)
+        header = parse_header(read_at(stream, start, HEADER_SIZE))
+        keywords, findings = read_keywords(stream, header, start, size)
         yield start, header, keywords, findings
         start = _next_start(stream, keywords, start, size)
 
@@ -202,83 +200,7 @@ def _next_start(stream: BinaryIO, keywords: Keywords, start: int, size: int) -> 
         return None
     if not step or step < HEADER_SIZE or start + step + HEADER_SIZE > size:
         return None
-    return start + step if _read(stream, start + step, 6) in VERSIONS else None
-
-
-def _keywords(
-    stream: BinaryIO, header: Header, start: int, size: int
-) -> tuple[Keywords, list[Finding]]:
-    """Read TEXT, and supplemental TEXT where there is one."""
-    raw = _segment(stream, header.text, start, size)
-    keywords, findings = parse_text(raw)
-    more_text = _text_behind(stream, raw, header, keywords, start)
-    if more_text:
-        keywords, findings = parse_text(raw + more_text)
-        findings.append(finding("FCS-TEXT-06", f"{len(more_text)} bytes"))
-    try:
-        begin, end = (whole_number(keywords, key) for key in ("$BEGINSTEXT", "$ENDSTEXT"))
-        extra = Segment(begin or 0, end or 0)
-        if extra.given and extra != header.text:
-            more, _ = parse_text(_segment(stream, extra, start, size))
-            keywords = more | keywords
-    except FcsError:
-        findings.append(finding("FCS-TEXT-05"))
-    return keywords, findings
-
-
-def _text_behind(
-    stream: BinaryIO, raw: bytes, header: Header, keywords: Keywords, start: int
-) -> bytes:
-    """Return what of TEXT stands behind the end that the header gives.
-
-    A segment ends with its delimiter, then perhaps padding. Where it does not, and the bytes
-    that follow belong to no other segment, a value or whole keywords were cut off.
-    """
-    gap = _bytes_behind(stream, header, keywords, start)
-    delimiter = raw[:1]
-    ended = raw.rstrip(PADDING).endswith(delimiter)
-    padded = ended and (raw[-1:] in PADDING or gap[:1] in PADDING)
-    if padded or not gap.strip(PADDING):
-        return b""
-    rest = gap[: gap.rstrip(PADDING).rfind(delimiter) + 1]
-    is_text = bool(rest) and not any(byte < 0x20 for byte in rest.replace(delimiter, b""))
-    if ended:  # what follows is TEXT only if keys and values then pair up
-        pairs_up = (raw + rest).count(delimiter) % 2 == 1
-        return rest if is_text and pairs_up else b""
-    if not is_text:
-        raise FcsError(
-            f"TEXT is cut at byte {header.text.end}, where the header says that it ends, and "
-            "what follows is not its rest. The file is damaged: export it again.",
-            "FCS-TEXT",
-        )
-    return rest
-
-
-def _bytes_behind(stream: BinaryIO, header: Header, keywords: Keywords, start: int) -> bytes:
-    """Return the bytes between TEXT and the next segment, or as many as are searched."""
-    end = header.text.end
-    begins = [header.data.begin]
-    for key in ("$BEGINDATA", "$BEGINSTEXT"):
-        with suppress(FcsError):  # reported where the segment itself is looked for
-            begins.append(whole_number(keywords, key) or 0)
-    until = min([begin for begin in begins if begin > end] + [end + 1 + LONGEST_GAP])
-    return _read(stream, start + end + 1, until - end - 1)
-
-
-def _segment(stream: BinaryIO, segment: Segment, start: int, size: int) -> bytes:
-    """Read a TEXT segment, after checking that the file holds it."""
-    if start + segment.end >= size or segment.length > LARGEST_TEXT:
-        raise FcsError(
-            f"a TEXT segment is given as bytes {segment.begin} to {segment.end}, but the file "
-            f"has {size - start}. It is cut off or damaged: export it again.",
-            "FCS-TEXT",
-        )
-    return _read(stream, start + segment.begin, segment.length)
-
-
-def _read(stream: BinaryIO, position: int, count: int) -> bytes:
-    stream.seek(position)
-    return stream.read(count)
+    return start + step if read_at(stream, start + step, 6) in VERSIONS else None
 
 
 def _refuse_findings(findings: tuple[Finding, ...]) -> None:

@@ -24,6 +24,9 @@ _STANDARD_KEY = re.compile(
     r"|OP|INST|SYS|[BE]TIM|EXP|PROJ|CELLS|COM|SMNO|TIMESTEP|SPILLOVER|DFC\d+TO\d+)$"
 )
 
+# keywords without "$" that decide what the values mean
+DECISIVE = {"SPILL", "SPILLOVER", "$SPILL", "TRANSFORMATION", "FLOWML_COMPENSATED"}
+
 Keywords = dict[str, str]
 
 
@@ -67,6 +70,7 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
         if _plausibility(plain, delimiter) > _plausibility(escaped, delimiter):
             items = plain
             findings.append(finding("FCS-TEXT-01"))
+    _check_keys(items[::2], delimiter, findings)
     keywords = _pairs(items, findings)
     if not keywords:
         raise FcsError(
@@ -86,6 +90,21 @@ def _plausibility(items: list[str], delimiter: str) -> tuple[int, int]:
     keys = [key.strip() for key in items[::2]]
     standard = sum(1 for key in keys if _STANDARD_KEY.match(key.upper()))
     return standard, -sum(1 for key in keys if not key or delimiter in key)
+
+
+def _check_keys(keys: list[str], delimiter: str, findings: list[Finding]) -> None:
+    """Refuse a text in which an empty value may have swallowed a keyword that matters."""
+    odd = [key for key in keys if delimiter in key]
+    ends = {key.rpartition(delimiter)[2].strip().upper() for key in odd}
+    if lost := [end for end in ends if end in DECISIVE or _STANDARD_KEY.match(end)]:
+        raise FcsError(
+            f"TEXT cannot be read in one way only: a doubled delimiter stands before "
+            f"{printable(', '.join(sorted(lost)), 120)}. Export the file again, with another "
+            "delimiter or without empty values.",
+            "FCS-TEXT",
+        )
+    if odd:
+        findings.append(finding("FCS-TEXT-07", f"{len(odd)} keys"))
 
 
 def _pairs(items: list[str], findings: list[Finding]) -> Keywords:

@@ -11,12 +11,13 @@ import hashlib
 import io
 import json
 import struct
+import sys
 import zipfile
 import zlib
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flowml.about import __version__
 from flowml.errors import FlowmlError, ModelError
@@ -242,6 +243,37 @@ def _probability(value: object) -> float:
 
 
 def _training(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict) or not isinstance(value.get("cases", {}), dict):
-        raise ModelError("its training summary is not an object.")
+    """Check the training summary, which new cases are held against."""
+    try:
+        training = cast("dict[str, Any]", value)
+        usable = (
+            all(_is_count(n) for n in training.get("cases", {}).values())
+            and all(_is_scale(pair) for pair in training.get("scales", {}).values())
+            and all(isinstance(state, bool) for state in _list(training, "compensated"))
+            and all(isinstance(digest, str) for digest in _list(training, "inputs"))
+        )
+    except (AttributeError, TypeError):
+        usable = False
+    if not usable:
+        raise ModelError("its training summary is not one that flowml wrote.")
+    return training
+
+
+def _list(training: dict[str, Any], key: str) -> list[Any]:
+    value = training.get(key, [])
+    if not isinstance(value, list):
+        raise TypeError(key)
     return value
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_scale(pair: object) -> bool:
+    """Tell lowest and highest top of a marker's scale from anything else."""
+    if not isinstance(pair, list) or len(pair) != 2:
+        return False
+    if not all(isinstance(top, float | int) and not isinstance(top, bool) for top in pair):
+        return False
+    return bool(0 < pair[0] <= pair[1] <= sys.float_info.max)

@@ -101,7 +101,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             Entities. A Series with the case ids as its index is put in the order of `X`.
         training : dict, optional
             Summary of the cases for the model card. Without a ``data_kind``, the files of a
-            frame from `flowml.extract` tell whether they are synthetic; others are real.
+            frame from `flowml.extract` tell it; of other tables it is unknown.
 
         Returns
         -------
@@ -279,8 +279,12 @@ def _usable(X: Any, y: Any) -> tuple[Any, Any, FeatureTable | None]:
         return X, y, None
     story = FeatureTable.from_frame(X)
     keep = np.array([not case.problem for case in story.cases], dtype=bool)
-    if keep.all():
+    if keep.all() or len(y) != len(X):  # unequal lengths: scikit-learn says so
         return X, y, story
+    if not keep.any():
+        raise LabelError(
+            f"none of {len(keep)} cases can be used; the first: {story.cases[0].problem}"
+        )
     lost = [case.case_id for case in story.cases if case.problem]
     warnings.warn(
         f"{len(lost)} cases could not be used and are left out: "
@@ -293,14 +297,19 @@ def _usable(X: Any, y: Any) -> tuple[Any, Any, FeatureTable | None]:
 def _aligned(X: Any, y: Any) -> Any:
     """Put labels that are indexed by case in the order of the table, or refuse them.
 
-    Labels without an index, or with a plain count of rows, go by their position.
+    Labels without an index go by their position, and so do those that count rows (integers),
+    unless the cases are called by numbers themselves: then it is not sure what is meant.
     """
-    rows, labels = getattr(X, "index", None), getattr(y, "index", None)
-    if rows is None or labels is None or callable(labels) or labels.equals(rows):
+    rows: Any = getattr(X, "index", None)
+    labels: Any = getattr(y, "index", None)
+    if rows is None or labels is None or callable(labels):  # lists have a method of that name
         return y
-    if len(rows) == len(labels) and set(rows) == set(labels):
+    if labels.equals(rows):
+        return y
+    if rows.is_unique and labels.is_unique and set(rows) == set(labels):
         return y.loc[rows]
-    if labels.inferred_type == "integer" and len(rows) == len(labels):
+    called_by_number = any(str(row).isdecimal() for row in rows)
+    if labels.inferred_type == "integer" and len(rows) == len(labels) and not called_by_number:
         return y
     alone = sorted(map(str, set(labels) ^ set(rows)))
     raise LabelError(

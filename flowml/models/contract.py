@@ -65,6 +65,23 @@ def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dic
     }
 
 
+def mixed_scales(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the markers that were measured on scales that are not comparable.
+
+    Parameters
+    ----------
+    training : mapping
+        As `training_record` makes it.
+
+    Returns
+    -------
+    tuple of str
+        Markers whose tops lie more than `SCALE_GAP` decades apart.
+    """
+    scales = training.get("scales", {})
+    return tuple(m for m, (low, high) in scales.items() if high > low * 10**SCALE_GAP)
+
+
 def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
     """Find the kind of data, or check what was said of it against what the files say."""
     if said is None and any(simulated) and not all(simulated):
@@ -74,9 +91,11 @@ def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
             "(--data-kind synthetic)."
         )
     found = (SYNTHETIC if all(simulated) else "real") if simulated else UNKNOWN
-    if said == "real" and any(simulated):
+    if said is not None and said not in DATA_KINDS:
+        raise ModelError(f"unknown data kind {said!r}; choose from {', '.join(DATA_KINDS)}.")
+    if said not in {None, SYNTHETIC} and any(simulated):
         raise ModelError(
-            f"the data kind is given as real, but {sum(simulated)} of {len(simulated)} "
+            f"the data kind is given as {said}, but {sum(simulated)} of {len(simulated)} "
             "training files say that they were simulated. Leave the kind out, or say synthetic."
         )
     return said or found

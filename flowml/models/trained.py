@@ -149,7 +149,8 @@ class TrainedModel:
 
         predictions = self.predictions(FeatureTable.from_frame(table))
         rows = [prediction.as_row(self.entities) for prediction in predictions]
-        return pd.DataFrame(rows).set_index("case_id")
+        columns = list(no_answer("", "", "").as_row(self.entities))
+        return pd.DataFrame(rows, columns=columns).set_index("case_id")
 
     def predictions(self, table: FeatureTable) -> list[Prediction]:
         """Answer for every case of a table.

@@ -105,6 +105,25 @@ def confusion_csv(evaluation: Evaluation) -> str:
     return csv_text(["label", *evaluation.answers], rows)
 
 
+def trained_on_note(predictions: Sequence[Prediction]) -> str:
+    """Say how many cases the model was trained on, whose answers prove nothing.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        The cases.
+
+    Returns
+    -------
+    str
+        Empty if there are none.
+    """
+    seen = sum(any(f.code == "MODEL-TRAINED-ON" for f in p.findings) for p in predictions)
+    if not seen:
+        return ""
+    return f"the model was trained on {seen} of these cases: their answers prove nothing"
+
+
 def findings_text(cases: Sequence[Prediction | CaseFeatures]) -> str:
     """List every finding of every case.
 

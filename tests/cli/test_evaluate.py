@@ -61,3 +61,11 @@ def test_a_label_for_no_case_is_passed_over(evaluate, cases):
     found = evaluate()
     assert found.status == 0
     assert "1 labels name no case here and are passed over: ghost" in found.err
+
+
+def test_cases_of_the_training_are_said_to_prove_nothing(flowml, cases, tmp_path):
+    table, out = cases / "labels.csv", tmp_path / "own.flowml"
+    assert flowml("train", cases, "--labels", table, "--out", out).status == 0
+    for verb in ("evaluate", "classify"):
+        found = flowml(verb, cases, "--labels", table, "--model", out)
+        assert "the model was trained on 4 of these cases: their answers prove" in found.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 from build import HEADER_SIZE, header, keywords, make_fcs, pack, text_segment
 from hypothesis import given, settings
@@ -106,12 +107,52 @@ def test_a_missing_final_delimiter_is_a_finding(write):
     assert "FCS-TEXT-02" in codes(sample)
 
 
-@pytest.mark.parametrize("shift", [-1, 1])
-def test_text_that_ends_one_byte_off_is_read(write, shift):
-    content = make_fcs()
+@pytest.mark.parametrize("shift", [-1, 1, 2])
+@pytest.mark.parametrize("first", [1.5, 1.1])  # whose first bytes are 0 and not 0
+def test_text_that_ends_a_little_off_is_read(write, shift, first):
+    rows = np.float32([[first, 2.5], [3.5, 4.5]]).tolist()
+    content = make_fcs(rows)
     end = int(content[18:26]) + shift
     sample = read_fcs(write(content[:18] + f"{end:>8}".encode() + content[26:]))
-    assert sample.events().tolist() == [[1.5, 2.5], [3.5, 4.5], [5.5, -6.5]]
+    assert sample.events().tolist() == rows
+    assert codes(sample) & {"FCS-TEXT-06", "FCS-TEXT-08"}
+
+
+@pytest.mark.parametrize("delimiter", ["\n", "\r", " "])
+def test_a_delimiter_that_pads_elsewhere_ends_text(write, delimiter):
+    changes = {"$BEGINSTEXT": None, "$ENDSTEXT": None}
+    sample = read_fcs(write(make_fcs(delimiter=delimiter, gap=8, changes=changes)))
+    assert sample.n_events == 3
+
+
+def test_keywords_far_behind_the_end_of_text_are_read_too(write):
+    changes = {f"KEY{n}": "x" * 40 for n in range(4000)}
+    content = make_fcs(changes=changes)
+    end = int(content[18:26]) - 150_000
+    sample = read_fcs(write(content[:18] + f"{end:>8}".encode() + content[26:]))
+    assert all(sample.keywords[key] == value for key, value in changes.items())
+
+
+# an empty value before a keyword, and a doubled delimiter elsewhere: no reading fits
+TWO_WAYS = "/$PAR/2/EXPERIMENT//{key}/2/NOTE/p//q/$TOT/1/$MODE/L/"
+
+
+@pytest.mark.parametrize("key", ["SPILL", "SPILLOVER", "TRANSFORMATION"])
+def test_a_decisive_keyword_that_may_be_swallowed_is_refused(key):
+    with pytest.raises(FcsError, match=rf"one way only: a doubled delimiter .*{key}"):
+        parse_text(TWO_WAYS.format(key=key).encode())
+
+
+@pytest.mark.parametrize("key", ["$SPILLOVER", "$CYT"])
+def test_a_standard_keyword_behind_an_empty_value_is_found(key):
+    found, findings = parse_text(TWO_WAYS.format(key=key).encode())
+    assert found[key] == "2"
+    assert codes(findings) == {"FCS-TEXT-01"}
+
+
+def test_a_delimiter_within_a_key_is_for_review():
+    _, findings = parse_text(b"/$PAR/1/A//B/x/NOTE/p//q/$TOT/1/")
+    assert codes(findings) == {"FCS-TEXT-07"}
 
 
 @pytest.mark.parametrize("padding", [b"   ", b"\r\n", b"\x00\x00"])

@@ -277,3 +277,22 @@ def test_a_model_of_another_recipe_refuses_the_table():
     )
     with pytest.raises(ModelError, match="arcsinh"):
         model().predictions(wrong)
+
+
+@pytest.mark.parametrize(
+    ("key", "odd"),
+    [
+        ("scales", [[], 5, None, "abc", {"CD19": 5}, {"CD19": [1]}, {"CD19": ["a", "b"]}]),
+        ("scales", [{"CD19": pair} for pair in ([None] * 2, [2, 1], [0, 1], [1, 10**400])]),
+        ("compensated", ["True", 1, True, [1], None]),
+        ("inputs", [5, None, "abc", [1]]),
+        ("cases", [[], {"AML": -1}, {"AML": "4"}, {"AML": True}]),
+    ],
+)
+def test_an_odd_training_summary_is_refused(tmp_path, key, odd):
+    for value in odd:
+
+        def change(manifest, value=value):
+            manifest["training"][key] = value
+
+        refused(tmp_path, consistent(change), "training summary is not one")

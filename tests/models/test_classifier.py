@@ -64,8 +64,8 @@ def test_the_same_seed_gives_the_same_trees_and_another_does_not(table):
 
 def test_a_model_of_simulated_cases_says_so_without_being_told(table):
     assert quick().fit(table, entities_of(table)).trained().is_synthetic
-    told = quick().fit(table, entities_of(table), {"data_kind": "resampled"})
-    assert told.trained().training["data_kind"] == "resampled"
+    told = quick().fit(table, entities_of(table), {"data_kind": "synthetic"})
+    assert told.trained().is_synthetic
 
 
 def test_simulated_and_other_cases_do_not_mix_unsaid(table):
@@ -112,9 +112,8 @@ def test_a_required_probability_that_cannot_be_met_is_refused(table, probability
 
 
 def test_an_unknown_kind_of_data_is_refused(table):
-    fitted = quick().fit(table, entities_of(table), {"data_kind": "dreamt"})
-    with pytest.raises(ModelError, match="'dreamt', expected one of real"):
-        fitted.trained()
+    with pytest.raises(ModelError, match="unknown data kind 'dreamt'; choose from real"):
+        quick().fit(table, entities_of(table), {"data_kind": "dreamt"})
 
 
 def test_a_frame_whose_columns_share_a_name_is_refused(table):
@@ -150,3 +149,34 @@ def test_nan_holds_through_training_and_answering():
 def test_the_markers_of_a_model_are_those_of_its_features():
     assert "CD19" in model().markers
     assert len(model().markers) * 31 == len(model().feature_names)
+
+
+def test_labels_indexed_by_number_are_refused_where_cases_are_called_by_number(table):
+    numbered = table.set_axis([f"{n:04d}" for n in range(len(table))])
+    numbered.attrs = {}
+    values = entities_of(table).to_numpy()
+    with pytest.raises(LabelError, match="indexed by other cases"):
+        quick().fit(numbered, pd.Series(values, index=range(len(table))))
+    by_place = quick().fit(table, pd.Series(values, index=range(len(table))))
+    assert by_place.document_ == quick().fit(table, list(values)).document_
+
+
+def test_double_ids_on_both_sides_are_refused(table):
+    double = pd.concat([table.iloc[:6], table.iloc[:6]])
+    double.attrs = {}
+    turned = pd.Series(["AML", "CLL"] * 6, index=double.index[::-1])
+    with pytest.raises(LabelError, match="stands twice"):
+        quick().fit(double, turned)
+
+
+def test_an_empty_table_gives_an_empty_answer(table):
+    fitted = quick().fit(table, entities_of(table))
+    calls = fitted.classify(table.iloc[:0])
+    assert len(calls) == 0
+    assert list(calls.columns[: len(RESULT_COLUMNS) - 1]) == list(RESULT_COLUMNS[1:])
+
+
+def test_a_table_without_a_usable_case_is_refused(tmp_path):
+    (tmp_path / "a.fcs").write_bytes(b"junk")
+    with pytest.raises(LabelError, match=r"none of 1 cases can be used; the first: not an FCS"):
+        quick().fit(flowml.extract(tmp_path), ["AML"])

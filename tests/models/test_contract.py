@@ -90,9 +90,10 @@ def test_a_table_that_lost_its_story_is_for_review():
     assert "auto" not in set(calls["decision"])
 
 
-def test_simulated_files_are_not_real_whatever_is_said():
-    with pytest.raises(ModelError, match=r"given as real, but 12 of 12 training files say"):
-        train(cohort(), labels(), data_kind="real")
+@pytest.mark.parametrize("kind", ["real", "resampled", "simulated-from-real", "unknown"])
+def test_simulated_files_are_synthetic_whatever_is_said(kind):
+    with pytest.raises(ModelError, match=rf"given as {kind}, but 12 of 12 training files say"):
+        train(cohort(), labels(), data_kind=kind)
 
 
 def test_a_model_of_a_bare_table_is_of_unknown_kind():
@@ -149,3 +150,17 @@ def test_aml_tube4_and_its_raw_files_are_on_other_scales(shared_data):
         assert prediction.status == "not_classifiable"
         assert "the scale is another one" in prediction.reason
     assert np.isfinite([p.p_entity for p in classify(tube, trained).predictions]).all()
+
+
+def test_one_file_in_two_cases_with_different_labels_is_refused(tmp_path):
+    folder = on_disk(tmp_path / "cases", count=3)
+    (folder / "S0004.fcs").write_bytes((folder / "S0001.fcs").read_bytes())
+    names = {"S0001": "CLL", "S0002": "AML", "S0003": "AML", "S0004": "AML"}
+    with pytest.raises(LabelError, match=r"'S0001' \(CLL\) and 'S0004' \(AML\) hold the same"):
+        train(folder, names)
+
+
+def test_scales_that_training_cases_mix_are_named():
+    cases = [one_tube(scaled(1 / 256).tubes[0].origin, "S0001"), *cohort()[1:]]
+    assert train(cases, labels()).mixed_scales == ("CD19",)
+    assert train(cohort(), labels()).mixed_scales == ()
