@@ -114,7 +114,7 @@ class Spillover:
         Detector names, in the order of the matrix.
     matrix : ndarray, shape (n_detectors, n_detectors), float64
         Row: the fluorochrome that emits; column: the detector that sees it; the diagonal
-        is 1 (FCS 3.1, section 3.2.18).
+        is 1 (FCS 3.1).
     source : str
         The keyword or file that it was read from.
     """

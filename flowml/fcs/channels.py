@@ -1,6 +1,6 @@
 """Channels of a data set: unique names, markers, roles, and the way to linear values.
 
-Linear values (FCS 3.1, section 3.2.20, ``$PnE`` and ``$PnG``): an integer channel written by
+Linear values (FCS 3.1, ``$PnE`` and ``$PnG``): an integer channel written by
 a logarithmic amplifier of ``d`` decades and offset ``o`` holds ``x`` for
 ``o * 10 ** (d * x / $PnR)``; a linear channel holds ``x`` for ``x / $PnG``. Never both. The
 time channel keeps its stored values, whose unit is ``$TIMESTEP``.

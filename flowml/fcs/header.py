@@ -1,4 +1,4 @@
-"""The HEADER segment: version, and where the other segments are (FCS 3.1, section 3.1)."""
+"""The HEADER segment: version, and where the other segments are (FCS 3.1)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ WIDTHS = {"I": (8, 16, 24, 32, 64), "F": (32,), "D": (64,)}
 BLOCK_SIZE = 256  # bytes; programs that pad segments start them at multiples of this
 EXACT_IN_FLOAT = 53  # bits of a whole number that float64 holds
 LARGEST_RANGE = 2**64  # no channel is wider
-CRC_SIZE = 8  # bytes after the last segment (FCS 3.1, section 3.6)
+CRC_SIZE = 8  # bytes after the last segment (FCS 3.1)
 BYTE_ORDERS = {
     "1,2,3,4": "<", "4,3,2,1": ">", "1,2": "<", "2,1": ">",
     "1,2,3,4,5,6,7,8": "<", "8,7,6,5,4,3,2,1": ">",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LARGEST_TEXT = 16 << 20  # bytes; a spectral instrument's matrix takes 0.1 MB
 LONGEST_GAP = 1 << 16  # bytes behind TEXT that are searched, where nothing is known to follow
-CRC_DIGITS = 8  # behind the last segment (FCS 3.1, section 3.6)
+CRC_DIGITS = 8  # behind the last segment (FCS 3.1)
 
 
 def read_keywords(

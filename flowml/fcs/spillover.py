@@ -1,6 +1,6 @@
 """The file's own spillover matrix, checked before anyone divides by it.
 
-Sources, in this order: ``$SPILLOVER`` (FCS 3.1, section 3.2.18), ``SPILLOVER``, ``SPILL``
+Sources, in this order: ``$SPILLOVER`` (FCS 3.1), ``SPILLOVER``, ``SPILL``
 and ``$SPILL`` (Diva and others), then Coulter's ``$DFCmTOn`` in percent, where m and n count
 the fluorescence channels.
 """

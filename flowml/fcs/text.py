@@ -1,4 +1,4 @@
-"""The TEXT segment: keywords and values (FCS 3.1, section 3.2).
+"""The TEXT segment: keywords and values (FCS 3.1).
 
 A doubled delimiter stands for one delimiter within a value; many programs nevertheless
 write empty values, which look the same. Both readings are tried, and the one is taken in which

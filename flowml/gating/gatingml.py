@@ -61,7 +61,7 @@ class FlowKitScale:
     Parameters
     ----------
     transform : flowkit transform
-        Has ``apply`` and ``inverse``; formulas: Gating-ML 2.0, section 6.
+        Has ``apply`` and ``inverse``; formulas: Gating-ML 2.0.
     """
 
     transform: Any

@@ -4,7 +4,7 @@ xgboost's own loader is not safe against damaged files and takes long to import.
 document that xgboost writes is therefore read here, every index in it is checked, and the
 trees are walked for all rows at once. Semantics: a row goes left where its value is below
 the split, right otherwise, and to the default side where it is missing; the margin of a class
-is its base score plus the leaves of its trees (Chen & Guestrin, KDD 2016, section 3.4).
+is its base score plus the leaves of its trees (Chen & Guestrin, KDD 2016).
 """
 
 from __future__ import annotations

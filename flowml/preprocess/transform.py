@@ -2,7 +2,7 @@
 
 Every scale maps the top of the channel's range to 1. Formulas: logicle, Parks, Roederer &
 Moore, Cytometry A 69:541 (2006), in the parametrisation of Moore & Parks, Cytometry A 81:273
-(2012); parametrised inverse hyperbolic sine, Gating-ML 2.0, section 6.3.
+(2012); parametrised inverse hyperbolic sine, Gating-ML 2.0.
 """
 
 from __future__ import annotations
