@@ -17,7 +17,7 @@ from flowml.errors import LabelError, ModelError, PanelError
 from flowml.features import FeatureTable, Recipe, marker_of
 from flowml.knowledge import load_label_tree
 from flowml.models import Prediction, TrainedModel, load_model
-from flowml.models.contract import mixed_scales
+from flowml.models.contract import check_data_kind, mixed_scales
 from flowml.reading import (
     DEFAULT_READING,
     Cases,
@@ -102,6 +102,7 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     PanelError
         If the cases share no marker.
     """
+    check_data_kind(data_kind)
     known = _canonical(labels)
     chosen = _labelled(found_cases(cases), known)
     _check_entities([known[case.case_id] for case in chosen])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
+from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     format_option,
     label_options,
@@ -43,7 +43,7 @@ def command(
     the accuracy is printed.
     """
     from flowml.cases import find_cases
-    from flowml.cli.talk import note_labels, progress
+    from flowml.cli.talk import note_labels, note_model, progress
     from flowml.models import load_model
     from flowml.pipeline import classify
     from flowml.reports.results import write_results
@@ -63,6 +63,7 @@ def command(
     if out is not None:
         write_results(out, found.predictions, found.entities, found.provenance)
     _show(found, options)
+    note_model(trained, found.predictions)
     if labels is not None:
         note_labels(labels)
         _show_accuracy(found, labels.entities, options["form"])
@@ -73,7 +74,7 @@ def _show(found: Classification, options: dict[str, Any]) -> None:
     """Print the answers, and what should be known about them."""
     from flowml.cli.talk import note
     from flowml.reports.results import results_csv, results_document
-    from flowml.reports.tables import findings_text, result_table, trained_on_note
+    from flowml.reports.tables import findings_text, result_table
 
     if options["form"] == "csv":
         click.echo(results_csv(found.predictions, found.entities), nl=False)
@@ -83,11 +84,6 @@ def _show(found: Classification, options: dict[str, Any]) -> None:
         click.echo(result_table(found.predictions))
     if options["verbose"]:
         note(findings_text(found.predictions))
-    if found.provenance["model"]["data_kind"] == "synthetic":
-        note(SYNTHETIC_WARNING)
-    if seen := trained_on_note(found.predictions):
-        note(seen)
-    note(DISCLAIMER)
 
 
 def _show_accuracy(found: Classification, labels: Mapping[str, str], form: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
+from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     format_option,
     label_options,
@@ -38,12 +38,12 @@ def command(
 ) -> int:
     """Classify the labelled cases in FOLDER; print accuracy and confusion."""
     from flowml.cases import find_cases
-    from flowml.cli.talk import note, note_cases, note_labels, progress
+    from flowml.cli.talk import note, note_cases, note_labels, note_model, progress
     from flowml.models import load_model
     from flowml.pipeline import evaluate
     from flowml.reports.metrics import evaluation_document
     from flowml.reports.results import json_text, write_results, write_text
-    from flowml.reports.tables import confusion_csv, confusion_table, trained_on_note
+    from flowml.reports.tables import confusion_csv, confusion_table
     from flowml.safety import writable_folder
 
     trained = load_model(model, sha256=model_sha256)
@@ -68,11 +68,7 @@ def command(
     note_labels(labels)
     if strangers := sorted(set(evaluation.truth) - set(trained.entities)):
         note(f"the model does not know {', '.join(strangers)}: such cases cannot be right")
-    if seen := trained_on_note(found.predictions):
-        note(seen)
     unusable = {p.case_id: p.reason for p in found.predictions if not p.was_usable}
     note_cases("cases could not be used, and count as not answered", unusable)
-    if trained.is_synthetic:
-        note(SYNTHETIC_WARNING)
-    note(DISCLAIMER)
+    note_model(trained, found.predictions)
     return 1 if unusable or labels.unlabelled else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -27,6 +26,7 @@ def command(paths: tuple[Path, ...], form: str, no_values: bool, quiet: bool) ->
     from flowml.cases import find_files
     from flowml.cli.talk import note
     from flowml.reports.inspection import inspect_file, inspection_csv, inspection_text
+    from flowml.reports.results import json_text
 
     items = []
     for place in paths:
@@ -36,7 +36,7 @@ def command(paths: tuple[Path, ...], form: str, no_values: bool, quiet: bool) ->
             if form == "table":
                 click.echo(inspection_text(items[-1]) + "\n")
     if form == "json":
-        click.echo(json.dumps([item.to_dict() for item in items], indent=1))
+        click.echo(json_text([item.to_dict() for item in items]))
     elif form == "csv":
         click.echo(inspection_csv(items), nl=False)
     failed = sum(1 for item in items if item.error)

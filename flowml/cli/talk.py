@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowml.cases import Labels
+    from flowml.models import Prediction, TrainedModel
 
 MOST_SHOWN = 10
 
@@ -89,6 +91,25 @@ def note_cases(heading: str, reasons: Mapping[str, str]) -> None:
             note(f"  {printable(case_id)}: {printable(reason, 600)}")
         if len(reasons) > MOST_SHOWN:
             note(f"  and {len(reasons) - MOST_SHOWN} more")
+
+
+def note_model(model: TrainedModel, predictions: Sequence[Prediction]) -> None:
+    """Say what must be known of every answer of a model, at the end of its output.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        The model that answered.
+    predictions : sequence of Prediction
+        Its answers.
+    """
+    from flowml.reports.tables import trained_on_note
+
+    if model.is_synthetic:
+        note(SYNTHETIC_WARNING)
+    if seen := trained_on_note(predictions):
+        note(seen)
+    note(DISCLAIMER)
 
 
 def note_labels(labels: Labels) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowml.fcs.codes import finding
-from flowml.fcs.keys import real_number
+from flowml.fcs.keys import FLOWCORE_SCALED, real_number
 from flowml.knowledge.markers import LONGEST_NAME, MarkerName, name_channel
 from flowml.records import Channel, Role
 from flowml.safety import printable
@@ -32,7 +32,6 @@ LOG_OFFSETS = (1e-6, 1e6)
 GAINS = (1e-6, 1e6)
 # a copy of a file keeps the name of a channel, but not always its amplifier: SS Log, FSC LogH
 LOG_WORD = re.compile(r"(?<![A-Za-z])(log|Log|LOG)(?![a-z])")
-FLOWCORE_SCALED = "TRANSFORMATION"  # flowCore writes its ranges beside this keyword
 
 
 @dataclass(frozen=True, slots=True)

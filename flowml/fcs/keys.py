@@ -1,4 +1,4 @@
-"""Numbers in keywords: read exactly, or not at all."""
+"""Keywords that modules share, and numbers in keywords: read exactly, or not at all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# keywords that several modules must agree on
+SPILLOVER_KEYS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL")  # in order of preference
+FLOWCORE_SCALED = "TRANSFORMATION"  # flowCore writes its ranges beside this keyword
+COMPENSATED_KEY = "FLOWML_COMPENSATED"  # written beside values that are compensated
+SIMULATED_KEY = "FLOWML_SIMULATED"  # written into every file of the simulator
 
 LONGEST_NUMBER = 18  # digits; more do not fit the 64 bits that any size needs
 LONGEST_REAL = 40  # characters

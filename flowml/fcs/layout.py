@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import HEADER_SIZE, MOST_TOO_FAR, NOWHERE, Header, Segment
+from flowml.fcs.header import CRC_SIZE, HEADER_SIZE, MOST_TOO_FAR, NOWHERE, Header, Segment
 from flowml.fcs.keys import real_number, required_number, whole_number
 from flowml.safety import printable
 
@@ -27,7 +27,6 @@ WIDTHS = {"I": (8, 16, 24, 32, 64), "F": (32,), "D": (64,)}
 BLOCK_SIZE = 256  # bytes; programs that pad segments start them at multiples of this
 EXACT_IN_FLOAT = 53  # bits of a whole number that float64 holds
 LARGEST_RANGE = 2**64  # no channel is wider
-CRC_SIZE = 8  # bytes after the last segment (FCS 3.1)
 BYTE_ORDERS = {
     "1,2,3,4": "<", "4,3,2,1": ">", "1,2": "<", "2,1": ">",
     "1,2,3,4,5,6,7,8": "<", "8,7,6,5,4,3,2,1": ">",

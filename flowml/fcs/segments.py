@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import MOST_TOO_FAR, Header, Segment
+from flowml.fcs.header import CRC_SIZE, MOST_TOO_FAR, Header, Segment
 from flowml.fcs.keys import whole_number
 from flowml.fcs.text import Keywords, parse_text
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 LARGEST_TEXT = 16 << 20  # bytes; a spectral instrument's matrix takes 0.1 MB
 LONGEST_GAP = 1 << 16  # bytes behind TEXT that are searched, where nothing is known to follow
-CRC_DIGITS = 8  # behind the last segment (FCS 3.1)
 
 
 def read_keywords(
@@ -90,7 +89,7 @@ def _rest_behind(
     padding = b" \r\n\x00".replace(delimiter, b"")
     ended = raw.rstrip(padding).endswith(delimiter)
     padded = ended and (raw[-1:] in padding or gap[:1] in padding)
-    is_crc = not known and len(gap) == CRC_DIGITS and gap.isdigit()
+    is_crc = not known and len(gap) == CRC_SIZE and gap.isdigit()
     if padded or is_crc or not gap.strip(padding):
         return b""
     rest = gap[: gap.rstrip(padding).rfind(delimiter) + 1]

@@ -17,7 +17,7 @@ import numpy as np
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.keys import real_number
+from flowml.fcs.keys import COMPENSATED_KEY, SPILLOVER_KEYS, real_number
 from flowml.records import Channel, Finding, Role, Scale, Spillover
 from flowml.safety import printable
 
@@ -26,14 +26,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SPILLOVER_KEYS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL")
 WORST_CONDITION = 1000.0
 PERCENT = 100.0
 MOST_DETECTORS = 1000  # inverting more takes minutes; instruments have up to 200
 LARGEST_SHARE = 1e6
 DIAGONAL_ROUNDING = 1e-3
 COULTER_SOURCE = "$DFC"
-COMPENSATED_KEY = "FLOWML_COMPENSATED"  # written beside values that are compensated
 _COULTER = re.compile(r"\$DFC(\d{1,3})TO(\d{1,3})", re.ASCII)
 _SIZE = re.compile(r"\s*\d{1,5}\s*", re.ASCII)
 _COMPENSATED_NAME = re.compile(r"^((FJ)?Comp-|<.+>$)", re.IGNORECASE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
+from flowml.fcs.keys import COMPENSATED_KEY, FLOWCORE_SCALED, SPILLOVER_KEYS
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ _STANDARD_KEY = re.compile(
     r"|OP|INST|SYS|[BE]TIM|EXP|PROJ|CELLS|COM|SMNO|TIMESTEP|SPILLOVER|DFC\d+TO\d+)$"
 )
 
-# keywords without "$" that decide what the values mean
-DECISIVE = {"SPILL", "SPILLOVER", "$SPILL", "TRANSFORMATION", "FLOWML_COMPENSATED"}
+# keywords that decide what the values mean
+DECISIVE = {*SPILLOVER_KEYS, FLOWCORE_SCALED, COMPENSATED_KEY}
 
 Keywords = dict[str, str]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FcsError, StateError
-from flowml.fcs.spillover import COMPENSATED_KEY
+from flowml.fcs.header import HEADER_SIZE
+from flowml.fcs.keys import COMPENSATED_KEY
 from flowml.records import Scale
 from flowml.safety import printable, written_aside
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from flowml.records import Array, Sample, Spillover
 
-HEADER_SIZE = 58
 DELIMITER = "\x0c"  # form feed: what Diva uses; does not occur in values
 LARGEST_OFFSET = 99_999_999  # what the eight digits of the header can hold
 OFFSET_DIGITS = 20

@@ -244,7 +244,7 @@ def write_table(table: FeatureTable, path: Path | str) -> None:
         _write_parquet(frame, story, file)
         return
     with written_aside(file) as aside:
-        aside.write_text(table_csv(table), encoding="utf-8", newline="")
+        aside.write_text(_csv_of(frame), encoding="utf-8", newline="")
     with written_aside(_sidecar(file)) as aside:
         aside.write_text(json.dumps(story, indent=1), encoding="utf-8")
 
@@ -279,10 +279,13 @@ def table_csv(table: FeatureTable) -> str:
     str
         With case ids and feature names that no spreadsheet takes for formulas.
     """
-    frame = _encodable(table).to_frame()
-    frame.index = frame.index.map(spreadsheet_cell)
-    frame.columns = frame.columns.map(spreadsheet_cell)
-    return frame.to_csv(lineterminator="\n")
+    return _csv_of(_encodable(table).to_frame())
+
+
+def _csv_of(frame: pd.DataFrame) -> str:
+    guarded = frame.set_axis(frame.index.map(spreadsheet_cell), axis=0)
+    guarded.columns = guarded.columns.map(spreadsheet_cell)
+    return guarded.to_csv(lineterminator="\n")
 
 
 def _encodable(table: FeatureTable) -> FeatureTable:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowml.errors import FlowmlError, PanelError
 from flowml.fcs import read_fcs
 from flowml.fcs.codes import finding
+from flowml.fcs.keys import SIMULATED_KEY
 from flowml.features.reduce import Counts, count_events, marker_columns
 from flowml.preprocess import choose_unmixing
 from flowml.records import Finding, Role, Sample, Scale, Severity
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from flowml.features.recipes import FittedRecipe
     from flowml.records import Tube
 
-SIMULATED = "FLOWML_SIMULATED"  # keyword in files of the simulator
 SMALLEST_TOP = 32.0  # no instrument measures fluorescence on so short a linear scale
 
 
@@ -124,7 +124,7 @@ def count_tube(
         n_events=sample.n_events,
         compensation="none" if unmixing is None else unmixing.source,
         compensated=unmixing is not None or sample.scale is not Scale.RAW,
-        simulated=bool(sample.keywords.get(SIMULATED)),
+        simulated=bool(sample.keywords.get(SIMULATED_KEY)),
         tops={marker: sample.channels[column].top for marker, column in columns.items()},
     )
     noticed = (*sample.findings, *decided, *doubtful, *_display_values(sample), *odd_values)

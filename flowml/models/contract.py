@@ -82,6 +82,23 @@ def mixed_scales(training: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(m for m, (low, high) in scales.items() if high > low * 10**SCALE_GAP)
 
 
+def check_data_kind(said: str | None) -> None:
+    """Refuse a kind of data that there is not, before any work is done for it.
+
+    Parameters
+    ----------
+    said : str or None
+        None leaves it to the files.
+
+    Raises
+    ------
+    ModelError
+        If it is none of `DATA_KINDS`.
+    """
+    if said is not None and said not in DATA_KINDS:
+        raise ModelError(f"unknown data kind {said!r}; choose from {', '.join(DATA_KINDS)}.")
+
+
 def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
     """Find the kind of data, or check what was said of it against what the files say."""
     if said is None and any(simulated) and not all(simulated):
@@ -91,8 +108,7 @@ def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
             "(--data-kind synthetic)."
         )
     found = (SYNTHETIC if all(simulated) else "real") if simulated else UNKNOWN
-    if said is not None and said not in DATA_KINDS:
-        raise ModelError(f"unknown data kind {said!r}; choose from {', '.join(DATA_KINDS)}.")
+    check_data_kind(said)
     if said not in {None, SYNTHETIC} and any(simulated):
         raise ModelError(
             f"the data kind is given as {said}, but {sum(simulated)} of {len(simulated)} "
@@ -101,99 +117,104 @@ def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
     return said or found
 
 
-def why_not(
-    case: CaseFeatures,
-    row: NDArray[np.float32],
-    feature_names: Sequence[str],
-    training: Mapping[str, Any],
-) -> str:
-    """Say why a model must not be asked about a case; empty if it may.
-
-    Trees send a missing value where training told them. Only markers whose absence was
-    validated may be missing, and so far none is.
+class Contract:
+    """What one model demands, made once and asked about every case.
 
     Parameters
     ----------
-    case : CaseFeatures
-        With the tubes that were read.
-    row : ndarray, shape (n_features,), float32
-        Its features, NaN where they are missing.
     feature_names : sequence of str
         Names of the features.
     training : mapping
         As `training_record` makes it.
-
-    Returns
-    -------
-    str
-        A reason for a person.
-    """
-    markers = list(dict.fromkeys(map(marker_of, feature_names)))
-    blank = np.isnan(row)
-    lacking = list(
-        dict.fromkeys(marker_of(n) for n, b in zip(feature_names, blank, strict=True) if b)
-    )
-    if len(lacking) == len(markers):
-        return (
-            "not classifiable, because the case shares no marker with the model, which needs "
-            f"{_listed(markers)}"
-        )
-    if lacking:
-        return f"not classifiable, because these markers are missing: {_listed(lacking)}"
-    return _other_scale(case, markers, training)
-
-
-def _other_scale(
-    case: CaseFeatures, markers: Sequence[str], training: Mapping[str, Any]
-) -> str:
-    """Compare the tops of scales: 10 bits and 20 bits, say, are not comparable."""
-    other = []
-    for tube in case.tubes:
-        for marker in markers:
-            low, high = training.get("scales", {}).get(marker, (math.nan, math.nan))
-            top = tube.tops.get(marker, math.nan)
-            if top > high * 10**SCALE_GAP or top < low / 10**SCALE_GAP:
-                other.append(f"{marker} (top {top:.6g}, in training {low:.6g} to {high:.6g})")
-    shown = _listed(dict.fromkeys(other))
-    return f"not classifiable, because the scale is another one: {shown}" if other else ""
-
-
-def model_findings(
-    case: CaseFeatures, training: Mapping[str, Any], *, has_recipe: bool
-) -> tuple[Finding, ...]:
-    """Say what whoever reads the answer should know of the model and this case.
-
-    Parameters
-    ----------
-    case : CaseFeatures
-        With the tubes that were read.
-    training : mapping
-        As `training_record` makes it.
     has_recipe : bool
         Whether the model was trained on features that flowml computed.
-
-    Returns
-    -------
-    tuple of Finding
-        Empty for a model of real cases, and a case like them.
     """
-    found = []
-    if training.get("data_kind") == SYNTHETIC:
-        simulated = bool(case.tubes) and all(tube.simulated for tube in case.tubes)
-        severity = Severity.WARN if simulated else Severity.REVIEW
-        found.append(Finding("MODEL-SYNTHETIC", SYNTHETIC_WARNING, severity))
-    if has_recipe and not case.tubes:
-        message = "the feature table does not tell how it was made, nor what was noticed then"
-        found.append(Finding("TABLE-NO-STORY", message, Severity.REVIEW))
-    learned = training.get("compensated", [])
-    if learned and any(tube.compensated not in learned for tube in case.tubes):
-        state = "not compensated" if learned == [True] else "compensated"
-        message = f"the values are {state}, unlike those of the training cases"
-        found.append(Finding("MODEL-COMPENSATION", message, Severity.REVIEW))
-    if any(tube.sha256 and tube.sha256 in training.get("inputs", ()) for tube in case.tubes):
-        message = "the model was trained on this very file; its answer proves nothing"
-        found.append(Finding("MODEL-TRAINED-ON", message, Severity.WARN))
-    return tuple(found)
+
+    def __init__(
+        self, feature_names: Sequence[str], training: Mapping[str, Any], *, has_recipe: bool
+    ) -> None:
+        self._marker_of_feature = [marker_of(name) for name in feature_names]
+        self._markers = list(dict.fromkeys(self._marker_of_feature))
+        scales = training.get("scales", {})
+        self._scales = {m: scales[m] for m in self._markers if m in scales}
+        self._compensated = training.get("compensated", [])
+        self._inputs = frozenset(training.get("inputs", ()))
+        self._is_synthetic = training.get("data_kind") == SYNTHETIC
+        self._has_recipe = has_recipe
+
+    def why_not(self, case: CaseFeatures, row: NDArray[np.float32]) -> str:
+        """Say why the model must not be asked about a case; empty if it may.
+
+        Trees send a missing value where training told them. Only markers whose absence was
+        validated may be missing, and so far none is.
+
+        Parameters
+        ----------
+        case : CaseFeatures
+            With the tubes that were read.
+        row : ndarray, shape (n_features,), float32
+            Its features, NaN where they are missing.
+
+        Returns
+        -------
+        str
+            A reason for a person.
+        """
+        every = zip(self._marker_of_feature, np.isnan(row), strict=True)
+        lacking = dict.fromkeys(marker for marker, is_blank in every if is_blank)
+        if len(lacking) == len(self._markers):
+            return (
+                "not classifiable, because the case shares no marker with the model, which "
+                f"needs {_listed(self._markers)}"
+            )
+        if lacking:
+            return f"not classifiable, because these markers are missing: {_listed(lacking)}"
+        return self._other_scale(case)
+
+    def _other_scale(self, case: CaseFeatures) -> str:
+        """Compare the tops of scales: 10 bits and 20 bits, say, are not comparable."""
+        other = []
+        for tube in case.tubes:
+            for marker, (low, high) in self._scales.items():
+                top = tube.tops.get(marker, math.nan)
+                if top > high * 10**SCALE_GAP or top < low / 10**SCALE_GAP:
+                    training = f"in training {low:.6g} to {high:.6g}"
+                    other.append(f"{marker} (top {top:.6g}, {training})")
+        shown = _listed(dict.fromkeys(other))
+        return f"not classifiable, because the scale is another one: {shown}" if other else ""
+
+    def findings(self, case: CaseFeatures) -> tuple[Finding, ...]:
+        """Say what whoever reads the answer should know of the model and this case.
+
+        Parameters
+        ----------
+        case : CaseFeatures
+            With the tubes that were read.
+
+        Returns
+        -------
+        tuple of Finding
+            Empty for a model of real cases, and a case like them.
+        """
+        found = []
+        if self._is_synthetic:
+            simulated = bool(case.tubes) and all(tube.simulated for tube in case.tubes)
+            severity = Severity.WARN if simulated else Severity.REVIEW
+            found.append(Finding("MODEL-SYNTHETIC", SYNTHETIC_WARNING, severity))
+        if self._has_recipe and not case.tubes:
+            message = (
+                "the feature table does not tell how it was made, nor what was noticed then"
+            )
+            found.append(Finding("TABLE-NO-STORY", message, Severity.REVIEW))
+        learned = self._compensated
+        if learned and any(tube.compensated not in learned for tube in case.tubes):
+            state = "not compensated" if learned == [True] else "compensated"
+            message = f"the values are {state}, unlike those of the training cases"
+            found.append(Finding("MODEL-COMPENSATION", message, Severity.REVIEW))
+        if any(tube.sha256 in self._inputs for tube in case.tubes if tube.sha256):
+            message = "the model was trained on this very file; its answer proves nothing"
+            found.append(Finding("MODEL-TRAINED-ON", message, Severity.WARN))
+        return tuple(found)
 
 
 def _listed(names: Iterable[str]) -> str:

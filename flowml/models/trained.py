@@ -11,7 +11,7 @@ from flowml.errors import ModelError
 from flowml.features import FeatureTable, marker_of
 from flowml.features.describe import UNREADABLE
 from flowml.models.answer import Prediction, answer, no_answer
-from flowml.models.contract import DATA_KINDS, SYNTHETIC, model_findings, why_not
+from flowml.models.contract import DATA_KINDS, SYNTHETIC, Contract
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -176,17 +176,23 @@ class TrainedModel:
                 f"these were computed by {table.recipe.to_dict()}. Extract them again."
             )
         values = table.columns(self.feature_names)
+        contract = Contract(
+            self.feature_names, self.training, has_recipe=self.recipe is not None
+        )
         every = zip(table.cases, values, self.predict_proba(values), strict=True)
-        return [self._prediction(case, row, chances) for case, row, chances in every]
+        return [self._prediction(contract, case, row, chances) for case, row, chances in every]
 
     def _prediction(
-        self, case: CaseFeatures, row: NDArray[np.float32], probabilities: NDArray[np.float64]
+        self,
+        contract: Contract,
+        case: CaseFeatures,
+        row: NDArray[np.float32],
+        probabilities: NDArray[np.float64],
     ) -> Prediction:
-        notes = model_findings(case, self.training, has_recipe=self.recipe is not None)
-        findings = (*case.findings, *notes)
+        findings = (*case.findings, *contract.findings(case))
         if case.problem:
             return no_answer(case.case_id, *_no_features(case), findings)
-        if reason := why_not(case, row, self.feature_names, self.training):
+        if reason := contract.why_not(case, row):
             return no_answer(case.case_id, NOT_CLASSIFIABLE, reason, findings)
         return answer(case.case_id, probabilities, self.tree, self.min_probability, findings)
 

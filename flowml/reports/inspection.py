@@ -12,6 +12,7 @@ import numpy as np
 
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
+from flowml.fcs.codes import finding
 from flowml.reports.results import csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
@@ -122,8 +123,6 @@ def value_findings(sample: Sample) -> tuple[Finding, ...]:
     tuple of Finding
         Empty if all values are finite.
     """
-    from flowml.fcs.codes import finding
-
     odd = sum(int(np.count_nonzero(~np.isfinite(block))) for block in sample.blocks())
     return (finding("FCS-VALUE-01", f"{odd} values"),) if odd else ()
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from flowml.errors import FlowmlError, LabelError
+from flowml.fcs.keys import SIMULATED_KEY
 from flowml.knowledge.labels import load_label_tree
 from flowml.knowledge.simulator import SimulatorKnowledge, load_simulator_knowledge
 from flowml.records import ArraySource, Case, Sample, Tube
@@ -34,7 +35,7 @@ LEAST_DIGITS = 4  # of a case id
 ORDER_KEY = 0xFFFF_FFFF  # keeps the order of a cohort's cases apart from what they hold
 KEYWORDS = MappingProxyType(
     {
-        "FLOWML_SIMULATED": "yes",
+        SIMULATED_KEY: "yes",
         "$CYT": "flowml simulated cytometer, 3 lasers, 10 colors",
         "$TIMESTEP": str(SECONDS_PER_STEP),
         "$COM": "simulated; not a patient",
