@@ -16,7 +16,7 @@ from flowml.about import __version__
 _HOMES = {
     "Case": "flowml.records",
     "Channel": "flowml.records",
-    "Finding": "flowml.records",
+    "Finding": "flowml.findings",
     "Sample": "flowml.records",
     "Spillover": "flowml.records",
     "FcsError": "flowml.errors",
@@ -48,13 +48,14 @@ if TYPE_CHECKING:
     from flowml.errors import FcsError, FlowmlError
     from flowml.fcs import read_fcs, write_fcs
     from flowml.features import Recipe
+    from flowml.findings import Finding
     from flowml.gating import gate, read_gates
     from flowml.models import load_model
     from flowml.models.classifier import LineageClassifier
     from flowml.pipeline import classify, evaluate, train
     from flowml.preprocess import compensate, display
     from flowml.reading import Reading, extract
-    from flowml.records import Case, Channel, Finding, Sample, Spillover
+    from flowml.records import Case, Channel, Sample, Spillover
     from flowml.reports import plots as plot
     from flowml.simulate import simulate_cohort, write_cohort
 

@@ -257,9 +257,7 @@ def classify(
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress)
-    provenance = describe_run(
-        trained, table, reading.compensation, already_compensated=reading.already_compensated
-    )
+    provenance = describe_run(trained, table, reading.compensation)
     return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
 
 

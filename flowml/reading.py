@@ -33,9 +33,8 @@ class Reading:
     Parameters
     ----------
     compensation : str
-        ``auto``, ``none``, ``file`` or the path of a CSV matrix.
-    already_compensated : bool
-        Take the data as compensated, whatever the files say.
+        ``auto``, ``none``, ``file``, ``already`` (the user declares that the data are
+        compensated) or the path of a CSV matrix.
     jobs : int
         Worker processes.
     chunk : int
@@ -44,11 +43,10 @@ class Reading:
     Raises
     ------
     FlowmlError
-        If a number is below 1, the matrix is not there, or two of these contradict.
+        If a number is below 1, or the matrix is not there.
     """
 
     compensation: str = "auto"
-    already_compensated: bool = False
     jobs: int = 1
     chunk: int = DEFAULT_CHUNK
 
@@ -61,11 +59,6 @@ class Reading:
             raise FlowmlError(
                 f"compensation {printable(policy)!r} is not there. Give "
                 f"{', '.join(POLICIES)}, or the path of a CSV file with the spillover matrix."
-            )
-        if policy not in {"auto", "none"} and self.already_compensated:
-            raise FlowmlError(
-                "the data are said to be compensated already, and yet to be compensated by "
-                f"{printable(policy)!r}. Choose one."
             )
 
 
@@ -140,7 +133,6 @@ def extract_table(
         recipe=fitted,
         compensation=reading.compensation,
         chunk=reading.chunk,
-        already_compensated=reading.already_compensated,
     )
     return assemble(run(work, found, jobs=reading.jobs, progress=progress), fitted)
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flowml.errors import PanelError
+from flowml.events import COMPUTE_BLOCK, Array, EventSource, freeze
+from flowml.findings import Finding
 from flowml.safety import nearest, printable
 
-Array = NDArray[Any]
-
-COMPUTE_BLOCK = 8192  # events; fixed, so that a float32 product has the same bits everywhere
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Scale(Enum):
@@ -32,15 +32,6 @@ class Scale(Enum):
     DISPLAY = "display"
 
 
-class Severity(StrEnum):
-    """How much a finding matters to who reads the answer."""
-
-    INFO = "info"
-    WARN = "warn"
-    REVIEW = "review"
-    FAIL = "fail"
-
-
 class Role(StrEnum):
     """What a channel measures."""
 
@@ -49,28 +40,6 @@ class Role(StrEnum):
     FLUORESCENCE = "fluorescence"
     TIME = "time"
     OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something noticed on the way that whoever reads the answer should know.
-
-    Parameters
-    ----------
-    code : str
-        Stable, documented code.
-    message : str
-        One sentence for a person.
-    severity : Severity
-        `Severity.REVIEW` and above keep an answer from being released automatically.
-    """
-
-    code: str
-    message: str
-    severity: Severity = Severity.INFO
-
-    def __str__(self) -> str:
-        return f"{self.code} ({self.severity}): {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,84 +93,11 @@ class Spillover:
     source: str = "$SPILLOVER"
 
     def __post_init__(self) -> None:
-        _freeze(self, "matrix", np.float64)
+        freeze(self, "matrix", np.float64)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        _freeze(self, "matrix", np.float64)
-
-
-class EventSource(Protocol):
-    """Where events come from: a file, or an array in memory. Small, and picklable."""
-
-    @property
-    def n_events(self) -> int:
-        """Number of events."""
-        ...
-
-    def blocks(self, size: int) -> Iterator[Array]:
-        """Stream the linear values.
-
-        Parameters
-        ----------
-        size : int
-            Events in a block.
-
-        Yields
-        ------
-        ndarray, shape (up to `size`, n_channels)
-            The next events.
-        """
-        ...
-
-    def stored(self) -> Array:
-        """Return the values as the source holds them, shape (n_events, n_channels)."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class ArraySource:
-    """Events in memory.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_events, n_channels)
-        Linear values.
-    """
-
-    values: Array
-
-    def __post_init__(self) -> None:
-        _freeze(self, "values", None)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        _freeze(self, "values", None)
-
-    @property
-    def n_events(self) -> int:
-        """Number of events."""
-        return int(self.values.shape[0])
-
-    def blocks(self, size: int) -> Iterator[Array]:
-        """Stream views of the values.
-
-        Parameters
-        ----------
-        size : int
-            Events in a block.
-
-        Yields
-        ------
-        ndarray, shape (up to `size`, n_channels)
-            Read-only.
-        """
-        for start in range(0, self.n_events, size):
-            yield self.values[start : start + size]
-
-    def stored(self) -> Array:
-        """Return the values themselves."""
-        return self.values
+        freeze(self, "matrix", np.float64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -220,8 +116,8 @@ class Sample:
         TEXT segment, keys in upper case. May hold patients' names: never logged.
     spillover : Spillover or None
         The file's own matrix, if it has a usable one.
-    findings : tuple of Finding
-        Everything that was noticed while reading.
+    noticed : tuple of Finding
+        What was noticed on the way so far, values aside.
     scale : Scale
         How far down the pipe the values are.
     """
@@ -231,7 +127,7 @@ class Sample:
     source: EventSource
     keywords: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     spillover: Spillover | None = None
-    findings: tuple[Finding, ...] = ()
+    noticed: tuple[Finding, ...] = ()
     scale: Scale = Scale.RAW
 
     def __getstate__(self) -> dict[str, Any]:
@@ -250,6 +146,11 @@ class Sample:
     def n_events(self) -> int:
         """Number of events."""
         return self.source.n_events
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that was noticed; reads all values for it once, if no one has yet."""
+        return (*self.noticed, *self.source.findings())
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -294,10 +195,7 @@ class Sample:
         ndarray, shape (n_events, n_channels)
             A copy of its own.
         """
-        parts = [block.copy() for block in self.blocks(1 << 20)]
-        if parts:
-            return np.concatenate(parts)
-        return np.empty((0, len(self.channels)), dtype=np.float32)
+        return self.source.events()
 
     def column(self, name: str) -> int:
         """Find a channel by its name, marker or label, in any letter case.
@@ -344,7 +242,7 @@ def _marker_names(channel: Channel) -> set[str]:
     """Return the names that a cytometrist would use; ``SSC`` stands for ``SSC-A``."""
     names = {channel.marker.casefold(), channel.label.casefold()}
     if channel.role in {Role.FORWARD_SCATTER, Role.SIDE_SCATTER}:
-        names.add(channel.marker[:3].casefold())
+        names.add(channel.marker.rpartition("-")[0].casefold())
     return names - {""}
 
 
@@ -381,10 +279,3 @@ class Case:
     case_id: str
     tubes: tuple[Tube, ...]
     details: Mapping[str, str] = field(default_factory=dict)
-
-
-def _freeze(record: object, name: str, dtype: type | None) -> None:
-    """Replace an array of a frozen record by a read-only view of it."""
-    view = np.asarray(getattr(record, name), dtype=dtype).view()
-    view.flags.writeable = False
-    object.__setattr__(record, name, view)

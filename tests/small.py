@@ -8,9 +8,10 @@ from functools import cache
 import numpy as np
 
 import flowml
+from flowml.events import ArraySource
 from flowml.models import save_model
 from flowml.pipeline import Reading, train
-from flowml.records import ArraySource, Case, Channel, Role, Sample, Tube
+from flowml.records import Case, Channel, Role, Sample, Tube
 from flowml.simulate import write_cohort
 
 ENTITIES = ("normal", "CLL", "AML")

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from flowml.errors import PanelError
-from flowml.records import ArraySource, Channel, Finding, Role, Sample, Severity, Spillover
+from flowml.events import ArraySource
+from flowml.findings import Finding, Severity
+from flowml.records import Channel, Role, Sample, Spillover
 
 SCATTER = Role.SIDE_SCATTER
 CHANNELS = (

@@ -1,13 +1,17 @@
-"""``flowml inspect``: what the files hold."""
+"""``flowml inspect``: what the files hold, and what other readers make of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import format_option, quiet_option
+
+if TYPE_CHECKING:
+    from flowml.reports.inspection import NamedFile
 
 
 @click.command(epilog=DISCLAIMER)
@@ -15,26 +19,56 @@ from flowml.cli.options import format_option, quiet_option
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
 )
 @format_option
-@click.option("--no-values", is_flag=True, help="Read the keywords only; quicker.")
+@click.option(
+    "--values", is_flag=True, help="Read the events too, to find values that are no numbers."
+)
+@click.option(
+    "--cross-check",
+    is_flag=True,
+    help="Compare all values with what FlowIO, fcsparser and FlowCal read, where installed.",
+)
+@click.option(
+    "--peer-python",
+    metavar="PYTHON",
+    help="Interpreter that has the other readers; this one where it is not given.",
+)
 @quiet_option
-def command(paths: tuple[Path, ...], form: str, no_values: bool, quiet: bool) -> int:  # noqa: FBT001 - click passes flags
+def command(
+    paths: tuple[Path, ...],
+    form: str,
+    values: bool,  # noqa: FBT001 - click passes flags
+    cross_check: bool,  # noqa: FBT001
+    peer_python: str | None,
+    quiet: bool,  # noqa: FBT001
+) -> int:  # fmt: skip
     """Show channels, markers, roles, events, spillover and findings of FCS files.
 
-    PATH is a file or a folder. Files that cannot be read are listed with the reason, and the
-    exit status is then 1.
+    PATH is a file or a folder. Only the keywords are read, unless --values or --cross-check
+    is given. Files that cannot be read are listed with the reason, and the exit status is
+    then 1; so it is if another reader that can read a file reads other values.
     """
-    from flowml.cases import find_files
+    from flowml.reports.inspection import named_files
+
+    if values and cross_check:
+        raise click.UsageError("--cross-check reads all values; leave --values out.")
+    if peer_python and not cross_check:
+        raise click.UsageError("--peer-python needs --cross-check.")
+    files = named_files(paths)
+    if cross_check:
+        return _cross_check(files, form, peer_python, quiet=quiet)
+    return _inspect(files, form, values=values, quiet=quiet)
+
+
+def _inspect(files: list[NamedFile], form: str, *, values: bool, quiet: bool) -> int:
     from flowml.cli.talk import note
     from flowml.reports.inspection import inspect_file, inspection_csv, inspection_text
     from flowml.reports.results import json_text
 
     items = []
-    for place in paths:
-        for file in find_files(place):
-            name = file.name if file == place else file.relative_to(place).as_posix()
-            items.append(inspect_file(file, name, values=not no_values))
-            if form == "table":
-                click.echo(inspection_text(items[-1]) + "\n")
+    for file, name in files:
+        items.append(inspect_file(file, name, values=values))
+        if form == "table":
+            click.echo(inspection_text(items[-1]) + "\n")
     if form == "json":
         click.echo(json_text([item.to_dict() for item in items]))
     elif form == "csv":
@@ -42,3 +76,29 @@ def command(paths: tuple[Path, ...], form: str, no_values: bool, quiet: bool) ->
     failed = sum(1 for item in items if item.error)
     note(f"{len(items)} files, {failed} cannot be read", quiet=quiet)
     return 1 if failed else 0
+
+
+def _cross_check(files: list[NamedFile], form: str, python: str | None, *, quiet: bool) -> int:
+    import sys
+
+    from flowml.cli.talk import note, progress
+    from flowml.fcs.crosscheck import cross_check, installed_peers
+    from flowml.reports import crosscheck as report
+    from flowml.reports.results import json_text
+
+    python = python or sys.executable
+    peers = installed_peers(python)
+    found = []
+    with progress("compared", len(files), quiet=quiet) as done:
+        for count, (file, name) in enumerate(files, start=1):
+            found += cross_check(file, name, peers, python=python)
+            done(count)
+    if form == "json":
+        click.echo(json_text([report.comparison_row(item) for item in found]))
+    elif form == "csv":
+        click.echo(report.crosscheck_csv(found), nl=False)
+    else:
+        click.echo(report.crosscheck_text(found))
+    for line in report.crosscheck_summary(found, peers):
+        note(line, quiet=quiet)
+    return 1 if report.is_wrong(found) else 0

@@ -25,6 +25,8 @@ USAGE_STATUS, WRITE_STATUS, INTERRUPTED_STATUS = 2, 3, 130
 # verb: what it does, in a line; kept here so that help need not import the verbs
 VERBS = {
     "inspect": "Show what FCS files hold, and what is odd about them.",
+    "check": "Tell which FCS files are damaged, odd, or copies of one another.",
+    "deidentify": "Copy FCS files without what identifies a patient.",
     "simulate": "Write a cohort of simulated cases.",
     "features": "Turn the events of cases into a table of features.",
     "train": "Train a model on labelled cases.",

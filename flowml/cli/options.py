@@ -59,11 +59,12 @@ reading_options = chained(
     ),
     click.option(
         "--compensation", default="auto", show_default=True, metavar="auto|none|file|CSV",
-        help="auto: by the file's own matrix unless its data are compensated already.",
+        help="auto: by the file's own matrix, unless its data are compensated already; none: "
+        "take values as they are; file: by the file's matrix or not at all; CSV: by this one.",
     ),
     click.option(
         "--already-compensated", is_flag=True,
-        help="Take the data as compensated, whatever the files say.",
+        help="Declare the data compensated: no matrix is applied, and the results say so.",
     ),
     jobs_option,
     quiet_option,
@@ -107,13 +108,18 @@ def refuse_overwriting(out: Path, *inputs: Path) -> None:
 
 def reading_from(options: dict[str, Any]) -> Reading:
     """Collect how files are read."""
+    from flowml.preprocess.compensate import ALREADY
     from flowml.reading import Reading
 
-    return Reading(
-        compensation=options["compensation"],
-        already_compensated=options["already_compensated"],
-        jobs=options["jobs"],
-    )
+    policy = options["compensation"]
+    if options["already_compensated"]:
+        if policy not in {"auto", "none", ALREADY}:
+            raise click.UsageError(
+                "the data are said to be compensated already, and yet to be compensated by "
+                f"{policy!r}. Choose one."
+            )
+        policy = ALREADY
+    return Reading(compensation=policy, jobs=options["jobs"])
 
 
 def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:

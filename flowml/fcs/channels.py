@@ -9,12 +9,15 @@ time channel keeps its stored values, whose unit is ``$TIMESTEP``.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
-from flowml.fcs.codes import finding
+from flowml.errors import FcsError
+from flowml.fcs.codes import finding, merged
 from flowml.fcs.keys import FLOWCORE_SCALED, real_number
-from flowml.knowledge.markers import LONGEST_NAME, MarkerName, name_channel
+from flowml.knowledge.markers import LONGEST_NAME, MarkerName, name_channels
 from flowml.records import Channel, Role
 from flowml.safety import printable
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowml.fcs.layout import Field
-    from flowml.records import Finding
+    from flowml.findings import Finding
 
 DEFAULT_TOP = 262144.0  # 18 bits, what most instruments declare
 LARGEST_TOP = 2.0**64  # no integer is wider
@@ -30,6 +33,7 @@ SMALLEST_TOP = 1e-6
 MOST_DECADES = 10.0  # real amplifiers have 3 to 7
 LOG_OFFSETS = (1e-6, 1e6)
 GAINS = (1e-6, 1e6)
+TIME_STEPS = (1e-12, 1e6)  # seconds
 # a copy of a file keeps the name of a channel, but not always its amplifier: SS Log, FSC LogH
 LOG_WORD = re.compile(r"(?<![A-Za-z])(log|Log|LOG)(?![a-z])")
 
@@ -87,9 +91,10 @@ def describe_channels(
     findings: list[Finding] = []
     names = _unique_names(keywords, len(fields), findings)
     channels, amplifiers, unknown = [], [], []
-    for n, (name, field) in enumerate(zip(names, fields, strict=True), start=1):
-        label = keywords.get(f"$P{n}S", "")
-        meaning = name_channel(name, label)
+    labels = [keywords.get(f"$P{n}S", "") for n in range(1, len(fields) + 1)]
+    meanings = name_channels(zip(names, labels, strict=True))
+    together = zip(names, labels, meanings, fields, strict=True)
+    for n, (name, label, meaning, field) in enumerate(together, start=1):
         amplifier = _amplifier(keywords, n, field, meaning.role, findings)
         noted = _flowcore_top(keywords, n, meaning)
         top = amplifier.top if noted is None else noted / amplifier.gain
@@ -104,23 +109,26 @@ def describe_channels(
         findings.append(finding("FCS-MARKER-01", printable(", ".join(unknown), 120)))
     if keywords.get(FLOWCORE_SCALED, "").lower() == "applied":
         findings.append(finding("FCS-RANGE-01"))
-    return tuple(channels), tuple(amplifiers), _merged(findings)
+    step = keywords.get("$TIMESTEP", "")
+    if step and not TIME_STEPS[0] <= (real_number(step) or 0) <= TIME_STEPS[1]:
+        findings.append(finding("FCS-KEY-09"))
+    if step and all(channel.role is not Role.TIME for channel in channels):
+        findings.append(finding("FCS-KEY-14"))
+    return tuple(channels), tuple(amplifiers), merged(findings)
 
 
 def _unique_names(
     keywords: Mapping[str, str], n_channels: int, findings: list[Finding]
 ) -> list[str]:
-    """Return ``$PnN``, blank ones named by number and double ones numbered."""
+    """Return ``$PnN``, blank ones named by place and all of several equal ones numbered."""
     given = [keywords.get(f"$P{n}N", "")[:LONGEST_NAME] for n in range(1, n_channels + 1)]
     bases = [name or f"channel {n}" for n, name in enumerate(given, start=1)]
-    taken, copies = set(bases), dict.fromkeys(bases, -1)
+    often, taken = Counter(bases), set(bases)
+    numbers = {base: count(1) for base in often}
     names: list[str] = []
     for base in bases:
-        copies[base] += 1
-        name = f"{base}-{copies[base]}" if copies[base] else base
-        while copies[base] and name in taken:
-            copies[base] += 1
-            name = f"{base}-{copies[base]}"
+        free = (f"{base}-{number}" for number in numbers[base])
+        name = base if often[base] == 1 else next(name for name in free if name not in taken)
         taken.add(name)
         names.append(name)
     if names != given:
@@ -132,13 +140,20 @@ def _unique_names(
 def _amplifier(
     keywords: Mapping[str, str], n: int, field: Field, role: Role, findings: list[Finding]
 ) -> Amplifier:
-    span = real_number(keywords.get(f"$P{n}R", "")) or 0.0
+    text = keywords.get(f"$P{n}R", "")
+    span = real_number(text) or 0.0
     whole = field.kind == "I"
+    decades, offset = _log_scale(keywords, n, field, findings)
     if not (2.0 if whole else SMALLEST_TOP) <= span <= LARGEST_TOP:
+        if decades:
+            raise FcsError(
+                f"$P{n}R is {printable(text, 40)!r} for a logarithmic channel, whose scale "
+                "cannot be told without it; expected the number of its steps. Export again.",
+                "FCS-KEY",
+            )
         span = float(2**field.bits) if whole else DEFAULT_TOP
         if not whole:  # that of an integer is reported with its mask
             findings.append(finding("FCS-KEY-05", f"$P{n}R"))
-    decades, offset = _log_scale(keywords, n, field, findings)
     gain = 1.0 if role is Role.TIME else _gain(keywords, n, findings)
     return Amplifier(decades, offset, span, gain)
 
@@ -153,6 +168,8 @@ def _log_scale(
     if len(parts) != 2 or decades is None or offset is None or not 0 <= decades <= MOST_DECADES:
         findings.append(finding("FCS-KEY-03", f"$P{n}E"))
         return 0.0, 1.0
+    if field.kind != "I" and decades:
+        findings.append(finding("FCS-KEY-10", f"$P{n}E"))
     if field.kind != "I" or decades == 0:
         return 0.0, 1.0
     if offset == 0:
@@ -166,7 +183,7 @@ def _log_scale(
 
 def _gain(keywords: Mapping[str, str], n: int, findings: list[Finding]) -> float:
     text = keywords.get(f"$P{n}G", "")
-    gain = real_number(text) if text else 1.0
+    gain = real_number(text) if f"$P{n}G" in keywords else 1.0
     if gain is None or not GAINS[0] <= gain <= GAINS[1]:
         findings.append(finding("FCS-KEY-04", f"$P{n}G"))
         return 1.0
@@ -179,15 +196,3 @@ def _flowcore_top(keywords: Mapping[str, str], n: int, meaning: MarkerName) -> f
         return None
     top = real_number(keywords.get(f"FLOWCORE_$P{n}RMAX", ""))
     return top if top is not None and SMALLEST_TOP <= top <= LARGEST_TOP else None
-
-
-def _merged(findings: list[Finding]) -> list[Finding]:
-    """Report a code that many channels share once, with all the keywords."""
-    by_code: dict[str, list[Finding]] = {}
-    for item in findings:
-        by_code.setdefault(item.code, []).append(item)
-    merged = []
-    for code, items in by_code.items():
-        details = [item.message.rpartition(" (")[2].rstrip(")") for item in items]
-        merged.append(items[0] if len(items) == 1 else finding(code, ", ".join(details[:20])))
-    return merged

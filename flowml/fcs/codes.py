@@ -5,7 +5,7 @@ The table in the documentation is made from this one. A code is never given a ne
 
 from __future__ import annotations
 
-from flowml.records import Finding, Severity
+from flowml.findings import Finding, Severity
 
 # code: (severity, what it means)
 FINDINGS: dict[str, tuple[Severity, str]] = {
@@ -17,21 +17,55 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "FCS-TEXT-06": (Severity.WARN, "TEXT goes on behind the end that the header gives"),
     "FCS-TEXT-07": (Severity.REVIEW, "a keyword holds the delimiter; one may be lost in it"),
     "FCS-TEXT-08": (Severity.INFO, "the end of TEXT is up to two bytes too far, within DATA"),
+    "FCS-TEXT-09": (Severity.WARN, "TEXT ends in a keyword without a value, which is dropped"),
     "FCS-KEY-01": (Severity.INFO, "$TOT is missing and follows from the DATA segment"),
     "FCS-KEY-02": (Severity.INFO, "$MODE is missing; the data fit list mode"),
     "FCS-KEY-03": (Severity.INFO, "$PnE is malformed or missing: channel taken as linear"),
     "FCS-KEY-04": (Severity.INFO, "$PnG is malformed: gain taken as 1"),
     "FCS-KEY-05": (Severity.INFO, "$PnR is malformed or missing: no mask, full scale assumed"),
     "FCS-KEY-06": (Severity.INFO, "$PnE has a log offset of 0, which stands for 1"),
+    "FCS-KEY-07": (Severity.INFO, "$NEXTDATA is missing: taken as the last data set"),
+    "FCS-KEY-08": (Severity.INFO, "$BEGINDATA or $ENDDATA is missing: taken from HEADER"),
+    "FCS-KEY-09": (Severity.INFO, "$TIMESTEP is malformed: time has no unit"),
+    "FCS-KEY-10": (Severity.INFO, "$PnE asks to decode floating point values: kept as linear"),
+    "FCS-KEY-11": (Severity.WARN, "a keyword describes a channel that $PAR does not count"),
+    "FCS-KEY-12": (Severity.WARN, "$PnR is larger than $PnB can hold"),
+    "FCS-KEY-13": (Severity.INFO, "$PnDATATYPE before FCS 3.2: taken as meant"),
+    "FCS-KEY-14": (Severity.INFO, "$TIMESTEP is there, but no time channel"),
     "FCS-OFFSET-01": (Severity.INFO, "HEADER and TEXT disagree on DATA; only one fits $TOT"),
     "FCS-OFFSET-02": (Severity.WARN, "the end of DATA is one byte too far (exclusive end)"),
+    "FCS-OFFSET-03": (Severity.INFO, "HEADER does not say where DATA is; TEXT does"),
+    "FCS-TAIL-01": (Severity.WARN, "bytes behind the last segment belong to none"),
+    "FCS-TAIL-02": (Severity.INFO, "padding, or bytes between data sets, that belong to none"),
+    "FCS-TAIL-03": (Severity.WARN, "DATA end in eight zeros, like a CRC that was not computed"),
     "FCS-DATASET-01": (Severity.REVIEW, "the file holds several data sets; one was read"),
+    "FCS-DATASET-02": (
+        Severity.INFO,
+        "a Beckman Coulter pair: events of set 2, markers and matrix of set 1",
+    ),
+    "FCS-DATASET-03": (
+        Severity.WARN,
+        "a Beckman Coulter pair without a usable matrix: set 1, compensated by the cytometer",
+    ),
+    "FCS-DATASET-04": (Severity.INFO, "$NEXTDATA leads to no data set"),
+    "FCS-DATASET-05": (
+        Severity.REVIEW,
+        "set 2 of a Beckman Coulter pair, compensated, is not set 1",
+    ),
+    "FCS-WIDTH-01": (Severity.WARN, "$PnB is not a storage width; the next one fits $TOT"),
+    "FCS-MASK-01": (Severity.REVIEW, "bits above $PnR differ between events and are dropped"),
     "FCS-RANGE-01": (Severity.INFO, "scale taken from flowCore's own range keywords"),
     "FCS-NAME-01": (Severity.WARN, "channel names were blank or double and were made unique"),
     "FCS-VALUE-01": (Severity.REVIEW, "some values are NaN or infinite"),
+    "FCS-VALUE-02": (
+        Severity.REVIEW,
+        "floating point values are too small to be measured: whole numbers, perhaps",
+    ),
     "FCS-EMPTY-01": (Severity.REVIEW, "the file holds no events"),
     "FCS-MARKER-01": (Severity.INFO, "a marker is not in the table and stands as written"),
     "SPILL-NONE": (Severity.INFO, "the file carries no spillover matrix"),
+    "SPILL-DFC": (Severity.WARN, "$DFC does not say a share for every pair of detectors"),
+    "SPILL-ORDER": (Severity.INFO, "the detectors of the matrix are not in channel order"),
     "SPILL-IDENTITY": (Severity.INFO, "the spillover matrix is the identity"),
     "SPILL-PERCENT": (Severity.WARN, "the spillover matrix is in percent and was converted"),
     "SPILL-CONDITION": (Severity.WARN, "the spillover matrix is badly conditioned"),
@@ -39,6 +73,16 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "SPILL-UNUSABLE": (Severity.REVIEW, "the spillover matrix cannot be used"),
     "SPILL-APPLIED": (Severity.REVIEW, "a matrix is present, but the data are compensated"),
     "SPILL-COULTER": (Severity.INFO, "$DFC describes data that Coulter compensated itself"),
+    "SPILL-SHARE": (Severity.WARN, "the spillover matrix holds shares far below 0 or above 1"),
+    "SPILL-EMPTY": (Severity.WARN, "a spillover keyword names detectors and holds no values"),
+    "SPILL-MIXED": (Severity.REVIEW, "compensated copies of channels stand beside raw ones"),
+    "SPILL-COMP": (Severity.REVIEW, "$COMP is not applied: the standard leaves its sense open"),
+    "SPILL-OFF": (Severity.WARN, "a matrix is present, though compensation was switched off"),
+    "SPILL-LOST": (Severity.WARN, "compensation was on, but the file carries no matrix"),
+    "SPILL-EXPORT": (
+        Severity.WARN,
+        "an FCS 2.0 export of Diva: compensated or not, unsaid",
+    ),
 }
 
 REFUSALS: dict[str, str] = {
@@ -53,6 +97,7 @@ REFUSALS: dict[str, str] = {
     "FCS-CHANGED": "the file changed while it was read",
     "FCS-STRICT": "a finding, where the caller asked for strict reading",
     "FCS-SPILL": "the spillover matrix cannot be used",
+    "FCS-COPY": "a de-identified copy that cannot be proven equal and clean",
 }
 
 
@@ -73,3 +118,26 @@ def finding(code: str, detail: str = "") -> Finding:
     """
     severity, meaning = FINDINGS[code]
     return Finding(code, f"{meaning} ({detail})" if detail else meaning, severity)
+
+
+def merged(findings: list[Finding]) -> list[Finding]:
+    """Report a code that many channels share once, with all the keywords.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        Made by `finding`, each with a keyword for its detail.
+
+    Returns
+    -------
+    list of Finding
+        One for each code; up to twenty keywords are named.
+    """
+    by_code: dict[str, list[Finding]] = {}
+    for item in findings:
+        by_code.setdefault(item.code, []).append(item)
+    together = []
+    for code, items in by_code.items():
+        details = [item.message.rpartition(" (")[2].rstrip(")") for item in items]
+        together.append(items[0] if len(items) == 1 else finding(code, ", ".join(details[:20])))
+    return together

@@ -1,25 +1,24 @@
-"""The DATA segment: stored values, and linear values in blocks."""
+"""The DATA segment of a file: stored values, and linear values in blocks."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from flowml.errors import FcsError
 from flowml.fcs.channels import Amplifier
+from flowml.fcs.decode import EventReader
 from flowml.fcs.layout import Layout
+from flowml.fcs.scan import Scan
 from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from flowml.fcs.layout import Field
-    from flowml.records import Array
-
-EXACT_BITS = 24  # integers up to this width are exact in float32
+    from flowml.events import Array
+    from flowml.findings import Finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +41,7 @@ class FileSource:
     layout: Layout
     amplifiers: tuple[Amplifier, ...]
     stamp: tuple[int, int]
+    _seen: list[tuple[Finding, ...]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def n_events(self) -> int:
@@ -50,10 +50,13 @@ class FileSource:
 
     def stored(self) -> Array:
         """Return the values as the file holds them, bit-masked, in native byte order."""
-        parts = list(self._stored_blocks(1 << 20))
-        if parts:
-            return np.concatenate(parts)
-        return np.empty((0, len(self.layout.fields)), dtype=_stored_type(self.layout.fields))
+        with self._reader() as reader:
+            return reader.stored(self.n_events)
+
+    def events(self) -> Array:
+        """Return all linear values as one table."""
+        with self._reader() as reader:
+            return reader.linear(self.n_events)
 
     def blocks(self, size: int) -> Iterator[Array]:
         """Stream linear values, float32, or float64 where float32 would not be exact.
@@ -68,36 +71,36 @@ class FileSource:
         ndarray, shape (up to `size`, n_channels)
             The next events.
         """
-        linear = linear_type(self.layout.fields)
-        for block in self._stored_blocks(size):
-            yield _linear(block, self.amplifiers, linear)
-
-    def _stored_blocks(self, size: int) -> Iterator[Array]:
-        layout = self.layout
         if size < 1:
             raise FcsError(f"a block of {size} events was asked for, expected at least 1.")
+        with self._reader() as reader:
+            for start in range(0, self.n_events, size):
+                yield reader.linear(min(size, self.n_events - start))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Say what is odd about the values; read them, if no one has yet."""
+        if not self._seen:
+            with self._reader() as reader:
+                reader.skim()
+        return self._seen[0]
+
+    @contextmanager
+    def _reader(self) -> Iterator[EventReader]:
+        """Open the file at its first event; who reads to the end has seen all values."""
+        name, scan = printable(self.path.name), Scan(self.layout)
         try:
-            with self.path.open("rb") as stream:
+            with self.path.open("rb", buffering=0) as stream:
                 if stamp_of(os.fstat(stream.fileno())) != self.stamp:
                     raise FcsError(
-                        f"{printable(self.path.name)} changed after its keywords were read. "
+                        f"{name} changed after its keywords were read. "
                         "Wait until it is written, and read it again.",
                         "FCS-CHANGED",
                     )
-                stream.seek(layout.offset)
-                for start in range(0, layout.n_events, size):
-                    count = min(size, layout.n_events - start)
-                    raw = stream.read(count * layout.event_size)
-                    if len(raw) < count * layout.event_size:
-                        raise FcsError(
-                            f"{printable(self.path.name)} became shorter while it was read.",
-                            "FCS-CHANGED",
-                        )
-                    yield _decode(raw, layout)
+                stream.seek(self.layout.offset)
+                yield EventReader(stream, self.layout, self.amplifiers, scan)
         except OSError as error:
-            raise FcsError(
-                f"could not read {printable(self.path.name)}: {error.strerror}.", "FCS-FILE"
-            ) from error
+            raise FcsError(f"could not read {name}: {error.strerror}.", "FCS-FILE") from error
+        self._seen[:] = [scan.findings()]
 
 
 def stamp_of(status: os.stat_result) -> tuple[int, int]:
@@ -114,86 +117,3 @@ def stamp_of(status: os.stat_result) -> tuple[int, int]:
         Size in bytes, time of the last change in nanoseconds.
     """
     return status.st_size, status.st_mtime_ns
-
-
-def linear_type(fields: tuple[Field, ...]) -> np.dtype[np.floating]:
-    """Return the type in which the linear values of a layout are held.
-
-    Parameters
-    ----------
-    fields : tuple of Field
-        How each channel is written.
-
-    Returns
-    -------
-    numpy.dtype
-        float32 for float32 data and for integers up to 24 bits, float64 beyond.
-    """
-    narrow = all(
-        field.kind == "F" or (field.kind == "I" and field.used <= EXACT_BITS)
-        for field in fields
-    )
-    return np.dtype(np.float32 if narrow else np.float64)
-
-
-def _stored_type(fields: tuple[Field, ...]) -> np.dtype[np.generic]:
-    """Return a type that holds every channel's stored values exactly."""
-    kinds = {field.kind for field in fields}
-    bits = max(field.bits for field in fields)
-    if kinds == {"I"}:
-        width = next(width for width in (8, 16, 32, 64) if width >= bits)
-        return np.dtype(f"u{width // 8}")
-    return np.dtype(np.float32 if kinds == {"F"} else np.float64)
-
-
-def _decode(raw: bytes, layout: Layout) -> Array:
-    """Turn the bytes of whole events into stored values."""
-    fields, stored = layout.fields, _stored_type(layout.fields)
-    if len({(field.kind, field.bits) for field in fields}) == 1 and fields[0].bits != 24:
-        values = np.frombuffer(raw, dtype=_file_type(fields[0], layout.order))
-        table = values.reshape(-1, len(fields)).astype(stored)
-    else:
-        table = _decode_mixed(np.frombuffer(raw, dtype=np.uint8), layout, stored)
-    if stored.kind == "u" and any(field.mask for field in fields):
-        full = (1 << 8 * stored.itemsize) - 1
-        table &= np.array([field.mask or full for field in fields], dtype=stored)
-    return table
-
-
-def _file_type(field: Field, order: str) -> np.dtype[np.generic]:
-    return np.dtype(f"{order}{'u' if field.kind == 'I' else 'f'}{field.bits // 8}")
-
-
-def _decode_mixed(raw: Array, layout: Layout, stored: np.dtype[np.generic]) -> Array:
-    """Decode events whose channels differ in type or width, channel by channel."""
-    events = raw.reshape(-1, layout.event_size)
-    table = np.empty((len(events), len(layout.fields)), dtype=stored)
-    start = 0
-    for column, field in enumerate(layout.fields):
-        width = field.bits // 8
-        piece = events[:, start : start + width]
-        start += width
-        if width == 3:
-            weights = (1, 256, 65536) if layout.order == "<" else (65536, 256, 1)
-            values = piece.astype(np.uint32) @ np.array(weights, dtype=np.uint32)
-        else:
-            values = np.ascontiguousarray(piece).view(_file_type(field, layout.order))[:, 0]
-        if field.mask and stored.kind == "f":
-            values = values & values.dtype.type(field.mask)
-        table[:, column] = values
-    return table
-
-
-def _linear(
-    stored: Array, amplifiers: tuple[Amplifier, ...], linear: np.dtype[np.floating]
-) -> Array:
-    """Put stored values on the linear scale; infinities and NaN of the file stay."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        table = stored.astype(linear)
-        for column, amplifier in enumerate(amplifiers):
-            if amplifier.decades:
-                exponent = stored[:, column] * (amplifier.decades / amplifier.span)
-                table[:, column] = amplifier.offset * np.power(10.0, exponent)
-            elif amplifier.gain != 1.0:
-                table[:, column] = stored[:, column] / amplifier.gain
-    return table

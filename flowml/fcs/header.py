@@ -8,6 +8,7 @@ from flowml.errors import FcsError
 from flowml.safety import printable
 
 HEADER_SIZE = 58
+LARGEST_OFFSET = 99_999_999  # what the eight digits of an offset hold
 CRC_SIZE = 8  # bytes after the last segment (FCS 3.1)
 MOST_TOO_FAR = 2  # bytes by which programs put the end of TEXT into DATA
 VERSIONS = (b"FCS2.0", b"FCS3.0", b"FCS3.1", b"FCS3.2")

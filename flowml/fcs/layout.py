@@ -8,24 +8,35 @@ reported; otherwise the file is refused.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
-from flowml.fcs.codes import finding
-from flowml.fcs.header import CRC_SIZE, HEADER_SIZE, MOST_TOO_FAR, NOWHERE, Header, Segment
+from flowml.fcs.codes import finding, merged
+from flowml.fcs.header import (
+    CRC_SIZE,
+    HEADER_SIZE,
+    LARGEST_OFFSET,
+    MOST_TOO_FAR,
+    NOWHERE,
+    Header,
+    Segment,
+)
 from flowml.fcs.keys import real_number, required_number, whole_number
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowml.records import Finding
+    from flowml.findings import Finding
 
 MOST_CHANNELS = 10_000
 WIDTHS = {"I": (8, 16, 24, 32, 64), "F": (32,), "D": (64,)}
+WORDS = (8, 16, 32, 64)  # bits in which a program keeps a number
 BLOCK_SIZE = 256  # bytes; programs that pad segments start them at multiples of this
 EXACT_IN_FLOAT = 53  # bits of a whole number that float64 holds
+_CHANNEL_KEY = re.compile(r"^\$P(\d{1,9})[A-Z]", re.MULTILINE | re.ASCII)
 LARGEST_RANGE = 2**64  # no channel is wider
 BYTE_ORDERS = {
     "1,2,3,4": "<", "4,3,2,1": ">", "1,2": "<", "2,1": ">",
@@ -88,6 +99,12 @@ class Layout:
         """Bytes of all events."""
         return self.n_events * self.event_size
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all channels are written alike, in words that a machine has."""
+        kinds = {(field.kind, field.bits) for field in self.fields}
+        return len(kinds) == 1 and self.fields[0].bits in WORDS
+
 
 def find_layout(
     keywords: Mapping[str, str], header: Header, start: int, file_size: int
@@ -120,6 +137,9 @@ def find_layout(
     findings: list[Finding] = []
     _check_mode(keywords, findings)
     fields = _fields(keywords, findings)
+    if header.version < "FCS3.2" and any(f"$P{n}DATATYPE" in keywords for n in _up_to(fields)):
+        findings.append(finding("FCS-KEY-13"))
+    findings = merged(findings)
     order = _byte_order(keywords, fields)
     event_size = sum(field.bits for field in fields) // 8
     segment, n_events = _agree(keywords, header, event_size, file_size - start, findings)
@@ -148,12 +168,7 @@ def _fields(keywords: Mapping[str, str], findings: list[Finding]) -> tuple[Field
             f"$PAR is {n_channels}, expected 1 to {MOST_CHANNELS}. Export the file again.",
             "FCS-KEY",
         )
-    if f"$P{n_channels + 1}B" in keywords:
-        raise FcsError(
-            f"$PAR is {n_channels}, but $P{n_channels + 1}B describes one more channel. "
-            "Export the file again.",
-            "FCS-AGREE",
-        )
+    _check_channels_beyond(keywords, n_channels, findings)
     general = keywords.get("$DATATYPE", "").upper()
     fields = []
     for n in range(1, n_channels + 1):
@@ -169,6 +184,27 @@ def _fields(keywords: Mapping[str, str], findings: list[Finding]) -> tuple[Field
     return tuple(fields)
 
 
+def _up_to(fields: tuple[Field, ...]) -> range:
+    """Return the numbers of the channels."""
+    return range(1, len(fields) + 1)
+
+
+def _check_channels_beyond(
+    keywords: Mapping[str, str], n_channels: int, findings: list[Finding]
+) -> None:
+    """Refuse one more channel than $PAR counts; report keywords about channels farther on."""
+    beyond = {int(n) for n in _CHANNEL_KEY.findall("\n".join(keywords)) if int(n) > n_channels}
+    described = [f"$P{n_channels + 1}{what}" for what in "BNER"]
+    if one_more := next((key for key in described if key in keywords), ""):
+        raise FcsError(
+            f"$PAR is {n_channels}, but {one_more} describes one more channel. "
+            "Export the file again.",
+            "FCS-AGREE",
+        )
+    if beyond:
+        findings.append(finding("FCS-KEY-11", f"channel {min(beyond)} of {n_channels}"))
+
+
 def _check_one_table(fields: list[Field]) -> None:
     """Refuse channels that no common type holds exactly."""
     widest = max((field.used for field in fields if field.kind == "I"), default=0)
@@ -181,26 +217,34 @@ def _check_one_table(fields: list[Field]) -> None:
 
 
 def _field(keywords: Mapping[str, str], n: int, kind: str, findings: list[Finding]) -> Field:
-    bits = required_number(keywords, f"$P{n}B")
+    declared = required_number(keywords, f"$P{n}B")
+    bits = declared
+    used = _range_bits(keywords, n, findings) if kind == "I" else 0
+    if kind == "I" and bits not in WIDTHS[kind] and used <= bits and keywords.get("$TOT"):
+        # Coulter: 10 bits, each in a word of 16; $TOT and the length of DATA must prove it
+        bits = next((width for width in WORDS if width > declared > 0), declared)
+        findings.append(finding("FCS-WIDTH-01", f"$P{n}B"))
     if bits not in WIDTHS[kind]:
         expected = ", ".join(map(str, WIDTHS[kind]))
         raise FcsError(
             f"$P{n}B is {bits} for type {kind}, expected {expected}. Export as floating point.",
             "FCS-TYPE",
         )
-    return Field(kind, bits, _mask(keywords, n, bits, findings) if kind == "I" else 0)
+    if used > declared:
+        findings.append(finding("FCS-KEY-12", f"$P{n}R"))
+    used = min(used or declared, declared)
+    return Field(kind, bits, (1 << used) - 1 if kind == "I" and used < bits else 0)
 
 
-def _mask(keywords: Mapping[str, str], n: int, bits: int, findings: list[Finding]) -> int:
-    """Return the mask of the bits that ``$PnR`` leaves: next power of two, less one."""
+def _range_bits(keywords: Mapping[str, str], n: int, findings: list[Finding]) -> int:
+    """Return how many bits ``$PnR`` leaves, by its next power of two; 0 if it says nothing."""
     text = keywords.get(f"$P{n}R", "")
     top = real_number(text)
     if top is None or not 2 <= top <= LARGEST_RANGE:
         findings.append(finding("FCS-KEY-05", f"$P{n}R"))
         return 0
     whole = int(text) if text.isdigit() else math.ceil(top)  # float64 ends at 53 bits
-    used = (whole - 1).bit_length()
-    return 0 if used >= bits else (1 << used) - 1
+    return (whole - 1).bit_length()
 
 
 def _byte_order(keywords: Mapping[str, str], fields: tuple[Field, ...]) -> str:
@@ -224,6 +268,7 @@ def _agree(
 ) -> tuple[Segment, int]:
     """Find the one DATA segment that agrees with $TOT and with the size of the file."""
     in_text = _segment_in_text(keywords)
+    _note_where(header, in_text, findings)
     given = [segment for segment in (header.data, in_text) if segment.given]
     total = whole_number(keywords, "$TOT")
     if total == 0:
@@ -253,6 +298,14 @@ def _agree(
         f"{in_text.end}) give two DATA segments that both fit $TOT. Export the file again.",
         "FCS-AGREE",
     )
+
+
+def _note_where(header: Header, in_text: Segment, findings: list[Finding]) -> None:
+    """Report a place that should say where DATA is, and does not."""
+    if not in_text.given and header.version != "FCS2.0":
+        findings.append(finding("FCS-KEY-08"))
+    if not header.data.given and in_text.given and in_text.end <= LARGEST_OFFSET:
+        findings.append(finding("FCS-OFFSET-03"))
 
 
 def _segment_in_text(keywords: Mapping[str, str]) -> Segment:

@@ -4,61 +4,37 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from flowml.errors import FcsError
-from flowml.fcs.channels import Amplifier, describe_channels
+from flowml.fcs.chain import pick, walk
 from flowml.fcs.codes import finding
-from flowml.fcs.data import FileSource, stamp_of
-from flowml.fcs.header import HEADER_SIZE, VERSIONS, Header, parse_header
-from flowml.fcs.keys import whole_number
-from flowml.fcs.layout import Layout, find_layout
-from flowml.fcs.segments import read_at, read_keywords
+from flowml.fcs.coulter import coulter_spillover
+from flowml.fcs.data import stamp_of
+from flowml.fcs.pairs import TOLERANCE, are_pair, disagreement, joined
+from flowml.fcs.probe import Probe, describe
 from flowml.fcs.spillover import find_spillover
-from flowml.records import Channel, Finding, Sample, Severity
+from flowml.findings import Finding, Severity
+from flowml.records import Sample, Scale, Spillover
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowml.fcs.text import Keywords
-
-MOST_DATASETS = 100
+Stamp = tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A data set as its TEXT segment describes it.
+class _Chosen(NamedTuple):
+    """The data set that is read, and what is known of its compensation."""
 
-    Parameters
-    ----------
-    version : str
-        ``FCS2.0`` to ``FCS3.2``.
-    keywords : dict of str to str
-        TEXT segment.
-    layout : Layout
-        Where the events are and how they are written.
-    channels : tuple of Channel
-        One for each column.
-    amplifiers : tuple of Amplifier
-        How each channel's values become linear.
-    findings : tuple of Finding
-        What was odd so far.
-    stamp : tuple of int
-        Size and time of the last change of the file.
-    """
-
-    version: str
-    keywords: Keywords
-    layout: Layout
-    channels: tuple[Channel, ...]
-    amplifiers: tuple[Amplifier, ...]
+    probe: Probe
+    spillover: Spillover | None
+    scale: Scale
     findings: tuple[Finding, ...]
-    stamp: tuple[int, int]
 
 
 def read_fcs(
@@ -71,68 +47,74 @@ def read_fcs(
     path : path-like
         A regular file.
     dataset : int or "auto"
-        Which data set, counted from 1; ``auto`` reads the first and says if there are more.
+        Which data set, counted from 1. ``auto`` reads the first; of a Beckman Coulter pair
+        the second, with the markers and the matrix that stand in the first.
     strict : bool
-        Whether a finding above ``info`` is an error.
+        Whether a finding above ``info`` is an error; all values are then read for it.
     name : str
         Identity of the sample; the file's name where it is empty.
 
     Returns
     -------
     Sample
-        Events are read when they are asked for.
+        TEXT was read and the events proven to be there; they are read when asked for. Its
+        `findings` are complete, its `noticed` are those that need no values.
 
     Raises
     ------
     FcsError
         If the file cannot be read exactly; the message says why.
     """
-    probe = probe_fcs(path, dataset=dataset)
-    spillover, scale, more = find_spillover(probe.keywords, probe.channels)
-    findings = (*probe.findings, *more)
-    if strict:
-        _refuse_findings(findings)
-    return Sample(
-        name=name or Path(path).name,
+    file = Path(path)
+    with _opened(file) as (stream, stamp):
+        probe, spillover, scale, noticed = _choose(file, stream, stamp, dataset)
+    sample = Sample(
+        name=name or file.name,
         channels=probe.channels,
-        source=FileSource(Path(path), probe.layout, probe.amplifiers, probe.stamp),
+        source=probe.source(file),
         keywords=MappingProxyType(probe.keywords),
         spillover=spillover,
-        findings=findings,
+        noticed=noticed,
         scale=scale,
     )
+    return _strictly(sample) if strict else sample
 
 
-def probe_fcs(path: Path | str, *, dataset: int | str = "auto") -> Probe:
-    """Read the TEXT segment only, and prove that the events are there.
+def probe_fcs(path: Path | str, *, dataset: int = 1) -> Probe:
+    """Read one data set's TEXT, and prove that its events are there.
 
     Parameters
     ----------
     path : path-like
         A regular file.
-    dataset : int or "auto"
-        Which data set, counted from 1; ``auto`` takes the first.
+    dataset : int
+        Which data set, counted from 1.
 
     Returns
     -------
     Probe
-        The description of the data set.
+        The data set by itself, as the file describes it.
 
     Raises
     ------
     FcsError
         If the file cannot be read exactly.
     """
-    file = Path(path)
+    with _opened(Path(path)) as (stream, stamp):
+        return describe(stream, pick(stream, stamp[0], dataset)[-1], stamp)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[BinaryIO, Stamp]]:
+    """Open a regular file; a pipe would block for ever."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(file.stat().st_mode):
             raise FcsError(
                 f"{printable(file.name)} is not a regular file. Give the path of an FCS file.",
                 "FCS-FILE",
             )
         with file.open("rb") as stream:
-            return _probe(stream, stamp_of(os.fstat(stream.fileno())), dataset)
+            yield stream, stamp_of(os.fstat(stream.fileno()))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FcsError(
@@ -140,71 +122,69 @@ def probe_fcs(path: Path | str, *, dataset: int | str = "auto") -> Probe:
         ) from error
 
 
-def _probe(stream: BinaryIO, stamp: tuple[int, int], dataset: int | str) -> Probe:
-    size = stamp[0]
-    if size == 0:
-        raise FcsError(
-            "the file is empty (0 bytes), expected an FCS file. Export it again.", "FCS-HEADER"
-        )
-    wanted = 1 if dataset == "auto" else dataset
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
-        raise FcsError(
-            f"dataset is {printable(dataset)!r}, expected 'auto' or a number from 1.",
-            "FCS-DATASET",
-        )
-    found = list(islice(_datasets(stream, size), wanted))
-    if len(found) < wanted:
-        raise FcsError(
-            f"the file has {len(found)} data sets; number {wanted} is not there. "
-            f"Choose 1 to {len(found)}.",
-            "FCS-DATASET",
-        )
-    start, header, keywords, findings = found[-1]
-    if dataset == "auto" and _next_start(stream, keywords, start, size) is not None:
-        findings.append(finding("FCS-DATASET-01", "the first"))
-    layout, repairs = find_layout(keywords, header, start, size)
-    channels, amplifiers, oddities = describe_channels(keywords, layout.fields)
-    return Probe(
-        version=header.version,
-        keywords=keywords,
-        layout=layout,
-        channels=channels,
-        amplifiers=amplifiers,
-        findings=(*findings, *repairs, *oddities),
-        stamp=stamp,
-    )
+def _choose(file: Path, stream: BinaryIO, stamp: Stamp, dataset: int | str) -> _Chosen:
+    """Decide which data set is read, and join it with its partner if it has one."""
+    if dataset == "auto":
+        return _choose_freely(file, stream, stamp)
+    sets = pick(stream, stamp[0], dataset)
+    probe = describe(stream, sets[-1], stamp)
+    if dataset == 2:
+        with suppress(FcsError):  # a first set that cannot be read has nothing to give
+            first = describe(stream, sets[0], stamp)
+            if are_pair(first, probe):
+                return _of_pair(first, probe, file)
+    return _alone(probe)
 
 
-def _datasets(
-    stream: BinaryIO, size: int
-) -> Iterator[tuple[int, Header, Keywords, list[Finding]]]:
-    """Walk the chain of data sets, forwards only."""
-    start: int | None = 0
-    for _ in range(MOST_DATASETS):
-        if start is None:
-            return
-        header = parse_header(read_at(stream, start, HEADER_SIZE))
-        keywords, findings = read_keywords(stream, header, start, size)
-        yield start, header, keywords, findings
-        start = _next_start(stream, keywords, start, size)
-
-
-def _next_start(stream: BinaryIO, keywords: Keywords, start: int, size: int) -> int | None:
-    """Return where the next data set starts; ``$NEXTDATA`` counts from this one's start.
-
-    Programs leave all kinds of numbers there: what does not lead to a header leads nowhere.
-    """
+def _choose_freely(file: Path, stream: BinaryIO, stamp: Stamp) -> _Chosen:
+    sets = list(islice(walk(stream, stamp[0]), 2))
+    first = describe(stream, sets[0], stamp)
+    if len(sets) == 1:
+        return _alone(first)
     try:
-        step = whole_number(keywords, "$NEXTDATA")
-    except FcsError:
-        return None
-    if not step or step < HEADER_SIZE or start + step + HEADER_SIZE > size:
-        return None
-    return start + step if read_at(stream, start + step, 6) in VERSIONS else None
+        second = describe(stream, sets[1], stamp)
+    except FcsError as error:
+        raise FcsError(
+            f"the second data set cannot be read: {error} The first can, as dataset=1.",
+            error.code,
+        ) from error
+    if not are_pair(first, second):
+        return _alone(first, finding("FCS-DATASET-01", "the first"))
+    chosen = _of_pair(first, second, file)
+    if chosen.spillover is None and chosen.scale is Scale.RAW:
+        return _alone(first, finding("FCS-DATASET-03"))
+    return chosen
 
 
-def _refuse_findings(findings: tuple[Finding, ...]) -> None:
-    """Turn findings into a refusal, for callers that asked for strict reading."""
-    serious = [item for item in findings if item.severity is not Severity.INFO]
+def _alone(probe: Probe, *notes: Finding) -> _Chosen:
+    spillover, scale, found = find_spillover(probe.keywords, probe.channels)
+    return _Chosen(probe, spillover, scale, (*notes, *probe.findings, *found))
+
+
+def _of_pair(first: Probe, second: Probe, file: Path) -> _Chosen:
+    """Read set 2 of a pair, with its own matrix or the one of set 1."""
+    probe = joined(first, second)
+    spillover, scale, found = find_spillover(second.keywords, probe.channels)
+    if spillover is None and scale is Scale.RAW:
+        odd: list[Finding] = []
+        try:
+            spillover = coulter_spillover(first.keywords, probe.channels, odd)
+            found = found if spillover is None else odd
+        except FcsError as error:
+            found = [finding("SPILL-UNUSABLE", str(error))]
+    notes = [finding("FCS-DATASET-02")]
+    if spillover is not None:
+        apart = disagreement(first, second, spillover, file)
+        if apart > TOLERANCE:
+            notes.append(finding("FCS-DATASET-05", f"{apart:.3f} decades"))
+    texts = [item for item in first.findings if item.code.startswith("FCS-TEXT")]
+    own = [item for item in probe.findings if item.code != "FCS-TAIL-01"]  # Coulter's block
+    return _Chosen(probe, spillover, scale, (*notes, *texts, *own, *found))
+
+
+def _strictly(sample: Sample) -> Sample:
+    """Refuse a sample with a finding above info, for callers that asked for it."""
+    serious = [item for item in sample.findings if item.severity is not Severity.INFO]
     if serious:
         raise FcsError("; ".join(map(str, serious)), "FCS-STRICT")
+    return sample

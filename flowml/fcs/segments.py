@@ -16,7 +16,7 @@ from flowml.fcs.keys import whole_number
 from flowml.fcs.text import Keywords, parse_text
 
 if TYPE_CHECKING:
-    from flowml.records import Finding
+    from flowml.findings import Finding
 
 LARGEST_TEXT = 16 << 20  # bytes; a spectral instrument's matrix takes 0.1 MB
 LONGEST_GAP = 1 << 16  # bytes behind TEXT that are searched, where nothing is known to follow

@@ -1,45 +1,50 @@
-"""The file's own spillover matrix, checked before anyone divides by it.
+"""What a file says of its own spillover: the matrix, and whether its data still need it.
 
-Sources, in this order: ``$SPILLOVER`` (FCS 3.1), ``SPILLOVER``, ``SPILL``
-and ``$SPILL`` (Diva and others), then Coulter's ``$DFCmTOn`` in percent, where m and n count
-the fluorescence channels.
+Sources, in this order: ``$SPILLOVER`` (FCS 3.1), ``SPILLOVER``, ``SPILL`` and ``$SPILL`` (Diva
+and others), Coulter's ``$DFCmTOn``. ``$COMP`` (FCS 3.0) is never applied: the standard calls it
+a compensation matrix, and neither its direction, nor its unit, nor the sign of its elements can
+be told from it. A matrix is one thing, and whether the data are compensated already another:
+prefixes of channel names, Coulter's keywords and Diva's ``APPLY COMPENSATION`` are evidence.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
+from flowml.fcs.coulter import coulter_shares, coulter_spillover, one_for_each_detector
 from flowml.fcs.keys import COMPENSATED_KEY, SPILLOVER_KEYS, real_number
-from flowml.records import Channel, Finding, Role, Scale, Spillover
+from flowml.fcs.matrix import MOST_DETECTORS, checked_spillover, shares_between
+from flowml.fcs.matrixfile import load_spillover_csv, read_spillover_csv
+from flowml.findings import Finding
+from flowml.records import Channel, Scale, Spillover
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+__all__ = [
+    "coulter_spillover",
+    "find_spillover",
+    "load_spillover_csv",
+    "read_spillover_csv",
+]
 
-WORST_CONDITION = 1000.0
-PERCENT = 100.0
-MOST_DETECTORS = 1000  # inverting more takes minutes; instruments have up to 200
-LARGEST_SHARE = 1e6
-DIAGONAL_ROUNDING = 1e-3
-COULTER_SOURCE = "$DFC"
-_COULTER = re.compile(r"\$DFC(\d{1,3})TO(\d{1,3})", re.ASCII)
+COMP_KEY = "$COMP"
+APPLY_KEYS = ("APPLY COMPENSATION", "APPLY_COMPENSATION")  # Diva and Aurora; Stratedigm
+SAME_SHARE = 1e-5  # two keywords that differ by less were rounded differently
 _SIZE = re.compile(r"\s*\d{1,5}\s*", re.ASCII)
-_COMPENSATED_NAME = re.compile(r"^((FJ)?Comp-|<.+>$)", re.IGNORECASE)
+_COMPENSATED_NAME = re.compile(r"(?:FJ)?Comp-(.+)|<(.+)>", re.IGNORECASE | re.DOTALL)
+
+Found = tuple[Spillover | None, Scale, list[Finding]]
 
 
-def find_spillover(
-    keywords: Mapping[str, str], channels: tuple[Channel, ...]
-) -> tuple[Spillover | None, Scale, list[Finding]]:
+def find_spillover(keywords: Mapping[str, str], channels: tuple[Channel, ...]) -> Found:
     """Read the matrix that the file carries, and tell whether the data need it.
 
     Parameters
@@ -59,44 +64,141 @@ def find_spillover(
         What was found, and why a matrix cannot be used.
     """
     findings: list[Finding] = []
-    compensated = COMPENSATED_KEY in keywords or any(
-        _COMPENSATED_NAME.match(channel.name) for channel in channels
-    )
+    signs = _signs(keywords, channels)
     try:
         spillover = _from_keywords(keywords, channels, findings)
-        if spillover is None:
-            spillover = _from_coulter(keywords, channels)
-        if spillover is None:
-            findings.append(finding("SPILL-NONE"))
-        elif spillover.source == COULTER_SOURCE:
-            # Coulter's programs store compensated values beside the matrix they used; data
-            # that another program wrote anew (floating point) deserve a look.
-            rewritten = keywords.get("$DATATYPE", "").upper() != "I"
-            findings.append(
-                finding("SPILL-APPLIED" if rewritten else "SPILL-COULTER", COULTER_SOURCE)
-            )
-            return spillover, Scale.COMPENSATED, findings
     except FcsError as error:
-        findings.append(finding("SPILL-UNUSABLE", str(error)))
-        spillover = None
-    if compensated and spillover is not None:
-        findings.append(finding("SPILL-APPLIED", "names or keywords say so"))
-    return spillover, Scale.COMPENSATED if compensated else Scale.RAW, findings
+        findings.append(finding("SPILL-APPLIED" if signs else "SPILL-UNUSABLE", str(error)))
+        return None, Scale.COMPENSATED if signs else Scale.RAW, findings
+    if spillover is None:
+        return _without_keywords(keywords, channels, signs, findings)
+    copies = [c.name for c in channels if _base_name(c) and c.name not in spillover.channels]
+    raw = not any(_COMPENSATED_NAME.fullmatch(name) for name in spillover.channels)
+    if COMPENSATED_KEY not in keywords and copies and raw:
+        findings.append(finding("SPILL-MIXED", printable(", ".join(copies), 120)))
+        signs = ""
+    signs = signs or _coulter_beside(keywords, channels, spillover, findings)
+    if signs:
+        findings.append(finding("SPILL-APPLIED", f"{spillover.source}; {signs}"))
+    elif _apply(keywords) == "FALSE" and shares_between(spillover.matrix).any():
+        findings.append(finding("SPILL-OFF", spillover.source))
+    return spillover, Scale.COMPENSATED if signs else Scale.RAW, findings
+
+
+def _without_keywords(
+    keywords: Mapping[str, str],
+    channels: tuple[Channel, ...],
+    signs: str,
+    findings: list[Finding],
+) -> Found:
+    """Look for Coulter's matrix, then for `$COMP`, then for hints that one was lost."""
+    if (beside := _of_coulter(keywords, channels, findings)) is not None:
+        return beside
+    copied = {c.name for c in channels} & {_base_name(c) for c in channels}
+    if copied:
+        findings.append(finding("SPILL-MIXED", printable(", ".join(sorted(copied)), 120)))
+    if keywords.get(COMP_KEY, "").strip():
+        findings.append(_about_comp(keywords[COMP_KEY]))
+    elif not any(item.code == "SPILL-EMPTY" for item in findings):
+        findings.append(finding("SPILL-NONE"))
+    if not signs and _apply(keywords) == "TRUE":
+        findings.append(finding("SPILL-LOST"))
+    diva = "facsdiva" in keywords.get("CREATOR", "").replace(" ", "").casefold()
+    if not signs and diva and keywords.get("$DATATYPE", "").strip().upper() == "I":
+        findings.append(finding("SPILL-EXPORT"))
+    return None, Scale.COMPENSATED if signs else Scale.RAW, findings
+
+
+def _signs(keywords: Mapping[str, str], channels: Sequence[Channel]) -> str:
+    """Say why the data seem to be compensated already; empty where nothing says so."""
+    if COMPENSATED_KEY in keywords:
+        return f"{COMPENSATED_KEY} says so"
+    named = [channel.name for channel in channels if _base_name(channel)]
+    return f"named {printable(', '.join(named), 80)}" if named else ""
+
+
+def _base_name(channel: Channel) -> str:
+    """Return FITC-A for ``Comp-FITC-A``, ``FJComp-FITC-A`` and ``<FITC-A>``, or nothing."""
+    match = _COMPENSATED_NAME.fullmatch(channel.name)
+    return (match[1] or match[2]) if match else ""
+
+
+def _apply(keywords: Mapping[str, str]) -> str:
+    """Return whether compensation was on when the file was written: TRUE, FALSE or nothing."""
+    said = next((keywords[key] for key in APPLY_KEYS if key in keywords), "")
+    return said.strip().upper()
 
 
 def _from_keywords(
     keywords: Mapping[str, str], channels: tuple[Channel, ...], findings: list[Finding]
 ) -> Spillover | None:
     """Read the first of the matrix keywords; report it if another one disagrees."""
-    given = {key: keywords[key] for key in SPILLOVER_KEYS if keywords.get(key)}
+    given = {key: keywords[key] for key in SPILLOVER_KEYS if keywords.get(key, "").strip()}
+    given = {key: text for key, text in given.items() if not _holds_nothing(text)}
+    empty = [key for key, text in given.items() if _holds_names_only(text)]
+    if empty:
+        findings.append(finding("SPILL-EMPTY", ", ".join(empty)))
+    given = {key: text for key, text in given.items() if key not in empty}
     if not given:
         return None
-    if len({_values(value) for value in given.values()}) > 1:
+    first, *others = given
+    try:
+        spillover = _one_keyword(first, keywords, channels, findings)
+    except FcsError:
+        if any(_values(given[first]) != _values(given[key]) for key in others):
+            findings.append(finding("SPILL-DIFFERENT", ", ".join(given)))
+        raise
+    if any(not _agrees(spillover, key, keywords, channels) for key in others):
         findings.append(finding("SPILL-DIFFERENT", ", ".join(given)))
-    key, text = next(iter(given.items()))
-    names, values = _split_matrix(text, key, len(channels))
+    return spillover
+
+
+def _holds_nothing(text: str) -> bool:
+    """Tell ``0``: a matrix of no detectors."""
+    return text.strip(" ,0") == ""
+
+
+def _holds_names_only(text: str) -> bool:
+    """Tell a keyword that names its detectors and leaves it at that, as MACSQuant's do."""
+    size_text, _, rest = text.partition(",")
+    if not _SIZE.fullmatch(size_text):
+        return False
+    items = [item.strip() for item in rest.split(",")]
+    names, values = items[: int(size_text)], items[int(size_text) :]
+    return len(names) == int(size_text) > 0 and all(names) and not any(values)
+
+
+def _one_keyword(
+    key: str,
+    keywords: Mapping[str, str],
+    channels: tuple[Channel, ...],
+    findings: list[Finding],
+) -> Spillover:
+    names, values = _split_matrix(keywords[key], key, len(channels))
     _refuse_ambiguous(names, keywords, len(channels), key)
-    return checked_spillover(_known(names, channels, key), values, key, findings)
+    known = _known(names, channels, key)
+    order = [channel.name for channel in channels]
+    if known != sorted(known, key=order.index):
+        findings.append(finding("SPILL-ORDER", key))
+    return checked_spillover(known, values, key, findings)
+
+
+def _agrees(
+    spillover: Spillover, key: str, keywords: Mapping[str, str], channels: tuple[Channel, ...]
+) -> bool:
+    """Tell whether a second keyword holds the same matrix, in any order and unit."""
+    try:
+        return _same_matrix(spillover, _one_keyword(key, keywords, channels, []))
+    except FcsError:
+        return False
+
+
+def _same_matrix(one: Spillover, other: Spillover) -> bool:
+    if set(one.channels) != set(other.channels):
+        return False
+    order = [other.channels.index(name) for name in one.channels]
+    turned = other.matrix[np.ix_(order, order)]
+    return bool(np.allclose(one.matrix, turned, rtol=0, atol=SAME_SHARE))
 
 
 def _refuse_ambiguous(
@@ -152,187 +254,48 @@ def _known(names: Sequence[str], channels: tuple[Channel, ...], key: str) -> lis
     return [known[name.strip()] for name in names]
 
 
-def checked_spillover(
-    names: Sequence[str], values: Sequence[str], source: str, findings: list[Finding]
-) -> Spillover:
-    """Turn texts into a matrix that can be inverted.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Detectors.
-    values : sequence of str
-        The matrix, row by row.
-    source : str
-        Where it comes from, for messages.
-    findings : list of Finding
-        Gets what is odd.
-
-    Returns
-    -------
-    Spillover
-        With a diagonal of 1.
-
-    Raises
-    ------
-    FcsError
-        If a value is not a number, a detector stands twice, or the matrix is singular.
-    """
-    numbers = [real_number(value.strip()) for value in values]
-    if None in numbers:
-        raise FcsError(f"{source} holds a value that is not a finite number", "FCS-SPILL")
-    if len(set(names)) < len(names):
-        raise FcsError(f"{source} names a detector twice", "FCS-SPILL")
-    matrix = np.array(numbers, dtype=np.float64).reshape(len(names), len(names))
-    if np.allclose(np.diag(matrix), PERCENT):
-        matrix = matrix / PERCENT
-        findings.append(finding("SPILL-PERCENT", source))
-    _check_values(matrix, source)
-    if (condition := float(np.linalg.cond(matrix))) > WORST_CONDITION:
-        findings.append(finding("SPILL-CONDITION", f"{source}, condition {condition:.3g}"))
-    if np.array_equal(matrix, np.eye(len(names))):
-        findings.append(finding("SPILL-IDENTITY", source))
-    return Spillover(tuple(names), matrix, source)
-
-
-def _check_values(matrix: NDArray[np.float64], source: str) -> None:
-    """Refuse a matrix that is not one of shares, or that cannot be inverted."""
-    if np.abs(matrix).max() > LARGEST_SHARE:
-        raise FcsError(
-            f"{source} holds the value {np.abs(matrix).max():g}, expected shares of a signal",
-            "FCS-SPILL",
-        )
-    diagonal = np.diag(matrix)
-    if np.linalg.matrix_rank(matrix) < len(matrix):
-        raise FcsError(f"{source} is singular: it cannot be inverted", "FCS-SPILL")
-    if not np.allclose(diagonal, 1.0, atol=DIAGONAL_ROUNDING):
-        raise FcsError(
-            f"{source} has a diagonal of {diagonal.min():g} to {diagonal.max():g}, expected 1 "
-            "(or 100 percent)",
-            "FCS-SPILL",
-        )
-
-
-def _from_coulter(
-    keywords: Mapping[str, str], channels: tuple[Channel, ...]
-) -> Spillover | None:
-    """Read ``$DFCmTOn``: percent of fluorochrome m seen by the detector of n."""
-    matches = [match for key in keywords if (match := _COULTER.fullmatch(key))]
-    if not matches:
-        return None
-    dyes = [channel.name for channel in channels if channel.role is Role.FLUORESCENCE]
-    if len(dyes) > MOST_DETECTORS:
-        raise FcsError(
-            f"{COULTER_SOURCE} stands beside {len(dyes)} fluorescence channels, expected up to "
-            f"{MOST_DETECTORS}",
-            "FCS-SPILL",
-        )
-    matrix = np.eye(len(dyes))
-    found = False
-    for match in matches:
-        key = match[0]
-        row, column = int(match[1]) - 1, int(match[2]) - 1
-        share = real_number(keywords[key])
-        if share is None:
-            raise FcsError(f"{key} is not a number", "FCS-SPILL")
-        if not (0 <= row < len(dyes) and 0 <= column < len(dyes)):
-            if share:
-                raise FcsError(f"{key} does not name two fluorescence channels", "FCS-SPILL")
-            continue
-        found = True
-        matrix[row, column] += share / PERCENT
-    return Spillover(tuple(dyes), matrix, COULTER_SOURCE) if found else None
-
-
-def read_spillover_csv(path: Path | str) -> Spillover:
-    """Read a spillover matrix from a CSV file.
-
-    Parameters
-    ----------
-    path : path-like
-        First row: detector names, after an optional empty or heading cell; then one row for
-        each fluorochrome, optionally begun by its name.
-
-    Returns
-    -------
-    Spillover
-        The matrix.
-
-    Raises
-    ------
-    FcsError
-        If the file is not such a matrix, or the matrix cannot be inverted.
-    """
-    return load_spillover_csv(path)[0]
-
-
-def load_spillover_csv(path: Path | str) -> tuple[Spillover, list[Finding]]:
-    """Read a spillover matrix from a CSV file, and say what is odd about it.
-
-    Parameters
-    ----------
-    path : path-like
-        As in `read_spillover_csv`.
-
-    Returns
-    -------
-    spillover : Spillover
-        The matrix.
-    findings : list of Finding
-        A conversion from percent, a bad condition, an identity.
-    """
-    rows = _csv_rows(path)
-    size = len(rows) - 1
-    widths = {len(row) for row in rows[1:]}
-    if not 1 <= size <= MOST_DETECTORS or widths not in ({size}, {size + 1}):
-        raise FcsError(_not_square(path), "FCS-SPILL")
-    names = [_detector(cell) for cell in rows[0][-size:]]
-    if len(names) != size or "" in names or len(rows[0]) > size + 1:
-        raise FcsError(_not_square(path), "FCS-SPILL")
-    body = [row[-size:] for row in rows[1:]]
-    if widths == {size + 1}:
-        body = _in_order(body, [_detector(row[0]) for row in rows[1:]], names, path)
-    findings: list[Finding] = []
-    values = [cell for row in body for cell in row]
-    return checked_spillover(names, values, printable(Path(path).name), findings), findings
-
-
-def _csv_rows(path: Path | str) -> list[list[str]]:
-    """Read the rows of a CSV file that are not blank."""
+def _of_coulter(
+    keywords: Mapping[str, str], channels: tuple[Channel, ...], findings: list[Finding]
+) -> Found | None:
+    """Read the matrix that stands beside data which Coulter's program compensated with it."""
+    # Data that another program wrote anew (floating point) deserve a look.
+    own = keywords.get("$DATATYPE", "").strip().upper() == "I"
+    code = "SPILL-COULTER" if own else "SPILL-APPLIED"
     try:
-        if not Path(path).is_file():
-            raise OSError("it is not there, or not a file")
-        with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-            return [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise FcsError(
-            f"could not read the matrix {printable(path)}: {error}. Give a CSV file.",
-            "FCS-SPILL",
-        ) from error
+        found = coulter_spillover(keywords, one_for_each_detector(channels), findings)
+    except FcsError as error:  # of no consequence: nobody is going to apply it
+        return None, Scale.COMPENSATED, [*findings, finding(code, str(error))]
+    if found is None:
+        return None
+    return found, Scale.COMPENSATED, [*findings, finding(code, found.source)]
 
 
-def _detector(cell: str) -> str:
-    """Return the name of a detector; FlowJo appends the marker."""
-    return cell.strip().partition(" :: ")[0]
+def _coulter_beside(
+    keywords: Mapping[str, str],
+    channels: tuple[Channel, ...],
+    spillover: Spillover,
+    findings: list[Finding],
+) -> str:
+    """Say that a matrix of Coulter's, too, stands in the file; compare the two."""
+    try:
+        if not any(coulter_shares(keywords).values()):
+            return ""
+        other = coulter_spillover(keywords, one_for_each_detector(channels))
+        differ = other is None or not _same_matrix(spillover, other)
+    except FcsError:
+        differ = True
+    if differ:
+        findings.append(finding("SPILL-DIFFERENT", f"{spillover.source}, $DFC"))
+    return "$DFC is what Coulter's programs write beside data that they compensated"
 
 
-def _in_order(
-    body: list[list[str]], labels: list[str], names: list[str], path: Path | str
-) -> list[list[str]]:
-    """Put rows that are begun by detectors in the order of the columns."""
-    if labels == names or not set(labels) & set(names):
-        return body
-    if sorted(labels) != sorted(names):
-        raise FcsError(
-            f"the rows of {printable(path)} are begun by {printable(', '.join(labels), 120)}, "
-            f"the columns by {printable(', '.join(names), 120)}. Name both alike.",
-            "FCS-SPILL",
-        )
-    return [body[labels.index(name)] for name in names]
-
-
-def _not_square(path: Path | str) -> str:
-    return (
-        f"{printable(path)} is not a square matrix of up to {MOST_DETECTORS} detectors with a "
-        "row of their names above, expected commas between cells and one row for each detector."
-    )
+def _about_comp(text: str) -> Finding:
+    """Tell a `$COMP` that says nothing from one that cannot be understood."""
+    size_text, _, rest = text.partition(",")
+    numbers = [real_number(item.strip()) for item in rest.split(",")]
+    size = int(size_text) if _SIZE.fullmatch(size_text) else 0
+    if 0 < size <= MOST_DETECTORS and len(numbers) == size * size and None not in numbers:
+        matrix = np.array(numbers, dtype=np.float64).reshape(size, size)
+        if not np.any(matrix - np.diag(np.diag(matrix))):
+            return finding("SPILL-IDENTITY", COMP_KEY)
+    return finding("SPILL-COMP")

@@ -16,17 +16,20 @@ from flowml.fcs.keys import COMPENSATED_KEY, FLOWCORE_SCALED, SPILLOVER_KEYS
 from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from flowml.records import Finding
+    from flowml.findings import Finding
 
 # cannot occur: bytes are decoded as Latin-1, whose code points end at 255
 _ESCAPED = "\uffff"
 _STANDARD_KEY = re.compile(
     r"^\$(P\d+[A-Z]+|PAR|TOT|MODE|BYTEORD|DATATYPE|NEXTDATA|(BEGIN|END)\w+|CYT\w*|DATE|FIL|SRC"
-    r"|OP|INST|SYS|[BE]TIM|EXP|PROJ|CELLS|COM|SMNO|TIMESTEP|SPILLOVER|DFC\d+TO\d+)$"
+    r"|OP|INST|SYS|[BE]TIM|EXP|PROJ|CELLS|COM|SMNO|TIMESTEP|SPILLOVER|COMP|DFC\d+TO\d+)$"
 )
 
 # keywords that decide what the values mean
-DECISIVE = {*SPILLOVER_KEYS, FLOWCORE_SCALED, COMPENSATED_KEY}
+DECISIVE = {
+    *SPILLOVER_KEYS, FLOWCORE_SCALED, COMPENSATED_KEY,
+    "$COMP", "APPLY COMPENSATION", "APPLY_COMPENSATION",
+}  # fmt: skip
 
 Keywords = dict[str, str]
 
@@ -114,21 +117,24 @@ def _pairs(items: list[str], findings: list[Finding]) -> Keywords:
     latin = double = 0
     for key, value in zip(items[::2], items[1::2], strict=False):
         name = key.strip().upper()
-        text, is_utf8 = _decoded(value)
-        latin += not is_utf8
+        if value.isascii():
+            text = value.strip()
+        else:
+            text, is_utf8 = _decoded(value)
+            latin += not is_utf8
         if name and keywords.setdefault(name, text) != text:
             double += 1
     if double:
         findings.append(finding("FCS-TEXT-03", f"{double} keywords"))
     if latin:
         findings.append(finding("FCS-TEXT-04", f"{latin} values"))
+    if len(items) % 2 and items[-1].strip():
+        findings.append(finding("FCS-TEXT-09"))
     return keywords
 
 
 def _decoded(value: str) -> tuple[str, bool]:
     """Read a value as UTF-8 (FCS 3.1) or keep it as Latin-1."""
-    if value.isascii():
-        return value.strip(), True
     try:
         return value.encode("latin-1").decode("utf-8").strip(), True
     except UnicodeDecodeError:

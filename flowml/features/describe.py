@@ -10,7 +10,7 @@ import numpy as np
 from flowml.errors import FlowmlError, PanelError
 from flowml.features.reduce import Counts, pooled
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
-from flowml.records import Finding, Severity
+from flowml.findings import Finding, Severity
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -59,8 +59,6 @@ def describe_case(
     recipe: FittedRecipe,
     compensation: str = "auto",
     chunk: int = DEFAULT_CHUNK,
-    *,
-    already_compensated: bool = False,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -74,8 +72,6 @@ def describe_case(
         Policy, as in `flowml.preprocess.choose_unmixing`.
     chunk : int
         Events to read at a time; does not change the result.
-    already_compensated : bool
-        Take the data as compensated, whatever the files say.
 
     Returns
     -------
@@ -87,11 +83,7 @@ def describe_case(
     done: list[TubeCounts] = []
     for tube in case.tubes:
         try:
-            done.append(
-                count_tube(
-                    tube, recipe, compensation, chunk, already_compensated=already_compensated
-                )
-            )
+            done.append(count_tube(tube, recipe, compensation, chunk))
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
             code = "CASE-NO-MARKER" if isinstance(error, PanelError) else UNREADABLE

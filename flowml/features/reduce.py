@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowml.records import COMPUTE_BLOCK, Finding, Role, Severity
+from flowml.events import COMPUTE_BLOCK
+from flowml.findings import Finding, Severity
+from flowml.records import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from flowml.events import Array
     from flowml.features.recipes import FittedRecipe
     from flowml.preprocess import Unmixing
-    from flowml.records import Array, Channel, Sample
+    from flowml.records import Channel, Sample
 
 PULSE_ORDER = {"A": 0, "": 1, "H": 2}  # which measurement of a pulse stands for its marker
 
@@ -60,7 +63,7 @@ def marker_columns(sample: Sample) -> tuple[dict[str, int], tuple[Finding, ...]]
 def _claimed(channel: Channel) -> str:
     """Return what a channel measures, without the pulse: FSC-A and FSC-H compete."""
     scatter = channel.role in {Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
-    return channel.marker[:3] if scatter else channel.marker
+    return channel.marker.rpartition("-")[0] if scatter else channel.marker
 
 
 def count_events(

@@ -19,7 +19,7 @@ from flowml.errors import FlowmlError
 from flowml.features.describe import CaseFeatures
 from flowml.features.recipes import FEATURE_TYPE, FittedRecipe, marker_of
 from flowml.features.tube import TubeRead
-from flowml.records import Finding, Severity
+from flowml.findings import Finding, Severity
 from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ from flowml.fcs import read_fcs
 from flowml.fcs.codes import finding
 from flowml.fcs.keys import SIMULATED_KEY
 from flowml.features.reduce import Counts, count_events, marker_columns
-from flowml.preprocess import choose_unmixing
-from flowml.records import Finding, Role, Sample, Scale, Severity
+from flowml.findings import Finding, Severity
+from flowml.preprocess import Unmixing, choose_unmixing
+from flowml.preprocess.compensate import ALREADY
+from flowml.records import Role, Sample, Scale
 from flowml.safety import file_sha256, printable
 
 if TYPE_CHECKING:
@@ -78,8 +80,6 @@ def count_tube(
     recipe: FittedRecipe,
     compensation: str,
     chunk: int,
-    *,
-    already_compensated: bool,
 ) -> TubeCounts:
     """Read a tube and count its events.
 
@@ -93,8 +93,6 @@ def count_tube(
         Policy, as in `flowml.preprocess.choose_unmixing`.
     chunk : int
         Events to read at a time; does not change the result.
-    already_compensated : bool
-        Take the data as compensated, whatever the file says.
 
     Returns
     -------
@@ -107,8 +105,6 @@ def count_tube(
         If the tube cannot be used.
     """
     sample = _sample_of(tube)
-    if already_compensated and sample.scale is Scale.RAW:
-        sample = replace(sample, scale=Scale.COMPENSATED)
     unmixing, decided = choose_unmixing(sample, compensation)
     columns, doubtful = marker_columns(sample)
     if not columns:
@@ -117,18 +113,28 @@ def count_tube(
             f"{printable(', '.join(sample.channel_names[:20]))}. Name the markers in $PnS."
         )
     counts, odd = count_events(sample, columns, unmixing, recipe, chunk)
-    odd_values = (finding("FCS-VALUE-01", f"{odd} values in {sample.name}"),) if odd else ()
+    told = any(item.code == "FCS-VALUE-01" for item in sample.findings)  # by the reader
+    odd_values = (finding("FCS-VALUE-01", f"{odd} values"),) if odd and not told else ()
     read = TubeRead(
         name=sample.name,
         sha256=digest_of(tube),
         n_events=sample.n_events,
-        compensation="none" if unmixing is None else unmixing.source,
-        compensated=unmixing is not None or sample.scale is not Scale.RAW,
+        compensation=_applied(unmixing, compensation),
+        compensated=(
+            unmixing is not None or compensation == ALREADY or sample.scale is not Scale.RAW
+        ),
         simulated=bool(sample.keywords.get(SIMULATED_KEY)),
         tops={marker: sample.channels[column].top for marker, column in columns.items()},
     )
     noticed = (*sample.findings, *decided, *doubtful, *_display_values(sample), *odd_values)
     return TubeCounts(read, counts, noticed)
+
+
+def _applied(unmixing: Unmixing | None, policy: str) -> str:
+    """Say what was done to the values, for the record."""
+    if unmixing is not None:
+        return unmixing.source
+    return "declared" if policy == ALREADY else "none"
 
 
 def _sample_of(tube: Tube) -> Sample:

@@ -17,8 +17,9 @@ from flowml.records import Role, Scale
 from flowml.safety import printable
 
 if TYPE_CHECKING:
+    from flowml.events import Array
     from flowml.gating.strategy import Gate, Strategy
-    from flowml.records import Array, Channel, Sample, Spillover
+    from flowml.records import Channel, Sample, Spillover
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.findings import Finding, Severity
 from flowml.knowledge.labels import AXES, LabelTree
-from flowml.records import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ import numpy as np
 from flowml.about import SYNTHETIC_WARNING
 from flowml.errors import ModelError
 from flowml.features import marker_of
-from flowml.records import Finding, Severity
+from flowml.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

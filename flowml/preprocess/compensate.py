@@ -1,9 +1,11 @@
 """Remove spectral overlap, once, by a policy that is stated.
 
 Compensated = observed x inverse(spillover) (Bagwell & Adams, Ann N Y Acad Sci 677:167).
-The product is always computed on blocks of `COMPUTE_BLOCK` events, the last one padded with
-zeros: a float32 product may differ in its last bit with the number of rows and with the place
-of a row among them, and a prediction must not depend on how a file was cut into chunks.
+The product is computed in double precision and rounded once, so that small differences of
+large values keep all the digits that their type has. It is always computed on blocks of
+`COMPUTE_BLOCK` events, the last one padded with zeros: a product may differ in its last bit
+with the number of rows and with the place of a row among them, and a prediction must not
+depend on how a file was cut into chunks.
 """
 
 from __future__ import annotations
@@ -15,14 +17,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FcsError, StateError
-from flowml.fcs.spillover import load_spillover_csv
-from flowml.records import COMPUTE_BLOCK, ArraySource, Finding, Sample, Scale, Severity
+from flowml.events import COMPUTE_BLOCK, ArraySource
+from flowml.fcs.matrixfile import load_spillover_csv
+from flowml.findings import Finding, Severity
+from flowml.records import Sample, Scale
 from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from flowml.records import Array, Spillover
+    from flowml.events import Array
+    from flowml.records import Spillover
 
-POLICIES = ("auto", "none", "file")
+ALREADY = "already"
+POLICIES = (ALREADY, "auto", "none", "file")
+# with one of these, "auto" would have to guess whether and how the data want compensation
+UNDECIDED = frozenset({"SPILL-UNUSABLE", "SPILL-COMP"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +63,18 @@ class Unmixing:
         Returns
         -------
         ndarray, shape (n_events, n_channels)
-            Of the same type; columns outside the matrix are copied.
+            Of the same type (integers become floating point); columns outside the matrix are
+            copied. NaN or an infinity in one detector makes all detectors of its event NaN
+            or infinite, and no other event.
         """
-        block = block.astype(np.result_type(block.dtype, np.float32))  # a copy; never integers
-        unmixed = block.copy()
-        inverse = self.inverse.astype(block.dtype)
-        padded = np.zeros((COMPUTE_BLOCK, len(self.columns)), dtype=block.dtype)
-        for start in range(0, len(block), COMPUTE_BLOCK):
-            rows = block[start : start + COMPUTE_BLOCK, self.columns]
-            padded[: len(rows)] = rows
+        unmixed = block.astype(np.result_type(block.dtype, np.float32))  # always a copy
+        padded = np.zeros((COMPUTE_BLOCK, len(self.columns)))
+        for start in range(0, len(unmixed), COMPUTE_BLOCK):
+            rows = unmixed[start : start + COMPUTE_BLOCK]
+            padded[: len(rows)] = rows[:, self.columns]
             padded[len(rows) :] = 0
             with np.errstate(over="ignore", invalid="ignore"):  # infinities give NaN
-                product = padded @ inverse
-            unmixed[start : start + len(rows), self.columns] = product[: len(rows)]
+                rows[:, self.columns] = (padded @ self.inverse)[: len(rows)]
         return unmixed
 
 
@@ -82,7 +89,8 @@ def choose_unmixing(
         As it was read.
     policy : str
         ``auto``: by the file's own matrix, unless the data are compensated already;
-        ``none``: never; ``file``: by the file's matrix, which must be there; anything else
+        ``none``: never; ``already``: never, as the user declares that the data are
+        compensated; ``file``: by the file's matrix, which must be there; anything else
         is the path of a CSV file with the matrix.
 
     Returns
@@ -101,6 +109,8 @@ def choose_unmixing(
     """
     if policy == "none":
         return None, ()
+    if policy == ALREADY:
+        return None, _declared(sample)
     if policy == "auto":
         return _automatic(sample)
     if sample.scale is not Scale.RAW:
@@ -121,19 +131,29 @@ def _automatic(sample: Sample) -> tuple[Unmixing | None, tuple[Finding, ...]]:
         return None, ()
     if sample.spillover is not None:
         return unmixing_by(sample, sample.spillover), ()
-    if any(item.code == "SPILL-UNUSABLE" for item in sample.findings):
+    if any(item.code in UNDECIDED for item in sample.noticed):
         raise FcsError(_no_matrix(sample), "FCS-SPILL")
     note = "the file carries no spillover matrix; its values were taken as they are"
     return None, (Finding("COMP-NONE", note, Severity.INFO),)
 
 
+def _declared(sample: Sample) -> tuple[Finding, ...]:
+    """Note what the user declared, unless the file says the same."""
+    if sample.scale is not Scale.RAW:
+        return ()
+    note = "declared compensated by the user; no matrix was applied"
+    return (Finding("COMP-DECLARED", note, Severity.INFO),)
+
+
 def _no_matrix(sample: Sample) -> str:
     """Say why there is no matrix, and what can be done."""
-    reasons = [f.message for f in sample.findings if f.code == "SPILL-UNUSABLE"]
+    codes = {*UNDECIDED, "SPILL-EMPTY"}
+    reasons = [item.message for item in sample.noticed if item.code in codes]
     reason = reasons[0] if reasons else "the file carries no spillover matrix"
     return (
         f"{printable(sample.name)} cannot be compensated: {reason}. Give a matrix as a CSV "
-        "file (--compensation PATH.csv), or none if the data need none (--compensation none)."
+        "file (--compensation PATH.csv), none if the data need none (--compensation none), or "
+        "say that they are compensated (--already-compensated)."
     )
 
 
@@ -166,16 +186,30 @@ def unmixing_by(sample: Sample, spillover: Spillover) -> Unmixing:
             "Name the channels as $PnN does.",
             "FCS-SPILL",
         )
-    columns = np.array([names.index(name) for name in spillover.channels])
-    try:
-        inverse = np.linalg.inv(spillover.matrix)
-    except np.linalg.LinAlgError as error:
+    columns = np.array([names.index(name) for name in spillover.channels], dtype=np.intp)
+    return Unmixing(columns, _inverse(spillover), spillover.source)
+
+
+def _inverse(spillover: Spillover) -> Array:
+    """Invert a matrix, which may have been made by hand."""
+    matrix, size = spillover.matrix, len(spillover.channels)
+    reason = ""
+    if matrix.shape != (size, size) or size == 0:
+        reason = f"it has the shape {matrix.shape} for {size} detectors"
+    elif len(set(spillover.channels)) < size:
+        reason = "it names a detector twice"
+    elif not np.isfinite(matrix).all():
+        reason = "it holds values that are not finite numbers"
+    elif np.linalg.matrix_rank(matrix) < size:
+        reason = "it is singular"
+    if reason:
         raise FcsError(
-            f"the matrix of {printable(spillover.source)} cannot be inverted ({error}). "
+            f"the matrix of {printable(spillover.source)} cannot be inverted ({reason}). "
             "Give another one as a CSV file (--compensation PATH.csv).",
             "FCS-SPILL",
-        ) from error
-    return Unmixing(columns, inverse, spillover.source)
+        )
+    inverse: Array = np.linalg.inv(matrix)
+    return inverse
 
 
 def compensate(sample: Sample, policy: str = "file") -> Sample:
@@ -191,22 +225,36 @@ def compensate(sample: Sample, policy: str = "file") -> Sample:
     Returns
     -------
     Sample
-        With `Scale.COMPENSATED` where a matrix was applied.
+        All channels, those of the matrix compensated, with `Scale.COMPENSATED` where a
+        matrix was applied or the user declared that none is needed (``already``).
 
     Raises
     ------
     FcsError
-        If there is no matrix, or it cannot be used.
+        If there is no matrix, or it cannot be used; the message says why.
     StateError
         If the sample is compensated already.
     """
-    unmixing, findings = choose_unmixing(sample, policy)
-    if unmixing is None:
-        return replace(sample, findings=(*sample.findings, *findings))
-    values = unmixing.apply(sample.events())
-    return replace(
-        sample,
-        source=ArraySource(values),
-        scale=Scale.COMPENSATED,
-        findings=(*sample.findings, *findings),
-    )
+    unmixing, decided = choose_unmixing(sample, policy)
+    if unmixing is not None:
+        source = ArraySource(_unmixed(sample, unmixing))
+        noticed = (*sample.findings, *decided)  # the new source knows nothing of the values
+        return replace(sample, source=source, scale=Scale.COMPENSATED, noticed=noticed)
+    declared = policy == ALREADY and sample.scale is Scale.RAW
+    scale = Scale.COMPENSATED if declared else sample.scale
+    return replace(sample, scale=scale, noticed=(*sample.noticed, *decided))
+
+
+def _unmixed(sample: Sample, unmixing: Unmixing) -> Array:
+    """Compensate block by block, so that the values stand in memory once."""
+    values: Array | None = None
+    start = 0
+    for block in sample.blocks():
+        done = unmixing.apply(block)
+        if values is None:
+            values = np.empty((sample.n_events, done.shape[1]), dtype=done.dtype)
+        values[start : start + len(done)] = done
+        start += len(done)
+    if values is None:
+        return np.empty((0, len(sample.channels)), dtype=np.float32)
+    return values

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import StateError
+from flowml.events import ArraySource
 from flowml.preprocess.transform import Linear, Transform, make_transform
-from flowml.records import ArraySource, Role, Sample, Scale
+from flowml.records import Role, Sample, Scale
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -85,4 +86,6 @@ def display(sample: Sample, transform: str = "logicle") -> Sample:
     shown = np.empty(events.shape, dtype=np.float64)
     for column, channel in enumerate(sample.channels):
         shown[:, column] = display_scale(channel, transform)(events[:, column])
-    return replace(sample, source=ArraySource(shown), scale=Scale.DISPLAY)
+    return replace(
+        sample, source=ArraySource(shown), scale=Scale.DISPLAY, noticed=sample.findings
+    )

@@ -6,26 +6,26 @@ Only technical keywords are shown; the others may name a patient.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from flowml.cases import find_files
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
-from flowml.fcs.codes import finding
 from flowml.reports.results import csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from flowml.records import Finding, Sample
+    from flowml.findings import Finding
 
 FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "findings")
 CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
 SHOWN_KEYWORDS = ("$CYT", "$DATATYPE", "$BYTEORD", "$MODE", "$TIMESTEP", "$TOT", "$PAR")
+
+NamedFile = tuple[Path, str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,36 @@ class Inspection:
         return asdict(self)
 
 
-def inspect_file(path: Path, name: str, *, values: bool = True) -> Inspection:
+def named_files(places: Sequence[Path]) -> list[NamedFile]:
+    """List the FCS files of folders, and how each is called in the output.
+
+    Parameters
+    ----------
+    places : sequence of Path
+        Files and folders.
+
+    Returns
+    -------
+    list of tuple of Path and str
+        Names are relative to the folder; of several folders each name begins with its
+        folder's. A file that is given twice stands once.
+
+    Raises
+    ------
+    CaseError
+        If a folder holds no FCS file.
+    """
+    found: dict[Path, NamedFile] = {}
+    for place in places:
+        for file in find_files(place):
+            inside = file.name if file == place else file.relative_to(place).as_posix()
+            several = len(places) > 1 and file != place and place.name
+            name = f"{place.name}/{inside}" if several else inside
+            found.setdefault(file.resolve(), (file, name))
+    return list(found.values())
+
+
+def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
     """Describe a file.
 
     Parameters
@@ -79,7 +108,7 @@ def inspect_file(path: Path, name: str, *, values: bool = True) -> Inspection:
     name : str
         How it is called in the output.
     values : bool
-        Whether to read the events too, to find values that are NaN or off the scale.
+        Whether to read the events too, to find values that are NaN or that a mask cuts.
 
     Returns
     -------
@@ -88,7 +117,7 @@ def inspect_file(path: Path, name: str, *, values: bool = True) -> Inspection:
     """
     try:
         sample = read_fcs(path, name=name)
-        more = value_findings(sample) if values else ()
+        findings = sample.findings if values else sample.noticed
     except FcsError as error:
         return Inspection(name, error=str(error), code=error.code)
     matrix = sample.spillover
@@ -106,25 +135,8 @@ def inspect_file(path: Path, name: str, *, values: bool = True) -> Inspection:
         else f"{matrix.source}, {len(matrix.channels)} detectors",
         keywords={k: printable(sample.keywords.get(k, "")) for k in SHOWN_KEYWORDS},
         channels=channels,
-        findings=(*sample.findings, *more),
+        findings=findings,
     )
-
-
-def value_findings(sample: Sample) -> tuple[Finding, ...]:
-    """Look for values that are not finite.
-
-    Parameters
-    ----------
-    sample : Sample
-        Any.
-
-    Returns
-    -------
-    tuple of Finding
-        Empty if all values are finite.
-    """
-    odd = sum(int(np.count_nonzero(~np.isfinite(block))) for block in sample.blocks())
-    return (finding("FCS-VALUE-01", f"{odd} values"),) if odd else ()
 
 
 def inspection_csv(items: Sequence[Inspection]) -> str:

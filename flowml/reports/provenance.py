@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from flowml.models import TrainedModel
 
 
-def describe_run(
-    model: TrainedModel, table: FeatureTable, compensation: str, *, already_compensated: bool
-) -> dict[str, Any]:
+def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) -> dict[str, Any]:
     """Say what made the answers.
 
     Parameters
@@ -31,8 +29,6 @@ def describe_run(
         What it was asked about.
     compensation : str
         Policy, or the path of a CSV matrix.
-    already_compensated : bool
-        Whether the caller said so.
 
     Returns
     -------
@@ -55,7 +51,6 @@ def describe_run(
         },
         "parameters": {
             "compensation": policy_name(compensation),
-            "already_compensated": already_compensated,
             "min_probability": model.min_probability,
         },
         "inputs": [_input(case) for case in table.cases],

@@ -15,10 +15,11 @@ from types import MappingProxyType
 import numpy as np
 
 from flowml.errors import FlowmlError, LabelError
+from flowml.events import ArraySource
 from flowml.fcs.keys import SIMULATED_KEY
 from flowml.knowledge.labels import load_label_tree
 from flowml.knowledge.simulator import SimulatorKnowledge, load_simulator_knowledge
-from flowml.records import ArraySource, Case, Sample, Tube
+from flowml.records import Case, Sample, Tube
 from flowml.safety import nearest, printable
 from flowml.simulate.cells import Cells, draw_cells
 from flowml.simulate.instrument import (

@@ -332,7 +332,7 @@ def test_inspect_lists_channels_and_reasons(flowml, folder, tmp_path):
     assert "2 files, 1 cannot be read" in found.err
     items = json.loads(flowml("inspect", tmp_path, "--format", "json").out)
     assert [item["name"] for item in items] == ["S0001.fcs", "bad.fcs"]
-    rows = rows_of(flowml("inspect", tmp_path, "--format", "csv", "--no-values").out)
+    rows = rows_of(flowml("inspect", tmp_path, "--format", "csv").out)
     assert len(rows) == 1 + len(sample_of().channels)
 
 

@@ -164,6 +164,7 @@ def test_a_missing_mode_is_a_finding(read):
         (("F32",), {"$P1B": "0"}, "$P1B is 0 for type F, expected 32"),
         (("F32",), {"$P1B": "64"}, "$P1B is 64 for type F, expected 32"),
         (("I16",), {"$P1B": "12"}, "$P1B is 12 for type I, expected 8, 16, 24, 32, 64"),
+        (("I16",), {"$P1B": "70"}, "$P1B is 70 for type I, expected 8, 16, 24, 32, 64"),
         (("I32",), {"$BYTEORD": "3,4,1,2"}, "$BYTEORD is '3,4,1,2', expected 1,2,3,4"),
         (("I32",), {"$BYTEORD": None}, "$BYTEORD is '', expected 1,2,3,4"),
     ],
@@ -183,3 +184,25 @@ def test_an_absurd_width_is_refused(write, value):
 def test_eight_bit_channels_need_no_byte_order(read):
     sample = read(rows=[[1, 200]], kinds=("I8", "I8"), changes={"$BYTEORD": None})
     assert sample.stored.tolist() == [[1, 200]]
+
+
+def test_ten_bits_in_words_of_sixteen_are_read_when_three_quantities_agree(write):
+    path = write(rows=[[1023, 5], [0xFC01, 6]], kinds=("I16", "I16"), ranges=("1024", "1024"),
+                 changes={"$P1B": "10", "$P2B": "10"})  # fmt: skip
+    sample = read_fcs(path)
+    assert sample.stored.tolist() == [[1023, 5], [1, 6]]
+    assert [f.message for f in sample.findings if f.code == "FCS-WIDTH-01"] == [
+        "$PnB is not a storage width; the next one fits $TOT ($P1B, $P2B)"
+    ]
+
+
+def test_ten_bits_packed_without_gaps_are_refused(write):
+    path = write(rows=[[1, 2]] * 4, kinds=("I8", "I8"), ranges=("1024", "1024"),
+                 changes={"$P1B": "10", "$P2B": "10"})  # fmt: skip
+    assert refusal(path).code == "FCS-AGREE"
+
+
+def test_ten_bits_without_a_number_of_events_are_refused(write):
+    path = write(rows=[[1], [2]], kinds=("I16",), ranges=("1024",),
+                 changes={"$P1B": "10", "$TOT": None})  # fmt: skip
+    assert refusal(path).code == "FCS-TYPE"

@@ -68,7 +68,7 @@ def test_by_itself_the_first_data_set_is_read_with_a_finding(write):
 
 def test_a_data_set_that_is_not_there_is_refused(write):
     with pytest.raises(
-        FcsError, match=r"has 2 data sets; number 3 is not there\. Choose 1 to 2"
+        FcsError, match=r"data set 3 was asked for; the file does not have it\. Choose 1 to 2"
     ):
         read_fcs(write(chained(FIRST, SECOND)), dataset=3)
 
@@ -79,20 +79,38 @@ def test_a_data_set_that_is_no_number_is_refused(write, dataset):
         read_fcs(write(), dataset=dataset)
 
 
-@pytest.mark.parametrize("value", ["1", "57", "60", "5000", "-1", "9" * 40, "junk", None])
-def test_a_chain_that_leads_nowhere_ends(write, value):
+@pytest.mark.parametrize("value", ["1", "57", "60", "5000", "-1", "9" * 40, "junk"])
+def test_a_chain_that_leads_nowhere_ends_with_a_finding(write, value):
     path = write(changes={"$NEXTDATA": value}, tail=b"x" * 200)
-    assert read_fcs(path).events().shape == (3, 2)
-    assert "FCS-DATASET-01" not in {item.code for item in read_fcs(path).findings}
-    with pytest.raises(FcsError, match="has 1 data sets"):
+    sample = read_fcs(path)
+    assert sample.events().shape == (3, 2)
+    codes = {item.code for item in sample.findings}
+    assert "FCS-DATASET-04" in codes
+    assert "FCS-DATASET-01" not in codes
+    with pytest.raises(FcsError, match="the file does not have it"):
         read_fcs(path, dataset=2)
+
+
+@pytest.mark.parametrize("value", ["0", "000", None])
+def test_a_single_data_set_needs_no_finding(write, value):
+    codes = {item.code for item in read_fcs(write(changes={"$NEXTDATA": value})).findings}
+    assert not {code for code in codes if code.startswith("FCS-DATASET")}
 
 
 def test_a_chain_of_thousands_is_bounded(write):
     path = write(chained(*[FIRST] * 300))
     assert read_fcs(path, dataset=100).n_events == 1
-    with pytest.raises(FcsError, match="has 100 data sets; number 101"):
+    with pytest.raises(FcsError, match="only the first 100 are read"):
         read_fcs(path, dataset=101)
+
+
+def test_a_second_data_set_that_is_cut_off_is_not_passed_over(write):
+    content = chained(FIRST, SECOND)
+    path = write(content[:-1])
+    with pytest.raises(FcsError, match="the second data set cannot be read") as refused:
+        read_fcs(path)
+    assert refused.value.code == "FCS-AGREE"
+    assert read_fcs(path, dataset=1).events().tolist() == [[1, 2]]
 
 
 def test_strict_reading_refuses_findings_and_names_their_codes(write):

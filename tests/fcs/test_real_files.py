@@ -43,7 +43,7 @@ def test_values_are_those_of_flowio(shared_data, folder):
     for path in files:
         if path.name in NOT_BY_FLOWIO | {CUT_OFF}:
             continue
-        sample = read_fcs(path)
+        sample = read_fcs(path, dataset=1)
         stored, linear = flowio_data(path, 1)
         np.testing.assert_array_equal(sample.stored.astype(float), stored, err_msg=path.name)
         columns = [n for n, c in enumerate(sample.channels) if c.role is not Role.TIME]
@@ -66,7 +66,7 @@ def test_the_second_data_set_of_an_fc500_is_masked(shared_data):
 
 def test_both_data_sets_of_an_fc500_hold_the_same_events(shared_data):
     path = shared_data / "aml-fc500" / "0004.FCS"
-    first, second = read_fcs(path), read_fcs(path, dataset=2)
+    first, second = read_fcs(path, dataset=1), read_fcs(path, dataset=2)
     forward = [sample.events()[:, 0].astype(float) for sample in (first, second)]
     assert np.corrcoef(*forward)[0, 1] > 0.999
 
@@ -119,3 +119,10 @@ def test_files_linearised_and_compensated_elsewhere_say_so(shared_data):
     sample = read_fcs(shared_data / "aml-tube4" / "sample1.fcs")
     assert {"FCS-RANGE-01", "SPILL-APPLIED"} <= {item.code for item in sample.findings}
     assert sample.scale.value == "compensated"
+
+
+@pytest.mark.parametrize("name", ["aurora__INF187-04_01.fcs", "aurora__ND050-01.fcs"])
+def test_of_several_side_scatters_the_plain_name_is_the_blue_lasers(shared_data, name):
+    sample = read_fcs(shared_data / "instruments" / name)
+    assert sample.channel_names[sample.column("SSC")] == "SSC-A"
+    assert sample.channel_names[sample.column("SSC-B")] == "SSC-B-A"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowml.errors import FcsError
-from flowml.fcs import read_fcs, read_spillover_csv
-from flowml.fcs.spillover import load_spillover_csv
-from flowml.records import Scale, Severity
+from flowml.fcs import read_fcs
+from flowml.findings import Severity
+from flowml.records import Scale
 
 PLAIN = "2,FL1,FL2,1,0.1,0.2,1"
 
@@ -89,10 +88,13 @@ def test_two_keywords_that_differ_in_spelling_only_agree(read):
         ("2,FL1,FL1,1,0.1,0.2,1", "names a detector twice"),
         ("2,FL1,1,1,0.1,0.2,1", "names a detector twice"),
         ("2,FL1,FL2,1,0.1,0.2", "holds 3 values for 2 detectors, expected 4"),
-        ("2,FL1,FL2", "holds 0 values for 2 detectors, expected 4"),
+        ("2,FL1", "holds -1 values"),
+        ("1", "holds 0 values for 1 detectors"),
+        ("2,,,,,,", "names the detectors , , which are not channels"),
+        ("2,FL1,FL2,1", "holds 1 values for 2 detectors, expected 4"),
         ("3,FL1,FL2,1,0.1,0.2,1", "declares '3' detectors, expected 1 to 2"),
         ("99999999,FL1", "declares '99999999' detectors, expected 1 to 2"),
-        ("0", "declares '0' detectors"),
+        ("0,FL1", "declares '0' detectors"),
         ("-1,FL1,1", "declares '-1' detectors"),
         ("²,FL1,FL2,1,0,0,1", "declares '²' detectors"),
         ("x", "declares 'x' detectors"),
@@ -109,118 +111,178 @@ def test_a_detector_whose_name_two_channels_have_is_refused(read):
     )
 
 
-def test_coulters_percent_are_read_and_never_applied(read):
-    changes = {"$P1N": "FS INT LIN", "$P2N": "FL1 INT LOG", "$P3N": "FL2 INT LOG"}
-    changes |= {"$DFC1TO2": "10.5", "$DFC2TO1": " 2"}
-    sample = read(rows=[[1, 2, 3]], kinds=("I16",) * 3, changes=changes)
-    assert sample.spillover.channels == ("FL1 INT LOG", "FL2 INT LOG")
-    np.testing.assert_allclose(sample.spillover.matrix, [[1, 0.105], [0.02, 1]])
-    assert sample.scale is Scale.COMPENSATED
-    assert "SPILL-COULTER" in codes(sample)
-
-
-def test_coulters_matrix_beside_rewritten_data_needs_a_look(read):
-    sample = read(changes={"$DFC1TO2": "10.5"})
-    assert sample.scale is Scale.COMPENSATED
-    assert "SPILL-APPLIED" in codes(sample)
-
-
-def test_a_spillover_keyword_goes_before_coulters(read):
-    sample = read(changes={"$DFC1TO2": "10.5", "SPILL": PLAIN})
-    assert sample.spillover.source == "SPILL"
-
-
-@pytest.mark.parametrize("key", ["$DFC1TO9", "$DFC0TO1"])
-def test_coulters_matrix_beyond_the_fluorescence_channels_is_refused(read, key):
-    assert f"{key} does not name two fluorescence channels" in unusable(
-        read(changes={key: "5"})
-    )
-
-
-def test_many_channels_without_a_matrix_take_no_memory_for_one(read):
-    sample = read(rows=[[0] * 2000], kinds=("I8",) * 2000, changes={"$DFC1TO2": "1"})
-    assert "2000 fluorescence channels, expected up to 1000" in unusable(sample)
-
-
-@pytest.mark.parametrize("names", [("Comp-A", "Comp-B"), ("FJComp-A", "B"), ("<A>", "<B>")])
-def test_names_of_compensated_channels_are_evidence(read, names):
-    changes = {
-        "$P1N": names[0],
-        "$P2N": names[1],
-        "SPILL": f"2,{names[0]},{names[1]},1,.1,.2,1",
-    }
-    sample = read(changes=changes)
-    assert sample.scale is Scale.COMPENSATED
-    assert "SPILL-APPLIED" in codes(sample)
-
-
 def test_arrays_of_a_matrix_are_read_only(read):
     with pytest.raises(ValueError, match="read-only"):
         read(changes={"SPILL": PLAIN}).spillover.matrix[0, 0] = 2
 
 
-def csv_file(tmp_path, text):
-    path = tmp_path / "m.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
+def test_an_aurora_placeholder_is_an_identity(read):
+    sample = read(
+        changes={"$SPILLOVER": "2,FL1,FL2,1,1e-06,0,1", "APPLY COMPENSATION": "FALSE"}
+    )
+    assert codes(sample) == {"SPILL-IDENTITY"}
+    assert sample.scale is Scale.RAW
+
+
+@pytest.mark.parametrize(
+    ("share", "odd"),
+    [("-0.0126", False), ("1.24", False), ("-0.06", True), ("1.6", True), ("-7", True)],
+)
+def test_shares_that_no_real_matrix_holds_are_a_finding(read, share, odd):
+    sample = read(changes={"SPILL": f"2,FL1,FL2,1,{share},0,1"})
+    assert sample.spillover.matrix[0, 1] == float(share)
+    found = [item for item in sample.findings if item.code == "SPILL-SHARE"]
+    assert [item.severity for item in found] == [Severity.WARN] * odd
+
+
+@pytest.mark.parametrize("text", ["", " ", "0", "0,", " 0 ,0"])
+def test_a_keyword_that_holds_nothing_is_no_matrix(read, text):
+    sample = read(changes={"$SPILLOVER": text})
+    assert sample.spillover is None
+    assert codes(sample) - {"FCS-TEXT-01"} == {"SPILL-NONE"}
+
+
+@pytest.mark.parametrize("text", ["2,FL1,FL2", "2,FL1,FL2,", "2,FL1,FL2,,,,", "1,FL2, "])
+def test_names_without_values_are_no_matrix_and_a_finding(read, text):
+    sample = read(changes={"$SPILLOVER": text})
+    assert sample.spillover is None
+    assert codes(sample) == {"SPILL-EMPTY"}
+    also = read(changes={"$SPILLOVER": text, "SPILL": PLAIN})
+    assert also.spillover.source == "SPILL"
+    assert codes(also) == {"SPILL-EMPTY"}
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "A,B\n1,0.1\n0.2,1\n",
-        ",A,B\nA,1,0.1\nB,0.2,1\n",
-        '"","A","B"\n"B",0.2,1\n"A",1,0.1\n',
-        "\ufeffx, A ,B\r\n\r\nCD3 dye,1,0.1\r\nCD4 dye,0.2, 1\r\n",
-        ",A :: CD3,B :: CD4\nA :: CD3,1,0.1\nB :: CD4,0.2,1\n",
-        "A,B\nA,1,0.1\nB,0.2,1\n",
+        "2,FL2,FL1,1,0.2,0.1,1",
+        "2,2,1,1,0.2,0.1,1",
+        "2,FL1,FL2,100,10,20,100",
+        "2,FL1,FL2,1,0.1000001,0.2,1",
     ],
 )
-def test_csv_matrices_are_read_in_the_forms_that_programs_write(tmp_path, text):
-    spillover = read_spillover_csv(csv_file(tmp_path, text))
-    assert spillover.channels == ("A", "B")
-    assert spillover.matrix.tolist() == [[1, 0.1], [0.2, 1]]
+def test_the_same_matrix_in_another_order_unit_or_rounding_agrees(read, text):
+    assert "SPILL-DIFFERENT" not in codes(read(changes={"SPILL": text, "$SPILLOVER": PLAIN}))
 
 
-def test_a_csv_matrix_in_percent_is_converted_with_a_finding(tmp_path):
-    spillover, findings = load_spillover_csv(csv_file(tmp_path, "A,B\n100,10\n20,100\n"))
-    np.testing.assert_allclose(spillover.matrix, [[1, 0.1], [0.2, 1]])
-    assert [item.code for item in findings] == ["SPILL-PERCENT"]
+@pytest.mark.parametrize("text", ["x", "1,FL1,1", "2,FL1,FL2,1,nan,0.2,1"])
+def test_a_second_keyword_that_is_broken_or_smaller_disagrees(read, text):
+    sample = read(changes={"SPILL": text, "$SPILLOVER": PLAIN})
+    assert sample.spillover.source == "$SPILLOVER"
+    assert codes(sample) == {"SPILL-DIFFERENT"}
+
+
+def test_a_broken_first_keyword_is_not_replaced_by_another_in_silence(read):
+    sample = read(changes={"$SPILLOVER": "x", "SPILL": PLAIN})
+    assert codes(sample) == {"SPILL-UNUSABLE", "SPILL-DIFFERENT"}
+    assert sample.spillover is None
+
+
+def test_decimal_commas_are_refused(read):
+    assert "holds 6 values for 2 detectors" in unusable(
+        read(changes={"SPILL": "2,FL1,FL2,1,0,1,0,2,1"})
+    )
+
+
+THREE = {"rows": [[1, 2, 3]], "kinds": ("F32",) * 3}
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("names", "scale", "expected"),
     [
-        ("", "not a square matrix"),
-        ("A,B\n", "not a square matrix"),
-        ("A,B\n1,0.1\n", "has a diagonal of 0.1"),
-        ("A,B\n1,0.1\n0.2,1\n0,0\n", "not a square matrix"),
-        ("A,B\n1,0.1,9,9\n0.2,1,9,9\n", "not a square matrix"),
-        ("A,B\nA,1,0.1\n0.2,1\n", "not a square matrix"),
-        ("A;B\n1;0,1\n0,2;1\n", "not a square matrix"),
-        (",A,B\nA,1,0.1\nC,0.2,1\n", "are begun by A, C, the columns by A, B"),
-        ("A,A\n1,0.1\n0.2,1\n", "names a detector twice"),
-        ("A,B\n1,x\n0.2,1\n", "not a finite number"),
-        ("A,B\n1,1\n1,1\n", "is singular"),
+        # the matrix is about the compensated channels
+        (("Comp-A", "Comp-B", "C"), Scale.COMPENSATED, {"SPILL-APPLIED"}),
+        (("FJComp-A", "B", "C"), Scale.COMPENSATED, {"SPILL-APPLIED"}),
+        (("<A>", "<B>", "C"), Scale.COMPENSATED, {"SPILL-APPLIED"}),
+        # it is about raw ones; the third is a copy
+        (("A", "B", "Comp-A"), Scale.RAW, {"SPILL-MIXED"}),
+        (("A", "B", "<C>"), Scale.RAW, {"SPILL-MIXED"}),
+        # names that only look alike
+        (("Comp", "Compound", "<"), Scale.RAW, set()),
     ],
 )
-def test_a_csv_file_that_is_no_matrix_is_refused(tmp_path, text, reason):
-    with pytest.raises(FcsError, match=r"m\.csv") as refused:
-        read_spillover_csv(csv_file(tmp_path, text))
-    assert reason in str(refused.value)
-    assert refused.value.code == "FCS-SPILL"
+def test_names_of_compensated_channels_are_evidence(read, names, scale, expected):
+    changes = {f"$P{n}N": name for n, name in enumerate(names, start=1)}
+    changes["SPILL"] = f"2,{names[0]},{names[1]},1,.1,.2,1"
+    sample = read(changes=changes, **THREE)
+    assert sample.scale is scale
+    assert sample.spillover.channels == names[:2]
+    assert codes(sample) - {"FCS-MARKER-01"} == expected
 
 
-@pytest.mark.parametrize("name", ["absent.csv", ".", "nul\0.csv"])
-def test_a_matrix_that_is_not_a_file_is_refused(tmp_path, name):
-    with pytest.raises(FcsError, match=r"could not read the matrix .*Give a CSV file"):
-        read_spillover_csv(tmp_path / name)
+def test_a_matrix_about_channels_that_were_renamed_was_applied(read):
+    changes = {"$P1N": "Comp-A", "$P2N": "Comp-B", "SPILL": "2,A,B,1,.1,.2,1"}
+    sample = read(changes=changes)
+    assert (sample.spillover, sample.scale) == (None, Scale.COMPENSATED)
+    assert "SPILL-APPLIED" in codes(sample)
 
 
-def test_the_reference_matrix_fits_its_sample(shared_data):
-    folder = shared_data / "spillover"
-    reference = read_spillover_csv(folder / "Compensation-Spillover-Matrix.csv")
-    sample = read_fcs(folder / "Activation_1.fcs")
-    assert set(reference.channels) <= set(sample.channel_names)
-    assert reference.matrix.shape == (11, 11)
-    assert reference.matrix[1, 2] == 0.529828
+def test_compensated_channels_without_a_matrix_need_none(read):
+    sample = read(changes={"$P1N": "Comp-A", "$P2N": "Comp-B"})
+    assert sample.scale is Scale.COMPENSATED
+    assert codes(sample) - {"FCS-MARKER-01"} == {"SPILL-NONE"}
+
+
+def test_raw_and_compensated_channels_without_a_matrix_need_a_look(read):
+    sample = read(changes={"$P1N": "A", "$P2N": "Comp-A"})
+    assert sample.scale is Scale.COMPENSATED
+    assert codes(sample) - {"FCS-MARKER-01"} == {"SPILL-NONE", "SPILL-MIXED"}
+
+
+@pytest.mark.parametrize("key", ["APPLY COMPENSATION", "APPLY_COMPENSATION"])
+@pytest.mark.parametrize(
+    ("said", "spill", "expected"),
+    [
+        ("TRUE", PLAIN, set()),
+        ("FALSE", PLAIN, {"SPILL-OFF"}),
+        ("false", "2,FL1,FL2,1,0,0,1", {"SPILL-IDENTITY"}),
+        ("TRUE", None, {"SPILL-NONE", "SPILL-LOST"}),
+        ("FALSE", None, {"SPILL-NONE"}),
+        ("maybe", PLAIN, set()),
+    ],
+)
+def test_what_diva_says_of_compensation_is_compared(read, key, said, spill, expected):
+    sample = read(changes={key: said, "SPILL": spill})
+    assert codes(sample) == expected
+    assert sample.scale is Scale.RAW
+
+
+def test_diva_exports_of_integers_do_not_say_whether_they_are_compensated(read):
+    made_by = {"CREATOR": "BD FACSDiva Software Version 6.1.3"}
+    assert "SPILL-EXPORT" in codes(read(kinds=("I16",) * 2, rows=[[1, 2]], changes=made_by))
+    assert "SPILL-EXPORT" not in codes(read(changes=made_by))
+
+
+@pytest.mark.parametrize("text", ["2,1,0.1,0.2,1", "2,100,-10,-20,100", "1", "x", "2,1,0.1"])
+def test_comp_is_never_applied(read, text):
+    sample = read(changes={"$COMP": text})
+    assert (sample.spillover, sample.scale) == (None, Scale.RAW)
+    found = [item for item in sample.findings if item.code == "SPILL-COMP"]
+    assert [item.severity for item in found] == [Severity.REVIEW]
+
+
+@pytest.mark.parametrize("text", ["2,1,0,0,1", "2,100,0,0,100", "2,0,0,0,0"])
+def test_a_comp_that_changes_nothing_in_any_sense_is_an_identity(read, text):
+    assert codes(read(changes={"$COMP": text})) == {"SPILL-IDENTITY"}
+
+
+def test_comp_beside_a_matrix_is_of_no_consequence(read):
+    sample = read(changes={"$COMP": "2,1,0.1,0.2,1", "SPILL": PLAIN})
+    assert sample.spillover.source == "SPILL"
+    assert codes(sample) == set()
+
+
+def test_real_files_say_what_is_known_of_them(shared_data):
+    folder = shared_data / "instruments"
+    expected = {
+        "flowio__100715.fcs": set(),  # FCS 2.0, written anew, uncompensated: shares up to 1.24
+        "FACS_Diva__facs_diva_test.fcs": set(),
+        "aurora__ND050-01.fcs": {"SPILL-IDENTITY"},
+        "flowcal__Data002.fcs": {"SPILL-NONE", "SPILL-EXPORT"},
+        "FCS3_1__EY_2013-07-19_PBS_FCS_3.1_Well_A1.001.fcs": {"SPILL-EMPTY"},
+        "flowio__variable_int_example.fcs": {"SPILL-UNUSABLE"},
+    }
+    for name, known in expected.items():
+        sample = read_fcs(folder / name)
+        assert {code for code in codes(sample) if code.startswith("SPILL")} == known, name
+        assert sample.scale is Scale.RAW

@@ -151,7 +151,7 @@ def test_the_time_channel_keeps_its_stored_values(read):
 def test_blank_and_double_names_are_made_unique(read):
     names = {f"$P{n}N": name for n, name in enumerate(["A", "A", "A-1", "", "A"], start=1)}
     sample = read(rows=[[1, 2, 3, 4, 5]], kinds=("I8",) * 5, changes=names)
-    assert sample.channel_names == ("A", "A-2", "A-1", "channel 4", "A-3")
+    assert sample.channel_names == ("A-2", "A-3", "A-1", "channel 4", "A-4")
     assert "FCS-NAME-01" in codes(sample)
 
 

@@ -11,7 +11,8 @@ from small import cohort, one_tube, plain_sample, sample_of, with_events
 from flowml.errors import FlowmlError
 from flowml.fcs import write_fcs
 from flowml.features import describe_case, make_recipe
-from flowml.records import Case, Severity, Tube
+from flowml.findings import Severity
+from flowml.records import Case, Tube
 from flowml.safety import file_sha256
 
 RECIPE = make_recipe("ecdf").fit(())
@@ -99,11 +100,14 @@ def test_infinite_and_missing_values_are_noticed():
 
 def test_the_caller_may_say_that_data_are_compensated():
     case = one_tube(sample_of())
-    said = describe_case(case, RECIPE, already_compensated=True)
+    said = describe_case(case, RECIPE, "already")
     none = describe_case(case, RECIPE, "none")
     auto = describe_case(case, RECIPE)
     assert said.values.tobytes() == none.values.tobytes() != auto.values.tobytes()
-    assert [tube.compensation for tube in (*said.tubes, *auto.tubes)] == ["none", "$SPILLOVER"]
+    tubes = (*said.tubes, *none.tubes, *auto.tubes)
+    assert [tube.compensation for tube in tubes] == ["declared", "none", "$SPILLOVER"]
+    assert [tube.compensated for tube in tubes] == [True, False, True]
+    assert "COMP-DECLARED" in codes(said)
 
 
 def test_a_channel_without_a_usable_top_is_a_reason_and_no_crash():

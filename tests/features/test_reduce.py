@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from small import one_tube, plain_sample, sample_of, with_events
 
 from flowml.errors import FlowmlError
+from flowml.events import COMPUTE_BLOCK
 from flowml.fcs import read_fcs
 from flowml.features import describe_case, make_recipe
 from flowml.features.reduce import bin_counts, count_events, marker_columns, pooled
+from flowml.findings import Severity
 from flowml.preprocess import choose_unmixing
-from flowml.records import COMPUTE_BLOCK, Channel, Role, Sample, Severity
+from flowml.records import Channel, Role, Sample
 
 RECIPE = make_recipe("ecdf").fit(())
 EDGES = np.array([0.1, 1.0, 2.5, 700.3])
@@ -242,6 +244,9 @@ class Recording:
     def blocks(self, size):
         self.asked.append(size)
         return self.source.blocks(size)
+
+    def findings(self):
+        return self.source.findings()
 
 
 @pytest.mark.parametrize("chunk", [1, 1000, 8192, 8193, 65_536])

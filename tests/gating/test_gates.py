@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 import flowml
 from flowml.errors import FcsError, GateError, StateError
+from flowml.events import ArraySource
 from flowml.gating import (
     Combination,
     Dimension,
@@ -24,7 +25,7 @@ from flowml.gating import (
     Strategy,
 )
 from flowml.gating.gates import inside
-from flowml.records import ArraySource, Channel, Role, Sample, Scale, Spillover
+from flowml.records import Channel, Role, Sample, Scale, Spillover
 
 CORNERS = arrays(np.float64, (6, 2), elements=st.integers(0, 8).map(float))
 LATTICE = np.array([(x, y) for x in range(-1, 10) for y in range(-1, 10)], dtype=float)
@@ -140,8 +141,14 @@ class Pieces:
         for start in range(0, len(self.values), self.size):
             yield self.values[start : start + self.size]
 
+    def events(self):
+        return self.values.copy()
+
     def stored(self):
         return self.values
+
+    def findings(self):
+        return ()
 
 
 CHANNELS = (

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowml.findings import Finding, Severity
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.labels import AXES
 from flowml.models.answer import RESULT_COLUMNS, URGENT_SUSPICION, answer, no_answer
-from flowml.records import Finding, Severity
 
 ALL = load_label_tree()
 FIELDS = {"lineage": "lineage", "category": "category", "answer": "leukemia_vs_lymphoma"}

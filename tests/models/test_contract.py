@@ -12,8 +12,9 @@ from small import cohort, labels, model, on_disk, one_tube, sample_of, with_even
 
 import flowml
 from flowml.errors import LabelError, ModelError
+from flowml.findings import Severity
 from flowml.pipeline import classify, train
-from flowml.records import Case, Severity, Tube
+from flowml.records import Case, Tube
 from flowml.simulate import write_cohort
 
 

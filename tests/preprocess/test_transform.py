@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowml.errors import FlowmlError, StateError
+from flowml.events import ArraySource
 from flowml.preprocess import TRANSFORMS, display, display_scale, make_transform
 from flowml.preprocess.transform import Arcsinh, Linear, Logicle
-from flowml.records import ArraySource, Channel, Role, Sample, Scale
+from flowml.records import Channel, Role, Sample, Scale
 
 VALUES = np.concatenate([-np.logspace(6, -3, 400), [0.0], np.logspace(-3, 8, 800)])
 PARAMETERS = [

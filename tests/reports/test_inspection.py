@@ -5,12 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 from small import sample_of, with_events
 
+from flowml.errors import CaseError
 from flowml.fcs import write_fcs
-from flowml.reports.inspection import inspect_file, inspection_csv, inspection_text
+from flowml.reports.inspection import (
+    inspect_file,
+    inspection_csv,
+    inspection_text,
+    named_files,
+)
 from flowml.reports.results import json_text
 
 SECRETS = {
@@ -22,6 +30,7 @@ SECRETS = {
 
 def written(path, values=None):
     sample = sample_of() if values is None else with_events(sample_of(), values)
+    path.parent.mkdir(exist_ok=True)
     write_fcs(path, sample, SECRETS | dict(sample.keywords) | SECRETS)
     return path
 
@@ -42,13 +51,40 @@ def test_no_keyword_that_may_name_a_patient_is_shown(tmp_path):
     assert not [secret for secret in SECRETS.values() if secret in shown]
 
 
-def test_values_that_are_no_numbers_are_found_unless_only_keywords_are_read(tmp_path):
+def test_values_that_are_no_numbers_are_found_only_where_the_events_are_read(tmp_path):
     values = sample_of().events()
     values[:7, 2] = np.nan
     path = written(tmp_path / "a.fcs", values)
-    assert "FCS-VALUE-01" in [f.code for f in inspect_file(path, "a").findings]
-    assert "7 values" in inspection_text(inspect_file(path, "a"))
-    assert inspect_file(path, "a", values=False).findings == ()
+    assert "FCS-VALUE-01" not in [f.code for f in inspect_file(path, "a").findings]
+    item = inspect_file(path, "a", values=True)
+    assert [f.code for f in item.findings].count("FCS-VALUE-01") == 1
+    assert "7 values" in inspection_text(item)
+
+
+def bytes_read():
+    return int(Path("/proc/self/io").read_text(encoding="ascii").split()[1])
+
+
+def test_only_text_is_read_unless_values_are_asked_for(tmp_path):
+    path = written(tmp_path / "a.fcs", np.tile(sample_of().events(), (50, 1)))
+    before = bytes_read()
+    assert inspect_file(path, "a").n_events == 75_000
+    text_only = bytes_read()
+    inspect_file(path, "a", values=True)
+    assert path.stat().st_size > 3_000_000
+    assert text_only - before < 200_000 < bytes_read() - text_only
+
+
+def test_files_of_several_folders_are_named_apart_and_stand_once(tmp_path):
+    for folder in ("one", "two"):
+        written(tmp_path / folder / "a.fcs")
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert [name for _, name in named_files([one])] == ["a.fcs"]
+    assert [name for _, name in named_files([one, two])] == ["one/a.fcs", "two/a.fcs"]
+    assert [name for _, name in named_files([one, one / "a.fcs"])] == ["one/a.fcs"]
+    assert [name for _, name in named_files([one / "a.fcs"])] == ["a.fcs"]
+    with pytest.raises(CaseError, match="Give a folder"):
+        named_files([tmp_path / "gone"])
 
 
 def test_a_file_that_cannot_be_read_has_a_row_with_its_reason(tmp_path):

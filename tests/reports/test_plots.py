@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 import flowml
 from flowml.errors import GateError, OutputError, PanelError, StateError
+from flowml.events import ArraySource
 from flowml.gating import Dimension, Ellipsoid, Gate, Polygon, Range, Rectangle, Strategy
 from flowml.gating.outline import outline
 from flowml.preprocess.transform import Arcsinh, Linear, Logicle
-from flowml.records import ArraySource, Channel, Role, Sample, Scale, Spillover
+from flowml.records import Channel, Role, Sample, Scale, Spillover
 from flowml.reports import plots
 from flowml.reports.ticks import count_label, decade_ticks, linear_ticks, power_label
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from flowml.errors import OutputError
+from flowml.findings import Finding, Severity
 from flowml.models.answer import RESULT_COLUMNS, Prediction, no_answer
-from flowml.records import Finding, Severity
 from flowml.reports.metrics import evaluate_predictions
 from flowml.reports.results import json_text, results_csv, results_document, write_results
 from flowml.reports.tables import (

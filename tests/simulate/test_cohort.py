@@ -10,9 +10,10 @@ import pytest
 
 from flowml.cases import find_cases
 from flowml.errors import FlowmlError, LabelError, OutputError, StateError
+from flowml.events import ArraySource
 from flowml.fcs import read_fcs
 from flowml.knowledge.simulator import load_simulator_knowledge
-from flowml.records import ArraySource, Case, Sample, Scale, Tube
+from flowml.records import Case, Sample, Scale, Tube
 from flowml.simulate import (
     fingerprint,
     iterate_cohort,

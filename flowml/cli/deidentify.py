@@ -1,0 +1,194 @@
+"""``flowml deidentify``: copies without what identifies a patient."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowml.about import DISCLAIMER
+from flowml.cli.options import quiet_option
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from flowml.fcs.deidentify import Deidentified
+
+SUFFIXES = {".fcs", ".lmd"}
+LEAST_DIGITS = 4  # of a number in place of a name
+PRIVATE = 0o600  # the map is for its owner only
+
+
+@click.command(epilog=DISCLAIMER)
+@click.argument("source", type=click.Path(path_type=Path), metavar="IN")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option("--keep-dates", is_flag=True, help="Keep dates and times of the measurement.")
+@click.option(
+    "--rename", type=click.Choice(["none", "number"]), default="none", show_default=True,
+    help="number: 0001.fcs and so on, in random order; files of a folder stay together.",
+)  # fmt: skip
+@click.option(
+    "--map", "map_file", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV",
+    help="Where to note which number is which file; never in OUT. Required with numbers.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace copies that are there already.")
+@click.option("--list", "show", is_flag=True, help="List all free text that stays, to look at.")
+@quiet_option
+def command(source: Path, out: Path, **options: Any) -> int:
+    """Copy FCS files without what identifies a patient.
+
+    IN is a file or a folder, OUT a folder apart from it. Keywords outside a technical
+    allow-list are blanked in place, in all data sets; events are copied as they are. Names of
+    files and folders are kept unless --rename says otherwise. A file that cannot be proven to
+    read as before gets no copy; the exit status is then 1.
+    """
+    from flowml.cases import find_files
+    from flowml.cli.talk import note
+
+    files = find_files(source)
+    _check_places(source, out, options)
+    copies = _copies(source, out, files, options["rename"])
+    if options["map_file"]:
+        _write_map(options["map_file"], source, out, copies)
+        note(f"the map from numbers to names: {options['map_file']}", quiet=options["quiet"])
+    done = [_copy(out, file, copies[file], options) for file in files]
+    records = [record for record in done if record is not None]
+    _tell(records, options, renamed=bool(options["map_file"]))
+    refused = len(files) - len(records)
+    note(f"{len(records)} files copied, {refused} refused", quiet=options["quiet"])
+    return 0 if len(records) == len(files) else 1
+
+
+def _check_places(source: Path, out: Path, options: Mapping[str, Any]) -> None:
+    """Refuse places in which originals and copies, or copies and their map, would mix."""
+    inside, outside = source.resolve(), out.resolve()
+    if inside == outside or inside in outside.parents or outside in inside.parents:
+        raise click.BadParameter(
+            "it holds IN, or lies in it. Choose a folder apart from the originals.",
+            param_hint="'OUT'",
+        )
+    if (options["rename"] == "number") != (options["map_file"] is not None):
+        raise click.BadParameter("give --rename number and --map together.", param_hint="--map")
+    if options["map_file"] is None:
+        return
+    if outside in (place := options["map_file"].resolve()).parents or place == outside:
+        raise click.BadParameter(
+            "the map would travel with the copies. Choose a place outside OUT.",
+            param_hint="'--map'",
+        )
+    if place.exists() or (out.is_dir() and any(out.iterdir())) or options["overwrite"]:
+        raise click.BadParameter(
+            "numbers are given anew each time: the map must not be there yet, OUT be empty, "
+            "and --overwrite not be given.",
+            param_hint="'--rename'",
+        )
+
+
+def _copies(source: Path, out: Path, files: list[Path], rename: str) -> dict[Path, Path]:
+    """Say where the copy of each file goes."""
+    root = source if source.is_dir() else source.parent
+    names = {file: PurePath(file.relative_to(root)) for file in files}
+    if rename == "number":
+        numbers = numbered(names.values())
+        return {file: out / numbers[name] for file, name in names.items()}
+    if source.is_file() and out.suffix.lower() in SUFFIXES and not out.is_dir():
+        return {source: out}
+    return {file: out / name for file, name in names.items()}
+
+
+def numbered(names: Collection[PurePath]) -> dict[PurePath, PurePath]:
+    """Give numbers to files and folders; those at the top in random order."""
+    children: dict[PurePath, dict[PurePath, None]] = {}
+    for name in names:
+        for parent, child in pairwise([*reversed(name.parents), name]):
+            children.setdefault(parent, {})[child] = None
+    numbers: dict[PurePath, str] = {}
+    for parent, found in children.items():
+        order = list(found)
+        if not parent.name:  # the order of names would tell something of them
+            secrets.SystemRandom().shuffle(order)
+        width = max(LEAST_DIGITS, len(str(len(order))))
+        numbers |= {child: str(n).zfill(width) for n, child in enumerate(order, start=1)}
+    return {
+        name: PurePath(
+            *(numbers[folder] for folder in [*reversed(name.parents)][1:]),
+            numbers[name] + name.suffix.lower(),
+        )
+        for name in names
+    }
+
+
+def _write_map(place: Path, source: Path, out: Path, copies: Mapping[Path, Path]) -> None:
+    """Note which number is which file, for the owner's eyes only."""
+    import csv
+
+    from flowml.safety import encodable, spreadsheet_cell, written_aside
+
+    root = source if source.is_dir() else source.parent
+    rows = sorted(
+        (c.relative_to(out).as_posix(), f.relative_to(root)) for f, c in copies.items()
+    )
+    with written_aside(place) as aside:
+        aside.chmod(PRIVATE)
+        with aside.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["copy", "original"])
+            for copy, original in rows:
+                writer.writerow([copy, spreadsheet_cell(encodable(original.as_posix()))])
+
+
+def _copy(out: Path, file: Path, copy: Path, options: Mapping[str, Any]) -> Deidentified | None:
+    """Copy a file, and print its row; one that is refused does not stop the others."""
+    from flowml.errors import FlowmlError
+    from flowml.fcs.deidentify import deidentify_fcs
+    from flowml.safety import printable
+
+    shown = printable(copy.name if copy == out else copy.relative_to(out).as_posix())
+    try:
+        record = deidentify_fcs(
+            file, copy, keep_dates=options["keep_dates"], overwrite=options["overwrite"]
+        )
+    except FlowmlError as error:
+        click.echo(f"{shown}: refused: {printable(error, 600)}")
+        return None
+    sets = f"{record.n_datasets} data sets, " if record.n_datasets > 1 else ""
+    unfit = f"; not fit to stay: {', '.join(record.unfit[:10])}" if record.unfit else ""
+    click.echo(
+        f"{shown}: {sets}{len(record.kept)} keywords kept, {record.n_blanked} blanked, "
+        f"{record.n_bytes_cleared} other bytes cleared{unfit}"
+    )
+    return record
+
+
+def _tell(records: list[Deidentified], options: Mapping[str, Any], *, renamed: bool) -> None:
+    """List the free text that stays, or say how much of it someone should look at."""
+    from flowml.cli.talk import note
+    from flowml.safety import printable
+
+    quiet = options["quiet"]
+    count = Counter(
+        (re.sub(r"\d+", "n", item.keyword), item.text) for r in records for item in set(r.texts)
+    )
+    unknown = {key for key in count if not _is_known(*key)}
+    if options["show"]:
+        for keyword, text in sorted(count):
+            mark = "?" if (keyword, text) in unknown else " "
+            click.echo(f"{mark} {keyword:<12} {printable(text)}")
+    elif unknown:
+        note(
+            f"{len(unknown)} names or labels that stay are not in our tables: see --list",
+            quiet=quiet,
+        )
+    if records and not renamed:
+        note("names of files and folders were kept; they may name patients", quiet=quiet)
+
+
+def _is_known(keyword: str, text: str) -> bool:
+    from flowml.fcs.blanking import is_known
+
+    return keyword != "$CYT" and is_known(text)

@@ -1,0 +1,123 @@
+"""Where events come from: a file, or an array in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from flowml.findings import Finding
+
+Array = NDArray[Any]
+
+COMPUTE_BLOCK = 8192  # events; fixed, so that a product has the same bits everywhere
+
+
+class EventSource(Protocol):
+    """Where events come from: a file, or an array in memory. Small, and picklable."""
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        ...
+
+    def blocks(self, size: int) -> Iterator[Array]:
+        """Stream the linear values.
+
+        Parameters
+        ----------
+        size : int
+            Events in a block.
+
+        Yields
+        ------
+        ndarray, shape (up to `size`, n_channels)
+            The next events.
+        """
+        ...
+
+    def events(self) -> Array:
+        """Return all linear values as a table of the caller's own."""
+        ...
+
+    def stored(self) -> Array:
+        """Return the values as the source holds them, shape (n_events, n_channels)."""
+        ...
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Say what is odd about the values; looks at them all, if no one has yet."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Events in memory.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_events, n_channels)
+        Linear values.
+    """
+
+    values: Array
+
+    def __post_init__(self) -> None:
+        freeze(self, "values", None)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        freeze(self, "values", None)
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return int(self.values.shape[0])
+
+    def blocks(self, size: int) -> Iterator[Array]:
+        """Stream views of the values.
+
+        Parameters
+        ----------
+        size : int
+            Events in a block.
+
+        Yields
+        ------
+        ndarray, shape (up to `size`, n_channels)
+            Read-only.
+        """
+        for start in range(0, self.n_events, size):
+            yield self.values[start : start + size]
+
+    def events(self) -> Array:
+        """Return a copy of the values."""
+        return np.array(self.values)
+
+    def stored(self) -> Array:
+        """Return the values themselves."""
+        return self.values
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Say nothing: whoever made the values knows them."""
+        return ()
+
+
+def freeze(record: object, name: str, dtype: type | None) -> None:
+    """Replace an array of a frozen record by a read-only view of it.
+
+    Parameters
+    ----------
+    record : object
+        A frozen dataclass.
+    name : str
+        Of its field.
+    dtype : type or None
+        What to hold the array as; None for what it is.
+    """
+    view = np.asarray(getattr(record, name), dtype=dtype).view()
+    view.flags.writeable = False
+    object.__setattr__(record, name, view)

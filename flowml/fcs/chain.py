@@ -1,0 +1,151 @@
+"""The data sets of a file, one behind the other (``$NEXTDATA``), forwards only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from flowml.errors import FcsError
+from flowml.fcs.codes import finding
+from flowml.fcs.header import HEADER_SIZE, VERSIONS, Header, parse_header
+from flowml.fcs.keys import whole_number
+from flowml.fcs.segments import read_at, read_keywords
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowml.fcs.text import Keywords
+    from flowml.findings import Finding
+
+MOST_DATASETS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """One data set of a file, as its HEADER and TEXT describe it.
+
+    Parameters
+    ----------
+    start : int
+        First byte in the file; all offsets of the data set count from it.
+    header : Header
+        Its HEADER.
+    keywords : dict of str to str
+        Its TEXT, supplemental TEXT included.
+    findings : tuple of Finding
+        What was odd about them.
+    next_start : int or None
+        Where the next data set starts; None behind the last one.
+    """
+
+    start: int
+    header: Header
+    keywords: Keywords
+    findings: tuple[Finding, ...]
+    next_start: int | None
+
+
+def walk(stream: BinaryIO, size: int) -> Iterator[DataSet]:
+    """Read the data sets of a file, one after the other.
+
+    Parameters
+    ----------
+    stream : binary file
+        The file.
+    size : int
+        Its bytes.
+
+    Yields
+    ------
+    DataSet
+        At most `MOST_DATASETS`.
+
+    Raises
+    ------
+    FcsError
+        If the file is empty, or a HEADER or TEXT cannot be read.
+    """
+    if size == 0:
+        raise FcsError(
+            "the file is empty (0 bytes), expected an FCS file. Export it again.", "FCS-HEADER"
+        )
+    start: int | None = 0
+    for _ in range(MOST_DATASETS):
+        if start is None:
+            return
+        found = _read(stream, start, size)
+        yield found
+        start = found.next_start
+
+
+def pick(stream: BinaryIO, size: int, wanted: int | str) -> list[DataSet]:
+    """Read the data sets up to the one that is wanted.
+
+    Parameters
+    ----------
+    stream : binary file
+        The file.
+    size : int
+        Its bytes.
+    wanted : int
+        Number of a data set, from 1.
+
+    Returns
+    -------
+    list of DataSet
+        As many as are wanted; the last one is it.
+
+    Raises
+    ------
+    FcsError
+        If the file has fewer.
+    """
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
+        raise FcsError(
+            f"dataset is {printable(wanted)!r}, expected 'auto' or a number from 1.",
+            "FCS-DATASET",
+        )
+    found = []
+    for item in walk(stream, size):
+        found.append(item)
+        if len(found) == wanted:
+            return found
+    more = found[-1].next_start is not None
+    raise FcsError(
+        f"data set {wanted} was asked for; "
+        + (f"only the first {MOST_DATASETS} are read" if more else "the file does not have it")
+        + f". Choose 1 to {len(found)}.",
+        "FCS-DATASET",
+    )
+
+
+def _read(stream: BinaryIO, start: int, size: int) -> DataSet:
+    header = parse_header(read_at(stream, start, HEADER_SIZE))
+    keywords, findings = read_keywords(stream, header, start, size)
+    next_start = _next_start(stream, keywords, start, size, findings)
+    return DataSet(start, header, keywords, tuple(findings), next_start)
+
+
+def _next_start(
+    stream: BinaryIO, keywords: Keywords, start: int, size: int, findings: list[Finding]
+) -> int | None:
+    """Return where the next data set starts; ``$NEXTDATA`` counts from this one's start.
+
+    Programs leave all kinds of numbers there: what does not lead to a header, forwards,
+    leads nowhere.
+    """
+    try:
+        step = whole_number(keywords, "$NEXTDATA")
+    except FcsError:
+        step = -1
+    if step is None:
+        findings.append(finding("FCS-KEY-07"))
+    if not step:
+        return None
+    place = start + step
+    inside = step >= HEADER_SIZE and place + HEADER_SIZE <= size
+    if inside and read_at(stream, place, len(VERSIONS[0])) in VERSIONS:
+        return place
+    findings.append(finding("FCS-DATASET-04", printable(keywords["$NEXTDATA"], 40)))
+    return None

@@ -1,0 +1,71 @@
+"""Bytes behind the segments of a data set: none, or a CRC. Others hint that DATA was moved.
+
+Bytes that were lost or added in front of DATA leave every offset as it was: the last events
+then stand behind the end of DATA, or DATA reach into the CRC.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+from flowml.errors import FcsError
+from flowml.fcs.codes import finding
+from flowml.fcs.header import CRC_SIZE
+from flowml.fcs.keys import whole_number
+from flowml.fcs.segments import read_at
+
+if TYPE_CHECKING:
+    from flowml.fcs.chain import DataSet
+    from flowml.fcs.layout import Layout
+    from flowml.findings import Finding
+
+NO_CRC = b"0" * CRC_SIZE  # what programs write that compute none (FCS 3.1)
+PADDING = b" \r\n\x00"
+LONGEST_PADDING = 1 << 16
+
+
+def tail_findings(
+    stream: BinaryIO, dataset: DataSet, layout: Layout, until: int
+) -> list[Finding]:
+    """Say what stands behind the last segment of a data set.
+
+    Parameters
+    ----------
+    stream : binary file
+        The file.
+    dataset : DataSet
+        HEADER and TEXT.
+    layout : Layout
+        Where its events are.
+    until : int
+        Where the next data set starts, or the size of the file.
+
+    Returns
+    -------
+    list of Finding
+        Empty where there is nothing, or a CRC.
+    """
+    last_event = layout.offset + layout.size
+    end = max(last_event, dataset.start + _last_byte(dataset) + 1)
+    count = until - end
+    if count <= 0:
+        swallowed = end == last_event and layout.size >= CRC_SIZE
+        if swallowed and read_at(stream, end - CRC_SIZE, CRC_SIZE) == NO_CRC:
+            return [finding("FCS-TAIL-03")]
+        return []
+    tail = read_at(stream, end, min(count, LONGEST_PADDING))
+    whole, crc = count == len(tail), tail.rstrip(PADDING)
+    if whole and len(crc) == CRC_SIZE and crc.isalnum():
+        return []
+    known = dataset.next_start is not None or (whole and not crc)
+    return [finding("FCS-TAIL-02" if known else "FCS-TAIL-01", f"{count} bytes")]
+
+
+def _last_byte(dataset: DataSet) -> int:
+    """Return the last byte of TEXT, ANALYSIS and supplemental TEXT."""
+    ends = [dataset.header.text.end, dataset.header.analysis.end]
+    for key in ("$ENDSTEXT", "$ENDANALYSIS"):
+        with suppress(FcsError):  # reported where the segment itself is read
+            ends.append(whole_number(dataset.keywords, key) or 0)
+    return max(ends)
