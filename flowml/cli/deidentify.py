@@ -189,6 +189,6 @@ def _tell(records: list[Deidentified], options: Mapping[str, Any], *, renamed: b
 
 
 def _is_known(keyword: str, text: str) -> bool:
-    from flowml.fcs.blanking import is_known
+    from flowml.fcs.deidentify.blanking import is_known
 
     return keyword != "$CYT" and is_known(text)

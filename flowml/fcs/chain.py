@@ -9,7 +9,7 @@ from flowml.errors import FcsError
 from flowml.fcs.codes import finding
 from flowml.fcs.header import HEADER_SIZE, VERSIONS, Header, parse_header
 from flowml.fcs.keys import whole_number
-from flowml.fcs.segments import read_at, read_keywords
+from flowml.fcs.segments import read_at, read_texts
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def pick(stream: BinaryIO, size: int, wanted: int | str) -> list[DataSet]:
 
 def _read(stream: BinaryIO, start: int, size: int) -> DataSet:
     header = parse_header(read_at(stream, start, HEADER_SIZE))
-    keywords, findings = read_keywords(stream, header, start, size)
+    _, keywords, findings = read_texts(stream, header, start, size)
     next_start = _next_start(stream, keywords, start, size, findings)
     return DataSet(start, header, keywords, tuple(findings), next_start)
 

@@ -9,15 +9,20 @@ from flowml.findings import Finding, Severity
 
 # code: (severity, what it means)
 FINDINGS: dict[str, tuple[Severity, str]] = {
-    "FCS-TEXT-01": (Severity.INFO, "a value is empty: doubled delimiters read as such"),
+    "FCS-TEXT-01": (Severity.INFO, "a value is empty, or begins with a doubled delimiter"),
     "FCS-TEXT-02": (Severity.INFO, "the TEXT segment lacks its final delimiter"),
     "FCS-TEXT-03": (Severity.WARN, "a keyword stands twice with different values; first kept"),
     "FCS-TEXT-04": (Severity.INFO, "values are not UTF-8 and were read as Latin-1"),
     "FCS-TEXT-05": (Severity.WARN, "the supplemental TEXT segment cannot be read"),
-    "FCS-TEXT-06": (Severity.WARN, "TEXT goes on behind the end that the header gives"),
-    "FCS-TEXT-07": (Severity.REVIEW, "a keyword holds the delimiter; one may be lost in it"),
+    "FCS-TEXT-06": (Severity.REVIEW, "TEXT goes on behind the end that the header gives"),
+    "FCS-TEXT-07": (
+        Severity.REVIEW,
+        "delimiters are doubled, and a keyword stands within a value",
+    ),
     "FCS-TEXT-08": (Severity.INFO, "the end of TEXT is up to two bytes too far, within DATA"),
-    "FCS-TEXT-09": (Severity.WARN, "TEXT ends in a keyword without a value, which is dropped"),
+    "FCS-TEXT-09": (Severity.REVIEW, "TEXT ends in a keyword without a value; it is dropped"),
+    "FCS-TEXT-10": (Severity.WARN, "a key is empty or not printable ASCII"),
+    "FCS-TEXT-11": (Severity.INFO, "the end of TEXT is one too early, before its delimiter"),
     "FCS-KEY-01": (Severity.INFO, "$TOT is missing and follows from the DATA segment"),
     "FCS-KEY-02": (Severity.INFO, "$MODE is missing; the data fit list mode"),
     "FCS-KEY-03": (Severity.INFO, "$PnE is malformed or missing: channel taken as linear"),

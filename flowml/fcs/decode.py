@@ -51,8 +51,10 @@ class EventReader:
     ) -> None:
         self._stream, self._layout, self._scan = stream, layout, scan
         self._linear, self._kept = linear_type(layout.fields), stored_type(layout.fields)
-        self._rows = max(1, min(PART // layout.event_size, layout.n_events))
-        self._raw = np.empty(self._rows * layout.event_size + SPARE, dtype=np.uint8)
+        self._event_size = layout.event_size
+        self._rows = max(1, min(PART // self._event_size, layout.n_events))
+        self._raw = np.empty(self._rows * self._event_size + SPARE, dtype=np.uint8)
+        self._type = file_type(layout.fields[0], layout.order) if layout.is_uniform else None
         self._part = np.empty((self._rows, len(layout.fields)), dtype=self._kept)
         self._masks = _masks(layout, self._kept, self._rows)
         self._scale = Scale(layout.fields, amplifiers, self._kept, self._rows)
@@ -106,19 +108,18 @@ class EventReader:
 
     def _read(self, table: Array) -> None:
         """Read the next events into a table of the stored type."""
-        flat, layout = table.reshape(-1), self._layout
-        raw = self._raw[: len(table) * layout.event_size]
-        if layout.is_uniform:
-            words = raw.view(file_type(layout.fields[0], layout.order))
-            if words.dtype == flat.dtype:
+        flat = table.reshape(-1)
+        raw = self._raw[: len(table) * self._event_size]
+        if self._type is None:
+            self._fill(raw)
+            _spread(self._raw, self._layout, table, self._scan)
+        else:
+            if self._type == flat.dtype:
                 self._fill(flat)
             else:
                 self._fill(raw)
-                flat[...] = words
+                flat[...] = raw.view(self._type)
             self._scan.see_table(table)
-        else:
-            self._fill(raw)
-            _spread(self._raw, layout, table, self._scan)
         if self._masks is not None:
             np.bitwise_and(flat, self._masks[: flat.size], out=flat)
 
@@ -155,6 +156,7 @@ class Scale:
         rows: int,
     ) -> None:
         self._amplifiers = amplifiers
+        self._is_plain = all(a.decades == 0 and a.gain == 1 for a in amplifiers)
         ways = list(zip((field.used for field in fields), amplifiers, strict=True))
         entries = sum(1 << used for used, _ in dict.fromkeys(ways))
         logarithmic = any(amplifier.decades for amplifier in amplifiers)
@@ -174,7 +176,8 @@ class Scale:
             Gets the result; may be `stored` itself where the types are the same.
         """
         if not self._by_table:
-            _by_formula(stored, self._amplifiers, linear)
+            if linear is not stored or not self._is_plain:
+                _by_formula(stored, self._amplifiers, linear)
             return
         values, out = stored.reshape(-1), linear.reshape(-1)
         for start in range(0, values.size, self._index.size):

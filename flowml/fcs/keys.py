@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
@@ -97,9 +98,13 @@ def real_number(text: str) -> float | None:
     float or None
         The number.
     """
+    return _real_number(text) if len(text) <= LONGEST_REAL else None
+
+
+@lru_cache(maxsize=1024)  # channels have the same few ranges and gains
+def _real_number(text: str) -> float | None:
     try:
-        plain = len(text) <= LONGEST_REAL and text.isascii() and "_" not in text
-        number = float(text) if plain else math.nan
+        number = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -50,7 +50,18 @@ class Probe:
     stamp: tuple[int, int]
 
     def source(self, path: Path) -> FileSource:
-        """Return the events, which stay in the file until they are asked for."""
+        """Say where the events are; they stay in the file until they are asked for.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Returns
+        -------
+        FileSource
+            Streams them.
+        """
         return FileSource(path, self.layout, self.amplifiers, self.stamp)
 
 

@@ -7,25 +7,62 @@ other segment are its rest, if they read as one; otherwise the file is refused.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import CRC_SIZE, MOST_TOO_FAR, Header, Segment
+from flowml.fcs.header import CRC_SIZE, HEADER_SIZE, MOST_TOO_FAR, NOWHERE, Header, Segment
 from flowml.fcs.keys import whole_number
-from flowml.fcs.text import Keywords, parse_text
+from flowml.fcs.text import Keywords, TwoReadingsError, parse_text
 
 if TYPE_CHECKING:
     from flowml.findings import Finding
 
 LARGEST_TEXT = 16 << 20  # bytes; a spectral instrument's matrix takes 0.1 MB
 LONGEST_GAP = 1 << 16  # bytes behind TEXT that are searched, where nothing is known to follow
+# what bytes show that are read as TEXT and are none
+_ODD = {"FCS-TEXT-02", "FCS-TEXT-07", "FCS-TEXT-09", "FCS-TEXT-10"}
+_SUPPLEMENTAL = ("$BEGINSTEXT", "$ENDSTEXT")
 
 
-def read_keywords(
-    stream: BinaryIO, header: Header, start: int, size: int
-) -> tuple[Keywords, list[Finding]]:
-    """Read TEXT, and supplemental TEXT where there is one.
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """The bytes of a TEXT segment, with what stands behind the end that the header gives.
+
+    Parameters
+    ----------
+    begin : int
+        First byte, counted from the start of the data set.
+    raw : bytes
+        All of them.
+    split : int
+        How many of them the header gives, if that is too few; 0 if not.
+    is_extra : bool
+        Whether it is supplemental TEXT.
+    """
+
+    begin: int
+    raw: bytes
+    split: int = 0
+    is_extra: bool = False
+
+    @property
+    def last(self) -> int:
+        """Last byte, counted from the start of the data set."""
+        return self.begin + len(self.raw) - 1
+
+
+class Texts(NamedTuple):
+    """What TEXT and supplemental TEXT say, and where they stand."""
+
+    parts: list[TextPart]
+    keywords: Keywords
+    findings: list[Finding]
+
+
+def read_texts(stream: BinaryIO, header: Header, start: int, size: int) -> Texts:
+    """Read TEXT, and supplemental TEXT where there is one, with their bytes.
 
     Parameters
     ----------
@@ -40,10 +77,8 @@ def read_keywords(
 
     Returns
     -------
-    keywords : dict of str to str
-        Keys in upper case.
-    findings : list of Finding
-        What was odd.
+    Texts
+        Segments that could be read, their keywords, and what was odd.
 
     Raises
     ------
@@ -55,17 +90,16 @@ def read_keywords(
     keywords, findings = parse_text(raw)
     if rest := _rest_behind(stream, raw, header, keywords, start):
         keywords, findings = parse_text(raw + rest)
-        findings.append(finding("FCS-TEXT-06", f"{len(rest)} bytes"))
+        only_delimiter = rest == raw[:1]
+        more = finding("FCS-TEXT-06", f"{len(rest)} bytes")
+        findings.append(finding("FCS-TEXT-11") if only_delimiter else more)
     findings += too_far
-    try:
-        begin, end = (whole_number(keywords, key) for key in ("$BEGINSTEXT", "$ENDSTEXT"))
-        extra = Segment(begin or 0, end or 0)
-        if extra.given and extra != header.text:
-            more, _ = parse_text(_segment(stream, extra, start, size))
-            keywords = more | keywords
-    except FcsError:
+    texts = Texts(
+        [TextPart(own.begin, raw + rest, len(raw) if rest else 0)], keywords, findings
+    )
+    if not _take_supplemental(stream, texts, header, start, size):
         findings.append(finding("FCS-TEXT-05"))
-    return keywords, findings
+    return texts
 
 
 def _own_end(header: Header) -> tuple[Segment, list[Finding]]:
@@ -121,6 +155,66 @@ def _bytes_behind(
     behind = [begin for begin in begins if begin > end]
     until = min(behind, default=end + 1 + LONGEST_GAP)
     return read_at(stream, start + end + 1, min(until - end - 1, LARGEST_TEXT)), bool(behind)
+
+
+def _take_supplemental(
+    stream: BinaryIO, texts: Texts, header: Header, start: int, size: int
+) -> bool:
+    """Add supplemental TEXT; tell whether one that is given can be read.
+
+    A place may be given where there is an archive, or events. What has another delimiter than
+    TEXT, or lies over DATA, is supplemental TEXT only if nothing is odd about it.
+    """
+    text = texts.parts[0]
+    try:
+        begin, end = (whole_number(texts.keywords, key) or 0 for key in _SUPPLEMENTAL)
+        extra = Segment(begin, end)
+        if extra in {NOWHERE, header.text, Segment(text.begin, text.last)}:
+            return True
+        behind = begin > text.last - MOST_TOO_FAR
+        if not HEADER_SIZE <= begin <= end or not (behind or end < text.begin):
+            return False
+        raw = _segment(stream, extra, start, size)
+        more, found = parse_text(raw)
+    except TwoReadingsError:
+        raise
+    except FcsError:
+        return False
+    is_odd = raw[:1].isalnum() or any(item.code in _ODD for item in found)
+    over_data = _is_over_data(extra, header, more | texts.keywords, size - start)
+    if is_odd and (over_data or raw[:1] != text.raw[:1]):
+        return False
+    if over_data:
+        raise FcsError(
+            f"supplemental TEXT ({begin} to {end}) and DATA are given the same bytes. The "
+            "file is damaged: export it again.",
+            "FCS-AGREE",
+        )
+    _add(texts, more, found)
+    texts.parts.append(TextPart(begin, raw, is_extra=True))
+    return True
+
+
+def _is_over_data(extra: Segment, header: Header, keywords: Keywords, available: int) -> bool:
+    """Tell whether a segment shares bytes with a place where DATA may be."""
+    places = [header.data]
+    with suppress(FcsError):  # reported where DATA is looked for
+        begin, end = (whole_number(keywords, key) or 0 for key in ("$BEGINDATA", "$ENDDATA"))
+        places.append(Segment(begin, end))
+    return any(
+        min(place.end, extra.end) - max(place.begin, extra.begin) >= MOST_TOO_FAR
+        for place in places
+        if place.given and place.end <= available
+    )
+
+
+def _add(texts: Texts, more: Keywords, found: list[Finding]) -> None:
+    """Add keywords of supplemental TEXT; those of TEXT go first."""
+    texts.findings.extend(found)
+    if n := sum(texts.keywords.get(key, value) != value for key, value in more.items()):
+        texts.findings.append(finding("FCS-TEXT-03", f"{n} keywords of supplemental TEXT"))
+    for key, value in more.items():
+        texts.keywords.setdefault(key, value)
 
 
 def _segment(stream: BinaryIO, segment: Segment, start: int, size: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import CRC_SIZE
+from flowml.fcs.header import CRC_SIZE, Segment
 from flowml.fcs.keys import whole_number
 from flowml.fcs.segments import read_at
 
@@ -47,7 +47,7 @@ def tail_findings(
         Empty where there is nothing, or a CRC.
     """
     last_event = layout.offset + layout.size
-    end = max(last_event, dataset.start + _last_byte(dataset) + 1)
+    end = max(last_event, dataset.start + _last_byte(dataset, until - dataset.start) + 1)
     count = until - end
     if count <= 0:
         swallowed = end == last_event and layout.size >= CRC_SIZE
@@ -62,10 +62,15 @@ def tail_findings(
     return [finding("FCS-TAIL-02" if known else "FCS-TAIL-01", f"{count} bytes")]
 
 
-def _last_byte(dataset: DataSet) -> int:
-    """Return the last byte of TEXT, ANALYSIS and supplemental TEXT."""
-    ends = [dataset.header.text.end, dataset.header.analysis.end]
-    for key in ("$ENDSTEXT", "$ENDANALYSIS"):
+def _last_byte(dataset: DataSet, room: int) -> int:
+    """Return the last byte of TEXT, ANALYSIS and supplemental TEXT that lies in the file."""
+    segments = [dataset.header.text, dataset.header.analysis]
+    for name in ("STEXT", "ANALYSIS"):
         with suppress(FcsError):  # reported where the segment itself is read
-            ends.append(whole_number(dataset.keywords, key) or 0)
-    return max(ends)
+            begin, end = (
+                whole_number(dataset.keywords, f"${side}{name}") or 0
+                for side in ("BEGIN", "END")
+            )
+            segments.append(Segment(begin, end))
+    inside = [segment for segment in segments if segment.given and segment.begin < room]
+    return min(max(segment.end for segment in inside), room - 1)

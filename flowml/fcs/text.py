@@ -1,13 +1,14 @@
 """The TEXT segment: keywords and values (FCS 3.1).
 
-A doubled delimiter stands for one delimiter within a value; many programs nevertheless
-write empty values, which look the same. Both readings are tried, and the one is taken in which
-more of the standard keywords stand in key position and fewer keys are impossible.
+A doubled delimiter stands for one delimiter within a value; many programs nevertheless write
+empty values, which look the same. No key is empty, and none holds the delimiter. So there is
+one reading: a doubled delimiter behind a key is its empty value, one within a value is escaped.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
@@ -16,10 +17,10 @@ from flowml.fcs.keys import COMPENSATED_KEY, FLOWCORE_SCALED, SPILLOVER_KEYS
 from flowml.safety import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowml.findings import Finding
 
-# cannot occur: bytes are decoded as Latin-1, whose code points end at 255
-_ESCAPED = "\uffff"
 _STANDARD_KEY = re.compile(
     r"^\$(P\d+[A-Z]+|PAR|TOT|MODE|BYTEORD|DATATYPE|NEXTDATA|(BEGIN|END)\w+|CYT\w*|DATE|FIL|SRC"
     r"|OP|INST|SYS|[BE]TIM|EXP|PROJ|CELLS|COM|SMNO|TIMESTEP|SPILLOVER|COMP|DFC\d+TO\d+)$"
@@ -32,6 +33,91 @@ DECISIVE = {
 }  # fmt: skip
 
 Keywords = dict[str, str]
+Span = tuple[int, int]  # first byte, and the one behind the last
+
+
+class TwoReadingsError(FcsError):
+    """A keyword that decides what the values mean may be lost in a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A TEXT segment, cut into keys and values.
+
+    Parameters
+    ----------
+    delimiter : str
+        What stands between them.
+    items : list of str
+        Keys and values in turn, as they stand there; the last key may lack its value.
+    is_doubled : bool
+        Whether the delimiter stands doubled anywhere.
+    is_ended : bool
+        Whether the last item is followed by the delimiter.
+    """
+
+    delimiter: str
+    items: list[str]
+    is_doubled: bool
+    is_ended: bool
+
+    @property
+    def values(self) -> list[str]:
+        """Values with the delimiters that they hold, no longer doubled."""
+        values = self.items[1::2]
+        if self.is_doubled:
+            return [value.replace(self.delimiter * 2, self.delimiter) for value in values]
+        return values
+
+    @property
+    def spans(self) -> list[tuple[Span, Span]]:
+        """Where keys and values stand in the segment; a value that is lacking is empty."""
+        spans: list[Span] = []
+        place = 1
+        for item in self.items:
+            spans.append((place, place + len(item)))
+            place += len(item) + 1
+        if len(spans) % 2:
+            spans.append((spans[-1][1], spans[-1][1]))
+        return list(zip(spans[::2], spans[1::2], strict=True))
+
+
+def cut_text(raw: bytes) -> Cut:
+    """Cut a TEXT segment into keys and values.
+
+    Parameters
+    ----------
+    raw : bytes
+        The segment, delimiters included, perhaps with padding behind them.
+
+    Returns
+    -------
+    Cut
+        Keys and values, as they stand there.
+    """
+    text = raw.decode("latin-1")
+    delimiter = text[:1]
+    padded = text[1:].rstrip(" \r\n\x00" if delimiter > " " else "\x00")
+    body = padded.removesuffix(delimiter)
+    is_doubled = bool(body) and delimiter * 2 in body
+    items = body.split(delimiter) if body else []
+    if is_doubled:
+        items = _with_escaped(items, delimiter)
+    return Cut(delimiter, items, is_doubled, len(body) < len(padded))
+
+
+def _with_escaped(pieces: list[str], delimiter: str) -> list[str]:
+    """Join again what was cut at a doubled delimiter within a value."""
+    items: list[str] = []
+    place, last = 0, len(pieces) - 1
+    while place < last:
+        begin = place + 1
+        items.append(pieces[place])
+        place += 2
+        while place < last and not pieces[place]:
+            place += 2
+        items.append(delimiter.join(pieces[begin:place]))
+    return items + pieces[place:]
 
 
 def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
@@ -54,88 +140,108 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
     FcsError
         If there are no keywords in it.
     """
-    text, findings = raw.decode("latin-1"), []
-    delimiter, body = text[:1], text[1:].rstrip(" \r\n\x00" if text[:1] > " " else "\x00")
-    if not body:
+    cut = cut_text(raw)
+    if not cut.items:
         raise FcsError(
             "the TEXT segment is empty, expected keywords. Export the file again.", "FCS-TEXT"
         )
-    if body.endswith(delimiter):
-        body = body[:-1]
-    else:
+    findings: list[Finding] = []
+    if not cut.is_ended:
         findings.append(finding("FCS-TEXT-02"))
-    escaped = [
-        item.replace(_ESCAPED, delimiter)
-        for item in body.replace(delimiter * 2, _ESCAPED).split(delimiter)
-    ]
-    items = escaped
-    if delimiter * 2 in body:
-        plain = body.split(delimiter)
-        if _plausibility(plain, delimiter) > _plausibility(escaped, delimiter):
-            items = plain
-            findings.append(finding("FCS-TEXT-01"))
-    _check_keys(items[::2], delimiter, findings)
-    keywords = _pairs(items, findings)
+    if cut.is_doubled:
+        _check_doubled(cut, findings)
+    keywords = _pairs(cut, findings)
     if not keywords:
         raise FcsError(
-            f"the TEXT segment holds no keywords after its delimiter {printable(delimiter)!r}. "
-            "The file is damaged: export it again.",
+            "the TEXT segment holds no keywords after its delimiter "
+            f"{printable(cut.delimiter)!r}. The file is damaged: export it again.",
             "FCS-TEXT",
         )
     return keywords, findings
 
 
-def _plausibility(items: list[str], delimiter: str) -> tuple[int, int]:
-    """Return how many keys are standard keywords and, negative, how many cannot be keys.
+def _check_doubled(cut: Cut, findings: list[Finding]) -> None:
+    """Report empty values, and values that seem to hold a keyword; refuse where one is lost.
 
-    An empty value that is read as an escaped delimiter swallows the next keyword: the key
-    ``EXPERIMENT/SPILL`` is one that cannot be. So is an empty one.
+    Where a program does not double the delimiter that ends a value, the keyword behind it
+    seems to be a part of the value, and keys and values change places from there on.
     """
-    keys = [key.strip() for key in items[::2]]
-    standard = sum(1 for key in keys if _STANDARD_KEY.match(key.upper()))
-    return standard, -sum(1 for key in keys if not key or delimiter in key)
+    values, doubled = cut.items[1::2], cut.delimiter * 2
+    if any(not value or value.startswith(cut.delimiter) for value in values):
+        findings.append(finding("FCS-TEXT-01"))
+    together = cut.delimiter.join(values).upper()
+    if "$" not in together and not any(name in together for name in DECISIVE):
+        return
+    odd = False
+    for place, value in enumerate(values):
+        lost = [part for part in value.split(doubled) if _matters(part)]
+        odd = odd or bool(lost)
+        if lost and doubled in value:
+            _check_places(cut.items[2 * place + 2 :], ", ".join(lost))
+            break  # what stands behind was looked at
+    if odd:
+        findings.append(finding("FCS-TEXT-07"))
 
 
-def _check_keys(keys: list[str], delimiter: str, findings: list[Finding]) -> None:
-    """Refuse a text in which an empty value may have swallowed a keyword that matters."""
-    odd = [key for key in keys if delimiter in key]
-    ends = {key.rpartition(delimiter)[2].strip().upper() for key in odd}
-    if lost := [end for end in ends if end in DECISIVE or _STANDARD_KEY.match(end)]:
-        raise FcsError(
-            f"TEXT cannot be read in one way only: a doubled delimiter stands before "
-            f"{printable(', '.join(sorted(lost)), 120)}. Export the file again, with another "
-            "delimiter or without empty values.",
+def _check_places(behind: list[str], lost: str) -> None:
+    """Refuse if keywords do not stand where keys are expected, behind one that may be lost."""
+    if behind and _count_keywords(behind[::2]) <= _count_keywords(behind[1::2]):
+        raise TwoReadingsError(
+            "TEXT cannot be read in one way only: a doubled delimiter stands beside "
+            f"{printable(lost, 120)}. Export the file again, with another delimiter.",
             "FCS-TEXT",
         )
-    if odd:
-        findings.append(finding("FCS-TEXT-07", f"{len(odd)} keys"))
 
 
-def _pairs(items: list[str], findings: list[Finding]) -> Keywords:
+def _count_keywords(items: Iterable[str]) -> int:
+    return sum(map(_matters, items))
+
+
+def _matters(item: str) -> bool:
+    """Tell whether an item is a keyword of the standard, or decides what values mean."""
+    name = item.strip().upper()
+    return name in DECISIVE or (name[:1] == "$" and _STANDARD_KEY.match(name) is not None)
+
+
+def _pairs(cut: Cut, findings: list[Finding]) -> Keywords:
     """Pair keys and values; the first of two equal keys is kept."""
     keywords: Keywords = {}
-    latin = double = 0
-    for key, value in zip(items[::2], items[1::2], strict=False):
+    latin = double = odd = 0
+    for key, value in zip(cut.items[::2], cut.values, strict=False):
         name = key.strip().upper()
-        if value.isascii():
-            text = value.strip()
-        else:
-            text, is_utf8 = _decoded(value)
-            latin += not is_utf8
+        text = value
+        if not value.isascii():
+            text = decoded(value)
+            latin += text == value
+        text = text.strip()
+        odd += not (name and name.isascii() and name.isprintable())
         if name and keywords.setdefault(name, text) != text:
             double += 1
     if double:
         findings.append(finding("FCS-TEXT-03", f"{double} keywords"))
     if latin:
         findings.append(finding("FCS-TEXT-04", f"{latin} values"))
-    if len(items) % 2 and items[-1].strip():
+    if odd:
+        findings.append(finding("FCS-TEXT-10", f"{odd} keys"))
+    if len(cut.items) % 2 and cut.items[-1].strip():
         findings.append(finding("FCS-TEXT-09"))
     return keywords
 
 
-def _decoded(value: str) -> tuple[str, bool]:
-    """Read a value as UTF-8 (FCS 3.1) or keep it as Latin-1."""
+def decoded(text: str) -> str:
+    """Read as UTF-8 (FCS 3.1) what is UTF-8.
+
+    Parameters
+    ----------
+    text : str
+        Bytes as Latin-1.
+
+    Returns
+    -------
+    str
+        The text; as it was given where it is not UTF-8.
+    """
     try:
-        return value.encode("latin-1").decode("utf-8").strip(), True
+        return text.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
-        return value.strip(), False
+        return text

@@ -26,7 +26,8 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_REMEMBERED = 4096  # channels; a cohort has one panel, read again and again
+MOST_REMEMBERED = 4096  # channels; a cohort has few panels, read again and again
+MOST_PANELS = 64
 LONGEST_NAME = 200  # characters; a longer name is not a marker but an attack or an accident
 
 _PULSE_WORD = re.compile(
@@ -148,6 +149,12 @@ def name_channels(names: Iterable[tuple[str, str]]) -> tuple[MarkerName, ...]:
     >>> [found.marker for found in name_channels([("SSC-A", ""), ("SSC-B-A", "")])]
     ['SSC-A', 'SSC-B-A']
     """
+    longest = 2 * LONGEST_NAME  # what is farther on is cut off anyway
+    return _panel(tuple((name[:longest], label[:longest]) for name, label in names))
+
+
+@lru_cache(maxsize=MOST_PANELS)
+def _panel(names: tuple[tuple[str, str], ...]) -> tuple[MarkerName, ...]:
     texts = [(_tidy(name), _tidy(label)) for name, label in names]
     found = [_understood(name, label) for name, label in texts]
     scatters = {

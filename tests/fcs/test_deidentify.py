@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from flowml.cases import find_files
 from flowml.errors import FcsError, OutputError
-from flowml.fcs import copy_check, copy_plan, read_fcs, write_fcs
+from flowml.fcs import read_fcs, write_fcs
 from flowml.fcs.allowed import Kind, is_fit, kind_of
 from flowml.fcs.chain import walk
-from flowml.fcs.deidentify import deidentify_fcs
+from flowml.fcs.deidentify import deidentify_fcs, plan, proof
 
 SECRET = "MUELLER, Anna 1962"  # noqa: S105 - a name
 ROWS = [[1.5, 2.5], [3.5, 4.5], [5.5, -6.5]]
@@ -288,10 +288,25 @@ def test_what_cannot_be_read_gets_no_copy(write, tmp_path, content):
 
 
 def test_segments_that_share_bytes_are_refused(write, tmp_path):
-    changes = {"$BEGINSTEXT": "00000100", "$ENDSTEXT": "00000900"}
-    content = make_fcs([[float(i), 2.0] for i in range(99)], changes=changes)
+    extra = b"/$P2S/CD19/"
+    rows = [[1.0, float(np.frombuffer(b"xyz" + extra[:1], "<f4")[0])]]
+    content = make_fcs(rows, changes={"$BEGINSTEXT": "00000000", "$ENDSTEXT": "00000000"})
+    for key, place in (("$BEGINSTEXT", -1), ("$ENDSTEXT", len(extra) - 2)):
+        zeros, begin = f"/{key}/{0:08}/", len(content)
+        content = content.replace(zeros.encode(), f"/{key}/{begin + place:08}/".encode())
+    original = write(content + extra[1:])
+    assert read_fcs(original).markers == ("", "CD19")  # one byte may be a wrong end
     with pytest.raises(FcsError, match="two segments hold the same bytes"):
-        deidentify_fcs(write(content), tmp_path / "copy.fcs")
+        deidentify_fcs(original, tmp_path / "copy.fcs")
+
+
+def test_supplemental_text_that_is_none_is_cleared(deidentify, tmp_path):
+    blob = b"PK\x03\x04" + SECRET.encode() + bytes(40)
+    begin = len(make_fcs(changes={"$BEGINSTEXT": "0" * 8, "$ENDSTEXT": "0" * 8}))
+    where = {"$BEGINSTEXT": f"{begin:08}", "$ENDSTEXT": f"{begin + len(blob) - 1:08}"}
+    _, new, _ = deidentify(changes=where, tail=blob)
+    assert SECRET.encode() not in new
+    assert _keywords(new, tmp_path)["$TOT"] == "3"
 
 
 def test_nothing_is_overwritten(write, tmp_path):
@@ -336,7 +351,7 @@ def test_damage_to_a_copy_is_noticed(write, tmp_path, monkeypatch):
     def leaky(raw, *_how):
         return raw
 
-    monkeypatch.setattr(copy_plan, "blanked", leaky)
+    monkeypatch.setattr(plan, "blanked", leaky)
     with pytest.raises(FcsError, match="removed value") as caught:
         deidentify_fcs(original, tmp_path / "copy.fcs")
     assert caught.value.code == "FCS-COPY"
@@ -345,15 +360,15 @@ def test_damage_to_a_copy_is_noticed(write, tmp_path, monkeypatch):
 
 def test_lost_keywords_are_noticed(write, tmp_path, monkeypatch):
     original = write(changes={"$SPILLOVER": "2,FL1,FL2,1,0.1,0,1"})
-    real = copy_plan.find_pairs
+    real = plan.find_pairs
 
     def greedy(raw, n_channels, **how):
         pairs = real(raw, n_channels, **how)
         drop = {"$SPILLOVER": False}
-        return [copy_plan.replace(p, stays=drop.get(p.name, p.stays), kind=p.kind and Kind.WORD)
+        return [plan.replace(p, stays=drop.get(p.name, p.stays), kind=p.kind and Kind.WORD)
                 for p in pairs]  # fmt: skip
 
-    monkeypatch.setattr(copy_plan, "find_pairs", greedy)
+    monkeypatch.setattr(plan, "find_pairs", greedy)
     with pytest.raises(FcsError, match="reads otherwise than the original"):
         deidentify_fcs(original, tmp_path / "copy.fcs")
 
@@ -362,11 +377,11 @@ def test_changed_events_are_noticed(write, tmp_path):
     original, copy = write(), tmp_path / "copy.fcs"
     content = bytearray(original.read_bytes())
     with original.open("rb") as stream:
-        plan = copy_plan.make_plan(stream, keep_dates=False)
+        made = plan.make_plan(stream, keep_dates=False)
     content[-1] ^= 1
     copy.write_bytes(content)
     with pytest.raises(FcsError, match="events are not those"):
-        copy_check.check_copy(original, copy, plan, keep_dates=False)
+        proof.check_copy(original, copy, made, keep_dates=False)
 
 
 WORDS = st.text(

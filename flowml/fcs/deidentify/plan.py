@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.errors import FcsError
 from flowml.fcs.allowed import LONGEST_LABEL, NEEDED, Kind
-from flowml.fcs.blanking import Pair, blanked, find_pairs, repeats, searched
 from flowml.fcs.chain import DataSet, walk
 from flowml.fcs.data import stamp_of
-from flowml.fcs.header import CRC_SIZE, HEADER_SIZE, Segment
-from flowml.fcs.keys import whole_number
+from flowml.fcs.deidentify.blanking import Pair, blanked, find_pairs, repeats, searched
+from flowml.fcs.header import CRC_SIZE, HEADER_SIZE
 from flowml.fcs.layout import find_layout
-from flowml.fcs.segments import LARGEST_TEXT, _own_end, _rest_behind, read_at
-from flowml.fcs.text import parse_text
+from flowml.fcs.segments import LARGEST_TEXT, read_at, read_texts
 
 if TYPE_CHECKING:
     from flowml.fcs.layout import Layout
@@ -172,7 +170,7 @@ def make_plan(stream: BinaryIO, *, keep_dates: bool) -> Plan:
     crc_places: set[int] = set()
     for item in sets:
         layout, _ = find_layout(item.keywords, item.header, item.start, size)
-        found = _texts(stream, item, len(layout.fields), keep_dates=keep_dates)
+        found = _texts(stream, item, size, len(layout.fields), keep_dates=keep_dates)
         own = _fixed(stream, item, layout, found, size)
         texts, fixed = texts + found, fixed + own
         if item.header.version >= "FCS3":
@@ -187,41 +185,16 @@ def make_plan(stream: BinaryIO, *, keep_dates: bool) -> Plan:
     return Plan(len(sets), tuple(parts), tuple(texts), filler, stamp)
 
 
-def _texts(stream: BinaryIO, item: DataSet, n_channels: int, *, keep_dates: bool) -> list[Text]:
+def _texts(
+    stream: BinaryIO, item: DataSet, size: int, n_channels: int, *, keep_dates: bool
+) -> list[Text]:
     """Find TEXT and supplemental TEXT of a data set, all their bytes and no others."""
-    own, _ = _own_end(item.header)
-    raw = read_at(stream, item.start + own.begin, own.length)
-    rest = _rest_behind(stream, raw, item.header, parse_text(raw)[0], item.start)
-    segments = [(own.begin, raw + rest, len(raw) if rest else 0)]
-    extra = _supplemental(item)
-    if extra.given and not own.begin <= extra.begin <= extra.end < own.begin + len(raw + rest):
-        more = read_at(stream, item.start + extra.begin, extra.length)
-        segments.append((extra.begin, more, 0))
     found = []
-    for begin, content, split in segments:
-        if begin == own.begin or _is_read(content):
-            pairs = tuple(find_pairs(content, n_channels, keep_dates=keep_dates))
-            is_extra = begin != own.begin
-            found.append(Text(item.start + begin, content, pairs, split, is_extra))
+    for part in read_texts(stream, item.header, item.start, size).parts:
+        pairs = tuple(find_pairs(part.raw, n_channels, keep_dates=keep_dates))
+        begin = item.start + part.begin
+        found.append(Text(begin, part.raw, pairs, part.split, part.is_extra))
     return found
-
-
-def _supplemental(item: DataSet) -> Segment:
-    """Return where supplemental TEXT is, as the reader looks for it."""
-    try:
-        begin, end = (whole_number(item.keywords, key) for key in ("$BEGINSTEXT", "$ENDSTEXT"))
-    except FcsError:
-        return Segment(0, 0)
-    length = (end or 0) - (begin or 0)
-    return Segment(begin or 0, end or 0) if length < LARGEST_TEXT else Segment(0, 0)
-
-
-def _is_read(raw: bytes) -> bool:
-    """Tell whether a supplemental TEXT is one; what is not is cleared like a gap."""
-    try:
-        return bool(parse_text(raw))
-    except FcsError:
-        return False
 
 
 def _decide(texts: list[Text]) -> list[Text]:

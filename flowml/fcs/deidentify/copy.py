@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.errors import FcsError, OutputError
 from flowml.fcs.allowed import Kind
-from flowml.fcs.copy_check import check_copy
-from flowml.fcs.copy_plan import PADDING, Part, Plan, make_plan
 from flowml.fcs.data import stamp_of
+from flowml.fcs.deidentify.plan import PADDING, Part, Plan, make_plan
+from flowml.fcs.deidentify.proof import check_copy
 from flowml.fcs.segments import read_at
 from flowml.safety import printable, written_aside
 

@@ -1,8 +1,7 @@
 """Blank keywords in the bytes of a TEXT segment, in place: no offset moves.
 
-The bytes are cut into keys and values where the reader cuts them, which is checked against the
-reader. A value that must go becomes as many blanks; the name of a keyword that is not known
-becomes ``X0001`` and so on, as long as it was.
+A value that must go becomes as many blanks; the name of a keyword that is not known becomes
+``X0001`` and so on, as long as it was.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
 from flowml.fcs.allowed import Kind, is_fit, kind_of, may_stand, names_channel
-from flowml.fcs.text import parse_text
+from flowml.fcs.text import Span, cut_text, decoded
 from flowml.knowledge.markers import name_channel
 from flowml.records import Role
 
@@ -27,10 +26,7 @@ _COMMON = {
     "time", "height", "area", "width", "peak", "linear", "comp", "event", "length", "lina",
     "linh", "linw", "loga", "logh", "logw", "doublet",
 }  # fmt: skip
-_ESCAPED = "\uffff"
 _PLACEHOLDER = re.compile(r"(X\d+|[XY]+)", re.ASCII)
-
-Span = tuple[int, int]  # first byte, and the one behind the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class Pair:
 
 
 def find_pairs(raw: bytes, n_channels: int, *, keep_dates: bool) -> list[Pair]:
-    """Cut a segment into keywords, as the reader does, and hold each against the allow-list.
+    """Hold each keyword of a segment against the allow-list.
 
     Parameters
     ----------
@@ -84,7 +80,7 @@ def find_pairs(raw: bytes, n_channels: int, *, keep_dates: bool) -> list[Pair]:
     Raises
     ------
     FcsError
-        If the reader cuts it in another way, or there are too many.
+        If there are too many.
     """
     if raw.count(raw[:1]) > MOST_DELIMITERS:
         raise FcsError(
@@ -92,83 +88,15 @@ def find_pairs(raw: bytes, n_channels: int, *, keep_dates: bool) -> list[Pair]:
             "file again.",
             "FCS-TEXT",
         )
-    text = raw.decode("latin-1")
+    cut = cut_text(raw)
+    values = [*cut.values, ""]  # the last key may lack its value
     pairs = []
-    spans, escape = _cut_as_read(text)
-    for key, value in spans:
-        name, shown = (_unescaped(text[slice(*span)], escape) for span in (key, value))
-        name = name.upper()
+    for number, (key, value) in enumerate(cut.spans):
+        name, shown = cut.items[2 * number].strip().upper(), values[number].strip()
         kind = kind_of(name, n_channels, keep_dates=keep_dates)
         stays = kind is not None and is_fit(decoded(shown), kind)
         pairs.append(Pair(name, shown, key, value, kind, stays))
     return pairs
-
-
-def decoded(text: str) -> str:
-    """Read as UTF-8 what is UTF-8.
-
-    Parameters
-    ----------
-    text : str
-        Bytes as Latin-1.
-
-    Returns
-    -------
-    str
-        The text.
-    """
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeDecodeError:
-        return text
-
-
-def _unescaped(text: str, escape: str) -> str:
-    return (text.replace(escape * 2, escape) if escape else text).strip()
-
-
-def _cut_as_read(text: str) -> tuple[list[tuple[Span, Span]], str]:
-    """Return keys and values as the reader cuts them; the delimiter, if it escapes itself."""
-    keywords, _ = parse_text(text.encode("latin-1"))
-    for escape in (text[0], ""):
-        spans = _cut(text, escaped=bool(escape))
-        if _is_reading(text, spans, keywords, escape):
-            return spans, escape
-    raise FcsError(
-        "TEXT could not be cut into keywords as the reader cuts it. Send the maintainers a "
-        "description of the program that wrote the file; this file is not copied.",
-        "FCS-TEXT",
-    )
-
-
-def _cut(text: str, *, escaped: bool) -> list[tuple[Span, Span]]:
-    """Cut at delimiters; a doubled one does not count where it is taken for an escaped one."""
-    delimiter = text[0]
-    body = text[1:].rstrip(" \r\n\x00" if delimiter > " " else "\x00").removesuffix(delimiter)
-    if escaped:
-        body = body.replace(delimiter * 2, _ESCAPED)
-    spans: list[Span] = []
-    place = 1
-    for item in body.split(delimiter):
-        end = place + len(item) + (item.count(_ESCAPED) if escaped else 0)
-        spans.append((place, end))
-        place = end + 1
-    if len(spans) % 2:  # a key without a value
-        spans.append((spans[-1][1], spans[-1][1]))
-    return list(zip(spans[::2], spans[1::2], strict=True))
-
-
-def _is_reading(
-    text: str, spans: list[tuple[Span, Span]], keywords: dict[str, str], escape: str
-) -> bool:
-    """Tell whether cutting so gives the keywords that the reader found."""
-    found: dict[str, str] = {}
-    for key, value in spans:
-        name, content = (_unescaped(text[slice(*span)], escape) for span in (key, value))
-        if name:
-            found.setdefault(name.upper(), decoded(content).strip())
-    dangling = {name for name, content in found.items() if not content} - set(keywords)
-    return {name: found[name] for name in found if name not in dangling} == keywords
 
 
 def blanked(raw: bytes, pairs: Iterable[Pair], first_number: int, filler: bytes) -> bytes:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from flowml.errors import FcsError
 from flowml.fcs.allowed import NEEDED, Kind, may_stand
-from flowml.fcs.blanking import (
+from flowml.fcs.data import FileSource
+from flowml.fcs.deidentify.blanking import (
     SHORTEST_SEARCHED,
     Pair,
-    decoded,
     is_placeholder,
     repeats,
     searched,
 )
-from flowml.fcs.copy_plan import PADDING, Plan, Text, make_plan
-from flowml.fcs.data import FileSource
+from flowml.fcs.deidentify.plan import PADDING, Plan, Text, make_plan
 from flowml.fcs.keys import real_number
 from flowml.fcs.reader import read_fcs
 from flowml.fcs.segments import read_at
+from flowml.fcs.text import decoded
 from flowml.findings import Severity
 
 if TYPE_CHECKING:

@@ -1,0 +1,5 @@
+"""Copies of FCS files without what identifies a patient: planned, written, proven."""
+
+from flowml.fcs.deidentify.copy import Deidentified, KeptText, deidentify_fcs
+
+__all__ = ["Deidentified", "KeptText", "deidentify_fcs"]
