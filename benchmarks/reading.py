@@ -4,12 +4,13 @@ Run: python benchmarks/reading.py [--rounds 15] [--out FILE.json] [--peer-python
 
 Files are made in a temporary folder. For each file every reader has a new process of its own,
 and they take turns round by round: a machine that is busy for a while slows all of them, and
-no reader profits from memory that another file or reader has left behind. Times are those of
-the processor (the files are in memory: nobody waits for a disk); --clock wall takes the
-clock's. First each reader proves that it returns the values that were written; one that does
-not is named and left out. A ratio is that of two times of one round; given are its median and
-quartiles. FlowCal and fcsparser need an older numpy: --peer-python names the Python of an
-environment that has them (docs/performance.md says how to make one).
+no reader profits from memory that another file or reader has left behind. In a turn a reader
+reads the file five times in a row, as in a folder of files, and the median counts. Times are
+those of the processor (the files are in memory: nobody waits for a disk); --clock wall takes
+the clock's. First each reader proves that it returns the values that were written; one that
+does not is named and left out. A ratio is that of two times of one round; given are its
+median and quartiles. FlowCal and fcsparser need an older numpy: --peer-python names the
+Python of an environment that has them (docs/performance.md says how to make one).
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def check(readers: Helpers, path: Path) -> dict[str, str]:
     }
 
 
-def race(readers: Helpers, path: Path, rounds: int, clock: str) -> dict[str, list[float]]:
+def race(
+    readers: Helpers, path: Path, rounds: int, reads: int, clock: str
+) -> dict[str, list[float]]:
     """Let the readers take turns; each round begins with another one."""
     names = list(readers)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -108,7 +111,7 @@ def race(readers: Helpers, path: Path, rounds: int, clock: str) -> dict[str, lis
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             helper, known = readers[name]
-            seconds = helper.ask(what="time", reader=known, path=str(path))[clock]
+            seconds = helper.ask(what="time", reader=known, path=str(path), reads=reads)[clock]
             if turn:  # the first round is not counted
                 times[name].append(seconds * 1e3)
     return times
@@ -124,7 +127,7 @@ def compare(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         if faults := [f"{key}: {text}" for key, text in wrong.items() if "flowml" in key]:
             raise SystemExit(f"{name}: {'; '.join(faults)}")
         with helpers(args.peer_python, without=wrong) as readers:
-            times = race(readers, path, args.rounds, args.clock)
+            times = race(readers, path, args.rounds, args.reads, args.clock)
         report[name] = {"left out": wrong, "readers": summary(times)}
         print_file(name, report[name])
         for made in folder.iterdir():
@@ -203,9 +206,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path, help="write all figures there, as JSON")
     parser.add_argument("--peer-python", default="", help="has FlowCal and fcsparser")
+    parser.add_argument(
+        "--reads", type=int, default=5, help="reads in a turn, of which the median counts"
+    )
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
     args = parser.parse_args()
-    report: dict[str, Any] = machine() | {"rounds": args.rounds, "clock": args.clock}
+    report: dict[str, Any] = machine() | {
+        "rounds": args.rounds,
+        "reads": args.reads,
+        "clock": args.clock,
+    }
     for key, python in (("here", [SCRIPT]), ("peer", [SCRIPT, args.peer_python])):
         if python[-1]:
             helper = Helper(*python)

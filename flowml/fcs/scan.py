@@ -52,8 +52,8 @@ class Scan:
         """
         if values.dtype.kind == "f":
             self._count_odd(values)
-            for n in tuple(self._tiny):
-                self._look_for_size(n, values[:, n])
+            if self._tiny:
+                self._look_for_sizes(values)
         elif self._masked and len(values):
             self._ones |= _folded(np.bitwise_or, values)
             self._always &= _folded(np.bitwise_and, values)
@@ -70,7 +70,8 @@ class Scan:
         """
         if values.dtype.kind == "f":
             self._count_odd(values)
-            self._look_for_size(n, values)
+            if n in self._tiny:
+                self._look_for_size(n, values)
         elif self._fields[n].mask and len(values):
             self._ones[n] |= np.uint64(np.bitwise_or.reduce(values))
             self._always[n] &= np.uint64(np.bitwise_and.reduce(values))
@@ -84,19 +85,22 @@ class Scan:
             found.append(finding("FCS-MASK-01", printable(", ".join(names), 120)))
         return tuple(found)
 
+    def _look_for_sizes(self, values: Array) -> None:
+        """Look for measured values in channels without any; few events mostly show them."""
+        with np.errstate(invalid="ignore"):  # NaN of the signalling kind
+            shown = (np.abs(values[:FEW]) >= np.finfo(values.dtype).tiny).any(axis=0)
+        self._tiny.difference_update(np.flatnonzero(shown).tolist())
+        for n in tuple(self._tiny):
+            self._look_for_size(n, values[:, n])
+
     def _look_for_size(self, n: int, values: Array) -> None:
-        """Look for a value of a channel that is no denormal number; few are needed mostly."""
-        if n not in self._tiny:
-            return
+        """Tell whether a channel holds a value that is no denormal number, or only such."""
         smallest = np.finfo(values.dtype).tiny
-        for some in (values[:FEW], values[FEW:]):
-            with np.errstate(invalid="ignore"):  # NaN of the signalling kind
-                size = np.abs(some)
-                measured, tiny = size >= smallest, (size > 0) & (size < smallest)
-            if measured.any():
+        with np.errstate(invalid="ignore"):
+            size = np.abs(values)
+            if (size >= smallest).any():
                 self._tiny.discard(n)
-                return
-            if tiny.any():
+            elif ((size > 0) & (size < smallest)).any():
                 self._nonzero.add(n)
 
     def _count_odd(self, values: Array) -> None:
