@@ -93,7 +93,8 @@ def find_files(folder: Path | str) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise CaseError(f"{printable(place)} is not a folder. Give a folder with FCS files.")
+        what = "is neither a regular file nor a folder" if place.exists() else "is not there"
+        raise CaseError(f"{printable(place)} {what}. Give a folder with FCS files, or a file.")
     found = []
     for parent, folders, files in os.walk(place, onerror=_refuse_folder):
         folders.sort()

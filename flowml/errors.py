@@ -19,7 +19,7 @@ class FcsError(FlowmlError):
     message : str
         What was found, what was expected and what to do.
     code : str
-        Stable code of the reason, such as ``FCS-HEADER-01``; see `flowml.fcs.codes`.
+        Stable code of the reason, such as ``FCS-HEADER``; see `flowml.fcs.codes`.
     """
 
     def __init__(self, message: str, code: str = "FCS-REFUSED") -> None:

@@ -117,7 +117,7 @@ class Sample:
     spillover : Spillover or None
         The file's own matrix, if it has a usable one.
     noticed : tuple of Finding
-        What was noticed on the way so far, values aside.
+        What was noticed so far; a look at the values of `source` may add to it.
     scale : Scale
         How far down the pipe the values are.
     """

@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from flowml.fcs import read_fcs
-from flowml.fcs.pairs import detector
+from flowml.fcs.pairs import COMPARED, FEWEST_VALUES, detector
 
-UPPER, WHOLE = (0.4, 0.98), (0.02, 0.98)  # parts of set 1's range
-FEWEST = 50  # values of a channel
+WHOLE = (0.02, 0.98)  # of set 1's range
 COLUMNS = ("CD15-FITC", "CD13-PE", "CD45-ECD-4", "CD16-PC5", "CD56-PC7")
 
 
@@ -57,11 +56,11 @@ def measure(path: Path) -> list[tuple[str, list[float]]]:
     ).items():
         with np.errstate(divide="ignore"):
             apart = np.log10(np.maximum(values / tops, 0)[:, columns]) - np.log10(decoded)
-        upper, whole = ((low < share) & (share < high) for low, high in (UPPER, WHOLE))
+        upper, whole = ((low < share) & (share < high) for low, high in (COMPARED, WHOLE))
         channels = [
             float(np.median(np.abs(column[on])))
             for column, on in zip(apart.T, upper.T, strict=True)
-            if on.sum() >= FEWEST
+            if on.sum() >= FEWEST_VALUES
         ]
         lines.append((way, [max(channels), float(np.median(np.abs(apart[whole])))]))
     return lines

@@ -129,11 +129,17 @@ def _on_alarm(*_: object) -> None:
     raise TimeoutError
 
 
+def _pages_in_use() -> int:
+    """Return the bytes of address space that this process has (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * resource.getpagesize()
+
+
 def work(reader: str, files: list[tuple[str, Any]], start: int, out: Any) -> None:
     """Read files from a place on; send what came of each."""
     importlib.import_module(reader)
     signal.signal(signal.SIGALRM, _on_alarm)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY + (2 << 30), resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (_pages_in_use() + MEMORY, resource.RLIM_INFINITY))
     for path, expected in files[start:]:
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         with (

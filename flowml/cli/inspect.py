@@ -85,9 +85,15 @@ def _cross_check(files: list[NamedFile], form: str, python: str | None, *, quiet
     from flowml.fcs.crosscheck import cross_check, installed_peers
     from flowml.reports import crosscheck as report
     from flowml.reports.results import json_text
+    from flowml.safety import printable
 
     python = python or sys.executable
     peers = installed_peers(python)
+    if not peers:
+        raise click.UsageError(
+            f"no other reader is installed for {printable(python)}: nothing can be compared. "
+            "Install flowio, fcsparser or FlowCal there."
+        )
     found = []
     with progress("compared", len(files), quiet=quiet) as done:
         for count, (file, name) in enumerate(files, start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from flowml.findings import Finding
 
 MOST_DATASETS = 100
+MOST_MOVED = 1 << 16  # bytes around its place in which a header is looked for
+_HEADER = re.compile(rb"FCS[23]\.[0-2] {4}[ \d]{48}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,5 +150,20 @@ def _next_start(
     inside = step >= HEADER_SIZE and place + HEADER_SIZE <= size
     if inside and read_at(stream, place, len(VERSIONS[0])) in VERSIONS:
         return place
+    if inside:
+        _refuse_moved(stream, start, place)
     findings.append(finding("FCS-DATASET-04", printable(keywords["$NEXTDATA"], 40)))
     return None
+
+
+def _refuse_moved(stream: BinaryIO, start: int, place: int) -> None:
+    """Refuse a file whose next header stands near its place: bytes were lost, or added."""
+    begin = max(place - MOST_MOVED, start + HEADER_SIZE)
+    near = read_at(stream, begin, place + MOST_MOVED - begin)
+    if found := _HEADER.search(near):
+        raise FcsError(
+            f"$NEXTDATA says that a data set begins at byte {place}; one begins at byte "
+            f"{begin + found.start()}. Bytes were lost or added before it: export the file "
+            "again.",
+            "FCS-AGREE",
+        )

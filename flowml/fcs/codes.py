@@ -52,7 +52,10 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
         Severity.WARN,
         "a Beckman Coulter pair without a usable matrix: set 1, compensated by the cytometer",
     ),
-    "FCS-DATASET-04": (Severity.INFO, "$NEXTDATA leads to no data set"),
+    "FCS-DATASET-04": (
+        Severity.REVIEW,
+        "$NEXTDATA leads to no data set: one is missing, or the number is wrong",
+    ),
     "FCS-DATASET-05": (
         Severity.REVIEW,
         "set 2 of a Beckman Coulter pair, compensated, is not set 1",
@@ -91,6 +94,7 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
 }
 
 REFUSALS: dict[str, str] = {
+    "FCS-REFUSED": "what was asked for cannot be done, such as writing what FCS cannot hold",
     "FCS-FILE": "not a regular file, or it cannot be read",
     "FCS-HEADER": "the first bytes are not an FCS header",
     "FCS-TEXT": "the TEXT segment cannot be read",

@@ -22,8 +22,7 @@ import numpy as np
 
 from flowml.errors import FcsError, FlowmlError
 from flowml.fcs import peers as script
-from flowml.fcs.chain import MOST_DATASETS
-from flowml.fcs.reader import read_fcs
+from flowml.fcs.reader import read_all
 from flowml.records import Role
 from flowml.safety import printable
 
@@ -153,11 +152,10 @@ def cross_check(
 def _own_sets(path: Path) -> tuple[list[Sample], FcsError | None]:
     """Return the data sets that we read, and why there are no more if that is an error."""
     sets: list[Sample] = []
-    for number in range(1, MOST_DATASETS + 1):
-        try:
-            sets.append(read_fcs(path, dataset=number))
-        except FcsError as error:
-            return sets, None if sets and error.code == "FCS-DATASET" else error
+    try:
+        sets.extend(read_all(path))
+    except FcsError as error:
+        return sets, error
     return sets, None
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.errors import FcsError
 from flowml.fcs.channels import Amplifier
@@ -19,6 +20,8 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from flowml.events import Array
     from flowml.findings import Finding
+
+Stamp = tuple[int, int]  # of a file: bytes, time of the last change in nanoseconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +43,7 @@ class FileSource:
     path: Path
     layout: Layout
     amplifiers: tuple[Amplifier, ...]
-    stamp: tuple[int, int]
+    stamp: Stamp
     _seen: list[tuple[Finding, ...]] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -103,7 +106,43 @@ class FileSource:
         self._seen[:] = [scan.findings()]
 
 
-def stamp_of(status: os.stat_result) -> tuple[int, int]:
+@contextmanager
+def opened(file: Path) -> Iterator[tuple[BinaryIO, Stamp]]:
+    """Open a regular file; a pipe would block for ever.
+
+    Parameters
+    ----------
+    file : Path
+        To be read.
+
+    Yields
+    ------
+    stream : binary file
+        At the first byte.
+    stamp : tuple of int
+        Its state, as of `stamp_of`.
+
+    Raises
+    ------
+    FcsError
+        If it is no regular file, or cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise FcsError(
+                f"{printable(file.name)} is not a regular file. Give the path of an FCS file.",
+                "FCS-FILE",
+            )
+        with file.open("rb") as stream:
+            yield stream, stamp_of(os.fstat(stream.fileno()))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FcsError(
+            f"could not read {printable(file.name)}: {reason}.", "FCS-FILE"
+        ) from error
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
     """Return what tells one state of a file from another.
 
     Parameters

@@ -57,7 +57,7 @@ class EventReader:
         self._type = file_type(layout.fields[0], layout.order) if layout.is_uniform else None
         self._part = np.empty((self._rows, len(layout.fields)), dtype=self._kept)
         self._masks = _masks(layout, self._kept, self._rows)
-        self._scale = Scale(layout.fields, amplifiers, self._kept, self._rows)
+        self._scale = _Decoder(layout.fields, amplifiers, self._kept, self._rows)
 
     def stored(self, count: int) -> Array:
         """Read the next events as the file holds them, bit-masked.
@@ -133,7 +133,7 @@ class EventReader:
             done += got
 
 
-class Scale:
+class _Decoder:
     """Puts stored values on the linear scale, by tables where the channels are narrow.
 
     Parameters

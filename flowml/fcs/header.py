@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
+from flowml.fcs.keys import whole_number
 from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HEADER_SIZE = 58
 LARGEST_OFFSET = 99_999_999  # what the eight digits of an offset hold
 CRC_SIZE = 8  # bytes after the last segment (FCS 3.1)
+NO_CRC = b"0" * CRC_SIZE  # what programs write that compute none
+PADDING = b" \r\n\x00"  # what programs put behind a segment
 MOST_TOO_FAR = 2  # bytes by which programs put the end of TEXT into DATA
 VERSIONS = (b"FCS2.0", b"FCS3.0", b"FCS3.1", b"FCS3.2")
 
@@ -39,6 +46,30 @@ class Segment:
 
 
 NOWHERE = Segment(0, 0)
+
+
+def segment_in_text(keywords: Mapping[str, str], name: str) -> Segment:
+    """Read where TEXT says that a segment is.
+
+    Parameters
+    ----------
+    keywords : mapping of str to str
+        The TEXT segment.
+    name : str
+        ``DATA``, ``STEXT`` or ``ANALYSIS``.
+
+    Returns
+    -------
+    Segment
+        Not `given` where TEXT does not say it.
+
+    Raises
+    ------
+    FcsError
+        If an offset is no whole number.
+    """
+    begin, end = (whole_number(keywords, f"${side}{name}") or 0 for side in ("BEGIN", "END"))
+    return Segment(begin, end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from flowml.fcs.header import (
     NOWHERE,
     Header,
     Segment,
+    segment_in_text,
 )
 from flowml.fcs.keys import real_number, required_number, whole_number
 from flowml.safety import printable
@@ -267,7 +268,7 @@ def _agree(
     findings: list[Finding],
 ) -> tuple[Segment, int]:
     """Find the one DATA segment that agrees with $TOT and with the size of the file."""
-    in_text = _segment_in_text(keywords)
+    in_text = segment_in_text(keywords, "DATA")
     _note_where(header, in_text, findings)
     given = [segment for segment in (header.data, in_text) if segment.given]
     total = whole_number(keywords, "$TOT")
@@ -306,11 +307,6 @@ def _note_where(header: Header, in_text: Segment, findings: list[Finding]) -> No
         findings.append(finding("FCS-KEY-08"))
     if not header.data.given and in_text.given and in_text.end <= LARGEST_OFFSET:
         findings.append(finding("FCS-OFFSET-03"))
-
-
-def _segment_in_text(keywords: Mapping[str, str]) -> Segment:
-    begin, end = (whole_number(keywords, key) for key in ("$BEGINDATA", "$ENDDATA"))
-    return Segment(begin, end) if begin and end else NOWHERE
 
 
 def _is_clear(segment: Segment, text: Segment) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.fcs.channels import Amplifier, describe_channels
-from flowml.fcs.data import FileSource
+from flowml.fcs.data import FileSource, Stamp
 from flowml.fcs.layout import Layout, find_layout
 from flowml.fcs.tail import tail_findings
 from flowml.findings import Finding
@@ -47,7 +47,7 @@ class Probe:
     channels: tuple[Channel, ...]
     amplifiers: tuple[Amplifier, ...]
     findings: tuple[Finding, ...]
-    stamp: tuple[int, int]
+    stamp: Stamp
 
     def source(self, path: Path) -> FileSource:
         """Say where the events are; they stay in the file until they are asked for.
@@ -65,7 +65,7 @@ class Probe:
         return FileSource(path, self.layout, self.amplifiers, self.stamp)
 
 
-def describe(stream: BinaryIO, dataset: DataSet, stamp: tuple[int, int]) -> Probe:
+def describe(stream: BinaryIO, dataset: DataSet, stamp: Stamp) -> Probe:
     """Prove where the events of a data set are, and name its channels.
 
     Parameters

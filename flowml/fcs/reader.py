@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from contextlib import contextmanager, suppress
-from itertools import islice
+import math
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from flowml.errors import FcsError
-from flowml.fcs.chain import pick, walk
+from flowml.fcs.chain import MOST_DATASETS, pick, walk
 from flowml.fcs.codes import finding
 from flowml.fcs.coulter import coulter_spillover
-from flowml.fcs.data import stamp_of
+from flowml.fcs.data import Stamp, opened
 from flowml.fcs.pairs import TOLERANCE, are_pair, disagreement, joined
 from flowml.fcs.probe import Probe, describe
 from flowml.fcs.spillover import find_spillover
 from flowml.findings import Finding, Severity
 from flowml.records import Sample, Scale, Spillover
-from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-Stamp = tuple[int, int]
 
 
 class _Chosen(NamedTuple):
@@ -66,60 +61,58 @@ def read_fcs(
         If the file cannot be read exactly; the message says why.
     """
     file = Path(path)
-    with _opened(file) as (stream, stamp):
-        probe, spillover, scale, noticed = _choose(file, stream, stamp, dataset)
-    sample = Sample(
-        name=name or file.name,
-        channels=probe.channels,
-        source=probe.source(file),
-        keywords=MappingProxyType(probe.keywords),
-        spillover=spillover,
-        noticed=noticed,
-        scale=scale,
-    )
+    with opened(file) as (stream, stamp):
+        chosen = _choose(file, stream, stamp, dataset)
+    sample = _sample(file, chosen, name)
     return _strictly(sample) if strict else sample
 
 
-def probe_fcs(path: Path | str, *, dataset: int = 1) -> Probe:
-    """Read one data set's TEXT, and prove that its events are there.
+def read_all(path: Path | str) -> Iterator[Sample]:
+    """Read every data set of a file, one after the other.
 
     Parameters
     ----------
     path : path-like
         A regular file.
-    dataset : int
-        Which data set, counted from 1.
 
-    Returns
-    -------
-    Probe
-        The data set by itself, as the file describes it.
+    Yields
+    ------
+    Sample
+        As `read_fcs` gives it for ``dataset=1``, ``dataset=2`` and so on.
 
     Raises
     ------
     FcsError
-        If the file cannot be read exactly.
+        At the data set that cannot be read exactly, or behind `MOST_DATASETS` of them.
     """
-    with _opened(Path(path)) as (stream, stamp):
-        return describe(stream, pick(stream, stamp[0], dataset)[-1], stamp)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tuple[BinaryIO, Stamp]]:
-    """Open a regular file; a pipe would block for ever."""
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
+    file = Path(path)
+    first: Probe | None = None
+    with opened(file) as (stream, stamp):
+        for number, item in enumerate(walk(stream, stamp[0]), start=1):
+            probe = describe(stream, item, stamp)
+            paired = number == 2 and first is not None and are_pair(first, probe)
+            chosen = _of_pair(first, probe, file) if first and paired else _alone(probe)
+            first = first or probe
+            yield _sample(file, chosen, "")
+            last = item
+        if last.next_start is not None:
             raise FcsError(
-                f"{printable(file.name)} is not a regular file. Give the path of an FCS file.",
-                "FCS-FILE",
+                f"the file has more than {MOST_DATASETS} data sets, expected up to so many. "
+                "Split it.",
+                "FCS-DATASET",
             )
-        with file.open("rb") as stream:
-            yield stream, stamp_of(os.fstat(stream.fileno()))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FcsError(
-            f"could not read {printable(file.name)}: {reason}.", "FCS-FILE"
-        ) from error
+
+
+def _sample(file: Path, chosen: _Chosen, name: str) -> Sample:
+    return Sample(
+        name=name or file.name,
+        channels=chosen.probe.channels,
+        source=chosen.probe.source(file),
+        keywords=MappingProxyType(chosen.probe.keywords),
+        spillover=chosen.spillover,
+        noticed=chosen.findings,
+        scale=chosen.scale,
+    )
 
 
 def _choose(file: Path, stream: BinaryIO, stamp: Stamp, dataset: int | str) -> _Chosen:
@@ -137,22 +130,23 @@ def _choose(file: Path, stream: BinaryIO, stamp: Stamp, dataset: int | str) -> _
 
 
 def _choose_freely(file: Path, stream: BinaryIO, stamp: Stamp) -> _Chosen:
-    sets = list(islice(walk(stream, stamp[0]), 2))
-    first = describe(stream, sets[0], stamp)
-    if len(sets) == 1:
-        return _alone(first)
+    sets = walk(stream, stamp[0])
+    first = describe(stream, next(sets), stamp)
     try:
-        second = describe(stream, sets[1], stamp)
+        following = next(sets, None)
+        if following is None:
+            return _alone(first)
+        second = describe(stream, following, stamp)
     except FcsError as error:
         raise FcsError(
-            f"the second data set cannot be read: {error} The first can, as dataset=1.",
+            f"data set 2 cannot be read: {error} In Python, dataset=1 reads data set 1.",
             error.code,
         ) from error
     if not are_pair(first, second):
         return _alone(first, finding("FCS-DATASET-01", "the first"))
     chosen = _of_pair(first, second, file)
     if chosen.spillover is None and chosen.scale is Scale.RAW:
-        return _alone(first, finding("FCS-DATASET-03"))
+        return _alone(first, finding("FCS-DATASET-03"))._replace(scale=Scale.COMPENSATED)
     return chosen
 
 
@@ -176,7 +170,10 @@ def _of_pair(first: Probe, second: Probe, file: Path) -> _Chosen:
     if spillover is not None:
         apart = disagreement(first, second, spillover, file)
         if apart > TOLERANCE:
-            notes.append(finding("FCS-DATASET-05", f"{apart:.3f} decades"))
+            far = (
+                f"{apart:.3f} decades" if math.isfinite(apart) else "no signal where set 1 has"
+            )
+            notes.append(finding("FCS-DATASET-05", far))
     texts = [item for item in first.findings if item.code.startswith("FCS-TEXT")]
     own = [item for item in probe.findings if item.code != "FCS-TAIL-01"]  # Coulter's block
     return _Chosen(probe, spillover, scale, (*notes, *texts, *own, *found))

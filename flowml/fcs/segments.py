@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import CRC_SIZE, HEADER_SIZE, MOST_TOO_FAR, NOWHERE, Header, Segment
+from flowml.fcs.header import (
+    CRC_SIZE,
+    HEADER_SIZE,
+    MOST_TOO_FAR,
+    NOWHERE,
+    PADDING,
+    Header,
+    Segment,
+    segment_in_text,
+)
 from flowml.fcs.keys import whole_number
 from flowml.fcs.text import Keywords, TwoReadingsError, parse_text
 
@@ -23,7 +32,6 @@ LARGEST_TEXT = 16 << 20  # bytes; a spectral instrument's matrix takes 0.1 MB
 LONGEST_GAP = 1 << 16  # bytes behind TEXT that are searched, where nothing is known to follow
 # what bytes show that are read as TEXT and are none
 _ODD = {"FCS-TEXT-02", "FCS-TEXT-07", "FCS-TEXT-09", "FCS-TEXT-10"}
-_SUPPLEMENTAL = ("$BEGINSTEXT", "$ENDSTEXT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,7 @@ def _rest_behind(
     """
     gap, known = _bytes_behind(stream, header, keywords, start)
     delimiter = raw[:1]
-    padding = b" \r\n\x00".replace(delimiter, b"")
+    padding = PADDING.replace(delimiter, b"")
     ended = raw.rstrip(padding).endswith(delimiter)
     padded = ended and (raw[-1:] in padding or gap[:1] in padding)
     is_crc = not known and len(gap) == CRC_SIZE and gap.isdigit()
@@ -167,8 +175,8 @@ def _take_supplemental(
     """
     text = texts.parts[0]
     try:
-        begin, end = (whole_number(texts.keywords, key) or 0 for key in _SUPPLEMENTAL)
-        extra = Segment(begin, end)
+        extra = segment_in_text(texts.keywords, "STEXT")
+        begin, end = extra.begin, extra.end
         if extra in {NOWHERE, header.text, Segment(text.begin, text.last)}:
             return True
         behind = begin > text.last - MOST_TOO_FAR
@@ -199,8 +207,7 @@ def _is_over_data(extra: Segment, header: Header, keywords: Keywords, available:
     """Tell whether a segment shares bytes with a place where DATA may be."""
     places = [header.data]
     with suppress(FcsError):  # reported where DATA is looked for
-        begin, end = (whole_number(keywords, key) or 0 for key in ("$BEGINDATA", "$ENDDATA"))
-        places.append(Segment(begin, end))
+        places.append(segment_in_text(keywords, "DATA"))
     return any(
         min(place.end, extra.end) - max(place.begin, extra.begin) >= MOST_TOO_FAR
         for place in places
@@ -221,8 +228,9 @@ def _segment(stream: BinaryIO, segment: Segment, start: int, size: int) -> bytes
     """Read a TEXT segment, after checking that the file holds it."""
     if start + segment.end >= size or segment.length > LARGEST_TEXT:
         raise FcsError(
-            f"a TEXT segment is given as bytes {segment.begin} to {segment.end}, but the file "
-            f"has {size - start}. It is cut off or damaged: export it again.",
+            f"a TEXT segment is given as bytes {segment.begin} to {segment.end} of a data set "
+            f"for which the file has {size - start} bytes. It is cut off or damaged: export it "
+            "again.",
             "FCS-TEXT",
         )
     return read_at(stream, start + segment.begin, segment.length)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
-from flowml.fcs.header import CRC_SIZE, Segment
-from flowml.fcs.keys import whole_number
+from flowml.fcs.header import CRC_SIZE, NO_CRC, PADDING, segment_in_text
 from flowml.fcs.segments import read_at
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from flowml.fcs.layout import Layout
     from flowml.findings import Finding
 
-NO_CRC = b"0" * CRC_SIZE  # what programs write that compute none (FCS 3.1)
-PADDING = b" \r\n\x00"
 LONGEST_PADDING = 1 << 16
 
 
@@ -67,10 +64,6 @@ def _last_byte(dataset: DataSet, room: int) -> int:
     segments = [dataset.header.text, dataset.header.analysis]
     for name in ("STEXT", "ANALYSIS"):
         with suppress(FcsError):  # reported where the segment itself is read
-            begin, end = (
-                whole_number(dataset.keywords, f"${side}{name}") or 0
-                for side in ("BEGIN", "END")
-            )
-            segments.append(Segment(begin, end))
+            segments.append(segment_in_text(dataset.keywords, name))
     inside = [segment for segment in segments if segment.given and segment.begin < room]
     return min(max(segment.end for segment in inside), room - 1)

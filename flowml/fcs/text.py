@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
+from flowml.fcs.header import PADDING
 from flowml.fcs.keys import COMPENSATED_KEY, FLOWCORE_SCALED, SPILLOVER_KEYS
 from flowml.safety import printable
 
@@ -97,7 +98,7 @@ def cut_text(raw: bytes) -> Cut:
     """
     text = raw.decode("latin-1")
     delimiter = text[:1]
-    padded = text[1:].rstrip(" \r\n\x00" if delimiter > " " else "\x00")
+    padded = text[1:].rstrip(PADDING.decode() if delimiter > " " else "\x00")
     body = padded.removesuffix(delimiter)
     is_doubled = bool(body) and delimiter * 2 in body
     items = body.split(delimiter) if body else []

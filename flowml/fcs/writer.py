@@ -14,7 +14,11 @@ import numpy as np
 from flowml.errors import FcsError, StateError
 from flowml.fcs.allowed import Kind, is_fit, kind_of
 from flowml.fcs.extras import ExtraChannel, check_extra_channels
-from flowml.fcs.header import CRC_SIZE, HEADER_SIZE
+from flowml.fcs.header import (
+    HEADER_SIZE,
+    LARGEST_OFFSET,
+    NO_CRC,
+)
 from flowml.fcs.keys import COMPENSATED_KEY, FLOWCORE_SCALED, SIMULATED_KEY, SPILLOVER_KEYS
 from flowml.knowledge.markers import LONGEST_NAME, name_channel
 from flowml.records import Role, Scale
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
     from flowml.records import Channel, Sample, Spillover
 
 DELIMITER = "\x0c"  # form feed: what Diva uses; does not occur in values
-LARGEST_OFFSET = 99_999_999  # what the eight digits of the header can hold
 OFFSET_DIGITS = 20
 
 # of the keywords that a sample was read with: technical ones, on the allow-list, that stay true
@@ -95,7 +98,7 @@ def write_fcs(
         stream.write(text)
         for block in _blocks(sample, extras):
             stream.write(block.tobytes())
-        stream.write(b"0" * CRC_SIZE)  # no CRC
+        stream.write(NO_CRC)
 
 
 def _blocks(sample: Sample, extras: tuple[ExtraChannel, ...]) -> Iterator[Array]:

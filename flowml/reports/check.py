@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flowml.errors import FcsError
-from flowml.fcs import read_fcs
+from flowml.fcs import read_all, read_fcs
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.fcs.data import FileSource
 from flowml.findings import Finding, Severity
@@ -124,18 +124,15 @@ def _data_of(sample: Sample) -> tuple[int, int]:
 
 def _count_datasets(path: Path, sample: Sample) -> int:
     """Walk through the data sets; an FcsError says which of them is damaged."""
-    several = any(item.code.startswith("FCS-DATASET") for item in sample.noticed)
-    if not several and sample.keywords.get("$NEXTDATA", "").strip("0 ") == "":
+    if not any(item.code.startswith("FCS-DATASET") for item in sample.noticed):
         return 1
-    number = 1
-    while True:
-        try:
-            read_fcs(path, dataset=number)
-        except FcsError as error:
-            if error.code == "FCS-DATASET":
-                return number - 1
-            raise FcsError(f"data set {number}: {error}", error.code) from error
-        number += 1
+    count = 0
+    try:
+        for _ in read_all(path):
+            count += 1
+    except FcsError as error:
+        raise FcsError(f"data set {count + 1}: {error}", error.code) from error
+    return count
 
 
 def with_copies(checks: Sequence[FileCheck]) -> list[FileCheck]:

@@ -77,7 +77,7 @@ def test_every_data_set_must_be_whole(tmp_path):
     )  # fmt: skip
     assert [(item.n_datasets, item.error) for item in (two, three)] == [(2, ""), (3, "")]
     assert {item.status for item in (cut_two, cut_three)} == {Status.UNUSABLE}
-    assert "second data set" in cut_two.error
+    assert "data set 2" in cut_two.error
     assert cut_three.error.startswith("data set 3: the events need 24 bytes")
 
 

@@ -326,7 +326,7 @@ def test_nothing_is_overwritten(write, tmp_path):
 
 def test_a_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "a.fcs")
-    with pytest.raises(FcsError, match="no regular file"):
+    with pytest.raises(FcsError, match="not a regular file"):
         deidentify_fcs(tmp_path / "a.fcs", tmp_path / "b.fcs")
 
 

@@ -72,7 +72,10 @@ def test_offsets_may_be_padded_with_blanks_zeros_or_nulls(field):
 def test_a_text_segment_beyond_the_file_is_refused(write, end):
     content = make_fcs()
     wrong = content[:18] + f"{end:>8}".encode() + content[26:]
-    with pytest.raises(FcsError, match=rf"58 to {end}, but the file has \d+.*export it again"):
+    with pytest.raises(
+        FcsError,
+        match=rf"58 to {end}, of a data set for which the file has \d+.*export it again",
+    ):
         read_fcs(write(wrong))
 
 

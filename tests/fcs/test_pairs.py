@@ -134,6 +134,7 @@ def test_without_a_matrix_anywhere_set_1_is_read(write):
     sample = read_fcs(path)
     assert sample.channel_names[1] == "FL1 Log"
     assert codes(sample) == {"FCS-DATASET-03", "SPILL-NONE"}
+    assert sample.scale is Scale.COMPENSATED  # by the cytometer
     assert read_fcs(path, dataset=2).markers[1] == "CD15"
 
 
@@ -169,9 +170,28 @@ def test_what_is_no_pair_is_read_as_its_first_set(write, changes):
 
 def test_a_pair_cut_off_is_refused_and_says_how_to_read_set_1(write):
     path = write(pair()[:-1])
-    with pytest.raises(FcsError, match=r"the second data set cannot be read.*dataset=1"):
+    with pytest.raises(FcsError, match=r"data set 2 cannot be read.*dataset=1"):
         read_fcs(path)
     assert read_fcs(path, dataset=1).n_events == 500
+
+
+@pytest.mark.parametrize("change", [-1, 1, -200, 200])
+def test_bytes_lost_or_added_before_set_2_are_not_passed_over(write, change):
+    content = pair()
+    place = content.index(b"FCS3.0") - 1000  # in the DATA of set 1
+    moved = content[:place] + bytes(max(change, 0)) + content[place - min(change, 0) :]
+    with pytest.raises(FcsError, match="Bytes were lost or added") as refused:
+        read_fcs(write(moved))
+    assert refused.value.code == "FCS-AGREE"
+
+
+def test_a_pair_cut_before_set_2_is_to_be_looked_at(write):
+    content = pair()
+    second = content.index(b"FCS3.0")
+    for end in (second, second + 6, second + 50):
+        sample = read_fcs(write(content[:end]))
+        found = {item.code: item.severity for item in sample.findings}
+        assert found["FCS-DATASET-04"] == "review"
 
 
 def test_a_first_set_that_cannot_be_read_leaves_the_second_as_it_is(write):

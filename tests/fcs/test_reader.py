@@ -9,8 +9,9 @@ import pytest
 from build import make_fcs
 
 from flowml.errors import FcsError
-from flowml.fcs import probe_fcs, read_fcs
+from flowml.fcs import read_all, read_fcs
 from flowml.fcs.codes import FINDINGS, REFUSALS
+from flowml.fcs.data import FileSource
 
 
 def chained(*parts: dict, step: int | None = None) -> bytes:
@@ -47,10 +48,31 @@ def test_a_sample_is_named_by_its_path_never_by_fil(write):
     assert read_fcs(str(path), name="run/a.fcs").name == "run/a.fcs"
 
 
-def test_a_probe_describes_without_reading_events(write):
-    probe = probe_fcs(write(changes={"$P1N": "SS INT LIN", "$P2S": "CD19"}))
-    assert probe.layout.n_events == 3
-    assert [channel.marker for channel in probe.channels] == ["SSC-A", "CD19"]
+def test_a_sample_describes_its_events_without_reading_them(write, monkeypatch):
+    monkeypatch.setattr(FileSource, "_reader", None)
+    sample = read_fcs(write(changes={"$P1N": "SS INT LIN", "$P2S": "CD19"}))
+    assert sample.n_events == 3
+    assert sample.markers == ("SSC-A", "CD19")
+    assert sample.noticed
+
+
+def test_all_data_sets_are_read_in_order(write):
+    path = write(chained(FIRST, SECOND, THIRD))
+    assert [s.events().tolist() for s in read_all(path)] == [[[1, 2]], [[3, 4]], [[5, 6]]]
+
+
+def test_a_damaged_data_set_ends_the_reading_of_all(write):
+    found = read_all(write(chained(FIRST, SECOND, THIRD)[:-1]))
+    assert [next(found).n_events, next(found).n_events] == [1, 1]
+    with pytest.raises(FcsError, match="cut off"):
+        next(found)
+
+
+def test_more_data_sets_than_are_read_are_told(write):
+    found = read_all(write(chained(*[FIRST] * 101)))
+    assert sum(1 for _ in zip(range(100), found, strict=False)) == 100
+    with pytest.raises(FcsError, match="more than 100 data sets"):
+        next(found)
 
 
 @pytest.mark.parametrize(("number", "expected"), [(1, [1, 2]), (2, [3, 4]), (3, [5, 6])])
@@ -107,7 +129,7 @@ def test_a_chain_of_thousands_is_bounded(write):
 def test_a_second_data_set_that_is_cut_off_is_not_passed_over(write):
     content = chained(FIRST, SECOND)
     path = write(content[:-1])
-    with pytest.raises(FcsError, match="the second data set cannot be read") as refused:
+    with pytest.raises(FcsError, match="data set 2 cannot be read") as refused:
         read_fcs(path)
     assert refused.value.code == "FCS-AGREE"
     assert read_fcs(path, dataset=1).events().tolist() == [[1, 2]]

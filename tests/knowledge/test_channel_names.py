@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowml.errors import FcsError
-from flowml.fcs import probe_fcs
+from flowml.fcs import read_fcs
 from flowml.knowledge.markers import LONGEST_NAME, name_channel, name_channels
 from flowml.knowledge.roles import LONGEST_DETECTOR, isotope_of, scatter_of
 from flowml.records import Role
@@ -198,7 +198,7 @@ def test_every_real_file_has_its_scatter_and_nothing_else_is_scatter(shared_data
     seen = 0
     for path in files:
         try:
-            channels = probe_fcs(path, dataset=1).channels
+            channels = read_fcs(path, dataset=1).channels
         except FcsError:
             continue
         seen += 1

@@ -8,21 +8,18 @@ proven to read as the original does, and to hold nothing of what was removed.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from flowml.errors import FcsError, OutputError
 from flowml.fcs.allowed import Kind
-from flowml.fcs.data import stamp_of
-from flowml.fcs.deidentify.plan import PADDING, Part, Plan, make_plan
+from flowml.fcs.data import opened, stamp_of
+from flowml.fcs.deidentify.plan import Part, Plan, make_plan
 from flowml.fcs.deidentify.proof import check_copy
+from flowml.fcs.header import PADDING
 from flowml.fcs.segments import read_at
 from flowml.safety import printable, written_aside
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BLOCK = 1 << 20  # bytes copied at a time
 _FREE_TEXT = {Kind.LABEL, Kind.NAME}
@@ -106,13 +103,13 @@ def deidentify_fcs(
         If the copy is there already, or cannot be written.
     """
     original, copy = Path(source), Path(target)
-    with _opened(original) as stream:
+    with opened(original) as (stream, stamp):
         _refuse_existing(original, copy, overwrite=overwrite)
         plan = make_plan(stream, keep_dates=keep_dates)
         with written_aside(copy) as aside:
             with aside.open("wb") as out:
                 cleared = sum(_write(stream, part, out, plan.filler) for part in plan.parts)
-            if stamp_of(os.fstat(stream.fileno())) != plan.stamp:
+            if stamp_of(os.fstat(stream.fileno())) != stamp:
                 raise FcsError(
                     f"{printable(original.name)} changed while it was copied. Wait until it is "
                     "written, and copy it again.",
@@ -120,23 +117,6 @@ def deidentify_fcs(
                 )
             check_copy(original, aside, plan, keep_dates=keep_dates)
     return _record(plan, cleared)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file; a pipe would block for ever."""
-    try:
-        if not path.is_file():
-            raise FcsError(
-                f"{printable(path.name)} is not there, or no regular file. Give an FCS file.",
-                "FCS-FILE",
-            )
-        with path.open("rb") as stream:
-            yield stream
-    except OSError as error:
-        raise FcsError(
-            f"could not read {printable(path.name)}: {error.strerror}.", "FCS-FILE"
-        ) from error
 
 
 def _refuse_existing(original: Path, copy: Path, *, overwrite: bool) -> None:

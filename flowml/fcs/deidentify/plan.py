@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from flowml.errors import FcsError
 from flowml.fcs.allowed import LONGEST_LABEL, NEEDED, Kind
 from flowml.fcs.chain import DataSet, walk
-from flowml.fcs.data import stamp_of
 from flowml.fcs.deidentify.blanking import Pair, blanked, find_pairs, repeats, searched
-from flowml.fcs.header import CRC_SIZE, HEADER_SIZE
+from flowml.fcs.header import CRC_SIZE, HEADER_SIZE, NO_CRC, PADDING
 from flowml.fcs.layout import find_layout
 from flowml.fcs.segments import LARGEST_TEXT, read_at, read_texts
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from flowml.fcs.layout import Layout
 
 MOST_TEXT = 4 * LARGEST_TEXT  # bytes of all TEXT segments of a file
-PADDING = b" \r\n\x00"
-NO_CRC = b"0" * CRC_SIZE  # not computed (FCS 3.1)
 SHORTEST_TEXT = 5  # bytes of one keyword with its value and delimiters
 _OFFSETS = range(10, HEADER_SIZE, 8)
 _OFFSET = re.compile(rb"[ \x00]*[+-]?\d*[ \x00]*")
@@ -122,15 +119,12 @@ class Plan:
         All TEXT segments.
     filler : bytes
         What stands for a cleared byte.
-    stamp : tuple of int
-        Size and time of the last change of the file.
     """
 
     n_datasets: int
     parts: tuple[Part, ...]
     texts: tuple[Text, ...]
     filler: bytes
-    stamp: tuple[int, int]
 
     @property
     def pairs(self) -> list[Pair]:
@@ -158,9 +152,14 @@ def make_plan(stream: BinaryIO, *, keep_dates: bool) -> Plan:
     FcsError
         If a data set cannot be read exactly, or two segments hold the same bytes.
     """
-    stamp = stamp_of(os.fstat(stream.fileno()))
-    size = stamp[0]
+    size = os.fstat(stream.fileno()).st_size
     sets = list(walk(stream, size))
+    if any(f.code == "FCS-DATASET-04" for item in sets for f in item.findings):
+        raise FcsError(
+            "$NEXTDATA says that there is another data set, which is not where it should be; "
+            "it would be cleared. Export the file again.",
+            "FCS-COPY",
+        )
     if sets[-1].next_start is not None:
         raise FcsError(
             f"the file has more than {len(sets)} data sets, which are not read.", "FCS-DATASET"
@@ -182,7 +181,7 @@ def make_plan(stream: BinaryIO, *, keep_dates: bool) -> Plan:
     parts = _covered(fixed + _written(texts), size)
     parts = [piece for part in parts for piece in _with_crc(stream, part, crc_places)]
     filler = b"\x00" if any(text.raw[:1] == b" " for text in texts) else b" "
-    return Plan(len(sets), tuple(parts), tuple(texts), filler, stamp)
+    return Plan(len(sets), tuple(parts), tuple(texts), filler)
 
 
 def _texts(

@@ -17,7 +17,8 @@ from flowml.fcs.deidentify.blanking import (
     repeats,
     searched,
 )
-from flowml.fcs.deidentify.plan import PADDING, Plan, Text, make_plan
+from flowml.fcs.deidentify.plan import Plan, Text, make_plan
+from flowml.fcs.header import PADDING
 from flowml.fcs.keys import real_number
 from flowml.fcs.reader import read_fcs
 from flowml.fcs.segments import read_at

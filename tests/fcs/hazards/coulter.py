@@ -132,6 +132,10 @@ def _in_another_order() -> bytes:
     return chain(first_set(), second_set(rows, **names, **ranges))
 
 
+def _without(content: bytes, place: int, count: int) -> bytes:
+    return content[:place] + content[place + count :]
+
+
 CORPUS: list[Hazard] = [
     raw("coulter-pair", PAIR, pair, JOINED),
     raw("coulter-pair-set-2", PAIR, pair, JOINED, dataset=2),
@@ -144,7 +148,13 @@ CORPUS: list[Hazard] = [
     raw("coulter-set-2-alone", NO_DFC, lambda: chain(second_set()),
         exact(raw_values(), "SPILL-NONE", scale="raw", spillover="no matrix")),
     raw("coulter-pair-no-matrix", NO_DFC, lambda: chain(first_set(shown={}), second_set()),
-        _first("FCS-DATASET-03", spillover="no matrix")),
+        _first("FCS-DATASET-03", scale="compensated", spillover="no matrix")),
+    raw("coulter-pair-lost-a-byte", PAIR, lambda: _without(pair(), 2000, 1),
+        refused("FCS-AGREE")),
+    raw("coulter-pair-lost-a-block", PAIR, lambda: _without(pair(), 2000, 512),
+        refused("FCS-AGREE")),
+    raw("coulter-pair-cut-before-set-2", PAIR, lambda: pair()[:len(chain(first_set()))],
+        _first("FCS-DATASET-04", "SPILL-COULTER", scale="compensated", spillover=FIRST_LOGS)),
     raw("coulter-pair-no-matrix-set-2", NO_DFC, lambda: chain(first_set(shown={}),
         second_set()),
         _second(spillover="no matrix"), dataset=2),
