@@ -56,6 +56,8 @@ def command(source: Path, out: Path, **options: Any) -> int:
     if options["map_file"]:
         _write_map(options["map_file"], source, out, copies)
         note(f"the map from numbers to names: {options['map_file']}", quiet=options["quiet"])
+    # in the order of the copies: their times and the log must not tell that of the names
+    files.sort(key=copies.__getitem__)
     done = [_copy(out, file, copies[file], options) for file in files]
     records = [record for record in done if record is not None]
     _tell(records, options, renamed=bool(options["map_file"]))

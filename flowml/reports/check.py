@@ -248,8 +248,9 @@ def summary(checks: Sequence[FileCheck]) -> str:
     """
     counts = Counter(item.status for item in checks)
     return (
-        f"{len(checks)} files: {counts[Status.INTACT]} intact, {counts[Status.LOOK]} with "
-        f"findings to look at, {counts[Status.UNUSABLE]} cannot be used"
+        f"{len(checks)} files: nothing odd about {counts[Status.INTACT]}, "
+        f"{counts[Status.LOOK]} with findings to look at, "
+        f"{counts[Status.UNUSABLE]} cannot be used"
     )
 
 

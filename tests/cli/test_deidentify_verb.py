@@ -163,3 +163,12 @@ def test_as_a_process_it_says_what_it_is_for(folder, tmp_path):
     assert "Research use only" in flowml_process("deidentify", "--help").out
     done = flowml_process("deidentify", "-q", folder, tmp_path / "out")
     assert (done.status, done.err) == (0, "")
+
+
+def test_copies_are_written_in_the_order_of_their_numbers(run, tmp_path):
+    for n in range(12):
+        _write(tmp_path / "in" / f"{NAME} {n}.fcs")
+    out = tmp_path / "out"
+    run("deidentify", tmp_path / "in", out, "--rename", "number", "--map", tmp_path / "m.csv")
+    by_time = sorted(out.iterdir(), key=lambda copy: copy.stat().st_mtime_ns)
+    assert by_time == sorted(out.iterdir())

@@ -170,7 +170,10 @@ def test_the_text_names_what_there_is_to_say(tmp_path):
     said = ["odd?[31m: X-warn", "cut: cannot be used (FCS-AGREE): it is cut"]
     assert text.splitlines()[:2] == said
     assert text.endswith(summary(checks))
-    assert summary(checks) == "3 files: 1 intact, 1 with findings to look at, 1 cannot be used"
+    assert (
+        summary(checks)
+        == "3 files: nothing odd about 1, 1 with findings to look at, 1 cannot be used"
+    )
     table = [line.split()[:3] for line in text.splitlines()[3:-2]]
     assert table == [
         ["code", "severity", "files"], ["FCS-AGREE", "refused", "1"], ["X-warn", "warn", "1"]

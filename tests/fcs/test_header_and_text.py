@@ -74,7 +74,7 @@ def test_a_text_segment_beyond_the_file_is_refused(write, end):
     wrong = content[:18] + f"{end:>8}".encode() + content[26:]
     with pytest.raises(
         FcsError,
-        match=rf"58 to {end}, of a data set for which the file has \d+.*export it again",
+        match=rf"58 to {end} of a data set for which the file has \d+.*export it again",
     ):
         read_fcs(write(wrong))
 

@@ -123,7 +123,10 @@ def _refuse_existing(original: Path, copy: Path, *, overwrite: bool) -> None:
     if copy.exists() and copy.samefile(original):
         raise OutputError(f"{printable(copy)} is the original. Choose another folder.")
     if not overwrite and (copy.exists() or copy.is_symlink()):
-        raise OutputError(f"{printable(copy)} is there already. Choose another folder.")
+        raise OutputError(
+            f"{printable(copy)} is there already. Choose another folder, or overwrite it "
+            "(--overwrite)."
+        )
 
 
 def _write(stream: BinaryIO, part: Part, out: BinaryIO, filler: bytes) -> int:
