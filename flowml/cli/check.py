@@ -7,16 +7,19 @@ from pathlib import Path
 import click
 
 from flowml.about import DISCLAIMER
-from flowml.cli.options import format_option, jobs_option, quiet_option, verbose_option
+from flowml.cli.options import (
+    format_option,
+    jobs_option,
+    paths_argument,
+    quiet_option,
+    values_option,
+    verbose_option,
+)
 
 
 @click.command(epilog=DISCLAIMER)
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
-)
-@click.option(
-    "--values", is_flag=True, help="Read the events too, to find values that are no numbers."
-)
+@paths_argument
+@values_option
 @click.option("--strict", is_flag=True, help="Findings of severity warn count as wrong, too.")
 @format_option
 @jobs_option
@@ -53,8 +56,10 @@ def command(
     checks = report.with_copies(checks)
     if form == "table":
         click.echo(report.check_text(checks, verbose=verbose))
+    elif form == "csv":
+        click.echo(report.check_csv(checks), nl=False)
     else:
-        text = report.check_csv(checks) if form == "csv" else ""
-        click.echo(text or json_text(report.check_document(checks)) + "\n", nl=False)
+        click.echo(json_text(report.check_document(checks)))
+    if form != "table":
         note(report.summary(checks), quiet=quiet)
     return 1 if report.is_wrong(checks, strict=strict) else 0

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from flowml.about import DISCLAIMER
-from flowml.cli.options import format_option, quiet_option
+from flowml.cli.options import format_option, paths_argument, quiet_option, values_option
 
 if TYPE_CHECKING:
     from flowml.reports.inspection import NamedFile
 
 
 @click.command(epilog=DISCLAIMER)
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
-)
+@paths_argument
 @format_option
-@click.option(
-    "--values", is_flag=True, help="Read the events too, to find values that are no numbers."
-)
+@values_option
 @click.option(
     "--cross-check",
     is_flag=True,

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from flowml.records import Case
 
 F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
 
+paths_argument = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
+)
+values_option = click.option(
+    "--values", is_flag=True, help="Read the events too, to find values that are no numbers."
+)
 path_argument = click.argument("path", type=click.Path(path_type=Path), metavar="FOLDER")
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 256), default=1, show_default=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from flowml.errors import FcsError
+from flowml.fcs.layout import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,11 +51,11 @@ class EventReader:
         scan: Scan,
     ) -> None:
         self._stream, self._layout, self._scan = stream, layout, scan
-        self._linear, self._kept = linear_type(layout.fields), stored_type(layout.fields)
+        self._linear, self._kept = _linear_type(layout.fields), _stored_type(layout.fields)
         self._event_size = layout.event_size
         self._rows = max(1, min(PART // self._event_size, layout.n_events))
         self._raw = np.empty(self._rows * self._event_size + SPARE, dtype=np.uint8)
-        self._type = file_type(layout.fields[0], layout.order) if layout.is_uniform else None
+        self._type = _file_type(layout.fields[0], layout.order) if layout.is_uniform else None
         self._part = np.empty((self._rows, len(layout.fields)), dtype=self._kept)
         self._masks = _masks(layout, self._kept, self._rows)
         self._scale = _Decoder(layout.fields, amplifiers, self._kept, self._rows)
@@ -163,7 +164,7 @@ class _Decoder:
         is_small = entries <= min(MOST_ENTRIES, rows * len(ways))
         self._by_table = stored.kind == "u" and logarithmic and is_small
         if self._by_table:
-            self._make_tables(ways, stored, linear_type(fields))
+            self._make_tables(ways, stored, _linear_type(fields))
 
     def put(self, stored: Array, linear: Array) -> None:
         """Put stored values on the linear scale; infinities and NaN of the file stay.
@@ -246,43 +247,19 @@ def _column(raw: Array, layout: Layout, field: Field, start: int, count: int) ->
     """Return one channel of a part; one of 24 bits is read with the byte behind it."""
     steps = (layout.event_size,)
     if field.bits != 24:
-        kind = file_type(field, layout.order)
+        kind = _file_type(field, layout.order)
         return np.ndarray(count, kind, raw.data, start, steps).astype(kind.newbyteorder("="))
     words = np.ndarray(count, f"{layout.order}u4", raw.data, start, steps).astype(np.uint32)
     return words & 0xFFFFFF if layout.order == "<" else words >> 8
 
 
-def file_type(field: Field, order: str) -> np.dtype[np.generic]:
-    """Return the type in which a channel is written.
-
-    Parameters
-    ----------
-    field : Field
-        Not of 24 bits.
-    order : str
-        ``<``, ``>``, or ``=`` for the machine's own.
-
-    Returns
-    -------
-    numpy.dtype
-        Of that byte order.
-    """
+def _file_type(field: Field, order: str) -> np.dtype[np.generic]:
+    """Return the type in which a channel, not of 24 bits, is written."""
     return np.dtype(f"{order}{'u' if field.kind == 'I' else 'f'}{field.bits // 8}")
 
 
-def linear_type(fields: tuple[Field, ...]) -> np.dtype[np.floating]:
-    """Return the type in which the linear values of a layout are held.
-
-    Parameters
-    ----------
-    fields : tuple of Field
-        How each channel is written.
-
-    Returns
-    -------
-    numpy.dtype
-        float32 for float32 data and for integers up to 24 bits, float64 beyond.
-    """
+def _linear_type(fields: tuple[Field, ...]) -> np.dtype[np.floating]:
+    """Return float32 for float32 data and integers of up to 24 bits, float64 beyond."""
     narrow = all(
         field.kind == "F" or (field.kind == "I" and field.used <= EXACT_BITS)
         for field in fields
@@ -290,22 +267,11 @@ def linear_type(fields: tuple[Field, ...]) -> np.dtype[np.floating]:
     return np.dtype(np.float32 if narrow else np.float64)
 
 
-def stored_type(fields: tuple[Field, ...]) -> np.dtype[np.generic]:
-    """Return a type that holds every channel's stored values exactly.
-
-    Parameters
-    ----------
-    fields : tuple of Field
-        How each channel is written.
-
-    Returns
-    -------
-    numpy.dtype
-        Unsigned where all channels are whole numbers.
-    """
+def _stored_type(fields: tuple[Field, ...]) -> np.dtype[np.generic]:
+    """Return a type that holds every channel exactly, unsigned where all are whole numbers."""
     kinds = {field.kind for field in fields}
     bits = max(field.bits for field in fields)
     if kinds == {"I"}:
-        width = next(width for width in (8, 16, 32, 64) if width >= bits)
+        width = next(width for width in WORDS if width >= bits)
         return np.dtype(f"u{width // 8}")
     return np.dtype(np.float32 if kinds == {"F"} else np.float64)

@@ -62,7 +62,11 @@ def load_spillover_csv(path: Path | str) -> tuple[Spillover, list[Finding]]:
         body = _in_order(body, [_detector(row[0]) for row in rows[1:]], names, path)
     findings: list[Finding] = []
     values = [cell for row in body for cell in row]
-    return checked_spillover(names, values, printable(Path(path).name), findings), findings
+    try:
+        matrix = checked_spillover(names, values, printable(Path(path).name), findings)
+    except FcsError as error:
+        raise FcsError(f"{error}. Correct the file, or give another one.", error.code) from None
+    return matrix, findings
 
 
 def _csv_rows(path: Path | str) -> list[list[str]]:

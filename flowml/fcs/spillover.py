@@ -20,20 +20,12 @@ from flowml.fcs.codes import finding
 from flowml.fcs.coulter import coulter_shares, coulter_spillover, one_for_each_detector
 from flowml.fcs.keys import COMPENSATED_KEY, SPILLOVER_KEYS, real_number
 from flowml.fcs.matrix import MOST_DETECTORS, checked_spillover, shares_between
-from flowml.fcs.matrixfile import load_spillover_csv, read_spillover_csv
 from flowml.findings import Finding
 from flowml.records import Channel, Scale, Spillover
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-__all__ = [
-    "coulter_spillover",
-    "find_spillover",
-    "load_spillover_csv",
-    "read_spillover_csv",
-]
 
 COMP_KEY = "$COMP"
 APPLY_KEYS = ("APPLY COMPENSATION", "APPLY_COMPENSATION")  # Diva and Aurora; Stratedigm

@@ -115,7 +115,7 @@ def test_the_cross_check_in_a_process_of_its_own(place):
 
 def test_check_of_whole_files_says_one_line(flowml, place):
     found = flowml("check", place)
-    assert found.out == "2 files: 2 intact, 0 with findings to look at, 0 cannot be used\n"
+    assert found.out == "2 files: nothing odd about 2, 0 with findings to look at, 0 cannot be used\n"
     assert found.status == 0
     assert "S0001.fcs: intact, 1500 events x " in flowml("check", place, "-v").out
 
@@ -130,7 +130,7 @@ def test_check_names_what_is_damaged(flowml, place):
     assert lines[0].startswith("cut.fcs: cannot be used (FCS-AGREE): the events need")
     assert lines[1].startswith("letter.fcs: cannot be used (FCS-HEADER): not an FCS file")
     assert lines[2].startswith("pipe.fcs: cannot be used (FCS-FILE)")
-    assert lines[-1] == "5 files: 2 intact, 0 with findings to look at, 3 cannot be used"
+    assert lines[-1] == "5 files: nothing odd about 2, 0 with findings to look at, 3 cannot be used"
 
 
 def test_check_names_copies_but_not_a_file_given_twice(flowml, place):
@@ -166,7 +166,7 @@ def test_check_in_other_formats_and_on_several_processes(flowml, place):
     assert [(row["file"], row["status"]) for row in rows_of(found.out)] == [
         ("S0001.fcs", "intact"), ("S0002.fcs", "intact"), ("cut.fcs", "cannot be used")
     ]  # fmt: skip
-    assert "3 files: 2 intact" in found.err
+    assert "3 files: nothing odd about 2" in found.err
     document = json.loads(flowml("check", place, "--format", "json").out)
     assert document["summary"]["cannot be used"] == 1
     assert [item["file"] for item in document["files"]] == ["S0001.fcs", "S0002.fcs", "cut.fcs"]
