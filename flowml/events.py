@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from flowml.errors import FlowmlError
+
 if TYPE_CHECKING:
     from flowml.findings import Finding
 
@@ -90,6 +92,7 @@ class ArraySource:
         ndarray, shape (up to `size`, n_channels)
             Read-only.
         """
+        check_block(size)
         for start in range(0, self.n_events, size):
             yield self.values[start : start + size]
 
@@ -104,6 +107,23 @@ class ArraySource:
     def findings(self) -> tuple[Finding, ...]:
         """Say nothing: whoever made the values knows them."""
         return ()
+
+
+def check_block(size: int) -> None:
+    """Refuse blocks without events.
+
+    Parameters
+    ----------
+    size : int
+        Events in a block.
+
+    Raises
+    ------
+    FlowmlError
+        If it is not at least 1.
+    """
+    if size < 1:
+        raise FlowmlError(f"a block of {size} events was asked for, expected at least 1.")
 
 
 def freeze(record: object, name: str, dtype: type | None) -> None:

@@ -126,12 +126,17 @@ def pick(stream: BinaryIO, size: int, wanted: int | str) -> list[DataSet]:
 def _read(stream: BinaryIO, start: int, size: int) -> DataSet:
     header = parse_header(read_at(stream, start, HEADER_SIZE))
     _, keywords, findings = read_texts(stream, header, start, size)
-    next_start = _next_start(stream, keywords, start, size, findings)
+    next_start = _next_start(stream, header, keywords, start, size, findings)
     return DataSet(start, header, keywords, tuple(findings), next_start)
 
 
 def _next_start(
-    stream: BinaryIO, keywords: Keywords, start: int, size: int, findings: list[Finding]
+    stream: BinaryIO,
+    header: Header,
+    keywords: Keywords,
+    start: int,
+    size: int,
+    findings: list[Finding],
 ) -> int | None:
     """Return where the next data set starts; ``$NEXTDATA`` counts from this one's start.
 
@@ -147,7 +152,8 @@ def _next_start(
     if not step:
         return None
     place = start + step
-    inside = step >= HEADER_SIZE and place + HEADER_SIZE <= size
+    behind = step > max(header.text.end, HEADER_SIZE - 1)  # TEXT is not shared
+    inside = behind and place + HEADER_SIZE <= size
     if inside and read_at(stream, place, len(VERSIONS[0])) in VERSIONS:
         return place
     if inside:

@@ -60,6 +60,14 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
         Severity.REVIEW,
         "set 2 of a Beckman Coulter pair, compensated, is not set 1",
     ),
+    "FCS-DATASET-06": (
+        Severity.INFO,
+        "channels of a Beckman Coulter pair have too few bright events to be checked",
+    ),
+    "FCS-WIDTH-02": (
+        Severity.INFO,
+        "whole numbers of more than 53 bits: stored values are exact, linear ones rounded",
+    ),
     "FCS-WIDTH-01": (Severity.WARN, "$PnB is not a storage width; the next one fits $TOT"),
     "FCS-MASK-01": (Severity.REVIEW, "bits above $PnR differ between events and are dropped"),
     "FCS-RANGE-01": (Severity.INFO, "scale taken from flowCore's own range keywords"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from flowml.errors import FcsError
+from flowml.events import check_block
 from flowml.fcs.channels import Amplifier
 from flowml.fcs.decode import EventReader
 from flowml.fcs.layout import Layout
@@ -74,8 +75,7 @@ class FileSource:
         ndarray, shape (up to `size`, n_channels)
             The next events.
         """
-        if size < 1:
-            raise FcsError(f"a block of {size} events was asked for, expected at least 1.")
+        check_block(size)
         with self._reader() as reader:
             for start in range(0, self.n_events, size):
                 yield reader.linear(min(size, self.n_events - start))
@@ -93,17 +93,22 @@ class FileSource:
         name, scan = printable(self.path.name), Scan(self.layout)
         try:
             with self.path.open("rb", buffering=0) as stream:
-                if stamp_of(os.fstat(stream.fileno())) != self.stamp:
-                    raise FcsError(
-                        f"{name} changed after its keywords were read. "
-                        "Wait until it is written, and read it again.",
-                        "FCS-CHANGED",
-                    )
+                self._check_unchanged(stream)
                 stream.seek(self.layout.offset)
                 yield EventReader(stream, self.layout, self.amplifiers, scan)
+                self._check_unchanged(stream)
         except OSError as error:
             raise FcsError(f"could not read {name}: {error.strerror}.", "FCS-FILE") from error
         self._seen[:] = [scan.findings()]
+
+    def _check_unchanged(self, stream: BinaryIO) -> None:
+        """Refuse values of a file that someone writes to."""
+        if stamp_of(os.fstat(stream.fileno())) != self.stamp:
+            raise FcsError(
+                f"{printable(self.path.name)} changed after its keywords were read. "
+                "Wait until it is written, and read it again.",
+                "FCS-CHANGED",
+            )
 
 
 @contextmanager

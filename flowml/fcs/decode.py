@@ -219,7 +219,20 @@ def _by_formula(stored: Array, amplifiers: tuple[Amplifier, ...], linear: Array)
                 exponent = stored[:, column] * (amplifier.decades / amplifier.span)
                 linear[:, column] = amplifier.offset * np.power(10.0, exponent)
             elif amplifier.gain != 1.0:
-                linear[:, column] = stored[:, column] / amplifier.gain
+                linear[:, column] = _divided(stored[:, column], amplifier.gain)
+
+
+def _divided(values: Array, gain: float) -> Array:
+    """Divide by a gain, rounded once."""
+    quotient = np.divide(values, gain, dtype=np.float64)
+    largest = np.finfo(np.float32 if values.dtype == np.float32 else np.float64).max
+    if gain < 1 and (np.isfinite(values) & (np.abs(quotient) > largest)).any():
+        raise FcsError(
+            f"a value divided by its gain of {gain:g} exceeds what {values.dtype} holds. "
+            "Export the file again, with a sound $PnG.",
+            "FCS-KEY",
+        )
+    return quotient
 
 
 def _masks(layout: Layout, stored: np.dtype[np.generic], rows: int) -> Array | None:

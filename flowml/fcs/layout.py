@@ -234,6 +234,8 @@ def _field(keywords: Mapping[str, str], n: int, kind: str, findings: list[Findin
     if used > declared:
         findings.append(finding("FCS-KEY-12", f"$P{n}R"))
     used = min(used or declared, declared)
+    if used > EXACT_IN_FLOAT and kind == "I":
+        findings.append(finding("FCS-WIDTH-02", f"$P{n}B"))
     return Field(kind, bits, (1 << used) - 1 if kind == "I" and used < bits else 0)
 
 

@@ -8,7 +8,6 @@ whether they belong together: set 2, compensated, is set 1 in finer steps.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -133,7 +132,9 @@ def _detectors(keywords: Mapping[str, str]) -> list[tuple[int, str]]:
     return sorted(item for item in numbered if item[1])
 
 
-def disagreement(first: Probe, second: Probe, spillover: Spillover, path: Path) -> float:
+def disagreement(
+    first: Probe, second: Probe, spillover: Spillover, path: Path
+) -> dict[str, float]:
     """Measure how far set 2, compensated, is from set 1.
 
     Parameters
@@ -147,19 +148,21 @@ def disagreement(first: Probe, second: Probe, spillover: Spillover, path: Path) 
 
     Returns
     -------
-    float
-        Median absolute difference in decades over the first events, in the worst of the
-        channels that set 1 holds logarithmically; NaN if none has `FEWEST_VALUES` on scale.
+    dict of str to float
+        For each channel of the matrix that set 1 holds logarithmically, and that has at least
+        `FEWEST_VALUES` on scale among the first events: the median absolute difference in
+        decades; infinite where the second holds no signal.
     """
-    medians = [
-        float(np.median(np.abs(apart)))
-        for apart in _compared(first, second, spillover, path)
+    return {
+        name: float(np.median(np.abs(apart)))
+        for name, apart in _compared(first, second, spillover, path)
         if len(apart) >= FEWEST_VALUES
-    ]
-    return max(medians, default=math.nan)
+    }
 
 
-def _compared(first: Probe, second: Probe, spillover: Spillover, path: Path) -> Iterator[Array]:
+def _compared(
+    first: Probe, second: Probe, spillover: Spillover, path: Path
+) -> Iterator[tuple[str, Array]]:
     """Yield the differences in decades, channel by channel, of values that are on scale."""
     names = [channel.name for channel in second.channels]
     columns = [names.index(name) for name in spillover.channels]
@@ -178,7 +181,8 @@ def _compared(first: Probe, second: Probe, spillover: Spillover, path: Path) -> 
             share = np.maximum(unmixed[:, partner], 0) / second.channels[columns[partner]].top
             two = np.log10(share)  # minus infinity where a wrong matrix takes too much
         place = 1 + one / amplifier.decades
-        yield (two - one)[(COMPARED[0] < place) & (place < COMPARED[1])]
+        on_scale = (COMPARED[0] < place) & (place < COMPARED[1])
+        yield spillover.channels[partner], (two - one)[on_scale]
 
 
 def _first_events(probe: Probe, path: Path) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from flowml.fcs.probe import Probe, describe
 from flowml.fcs.spillover import find_spillover
 from flowml.findings import Finding, Severity
 from flowml.records import Sample, Scale, Spillover
+from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,7 +147,10 @@ def _choose_freely(file: Path, stream: BinaryIO, stamp: Stamp) -> _Chosen:
     chosen = _of_pair(first, second, file)
     if chosen.spillover is None and chosen.scale is Scale.RAW:
         return _alone(first, finding("FCS-DATASET-03"))._replace(scale=Scale.COMPENSATED)
-    return chosen
+    if following.next_start is None:
+        return chosen
+    more = finding("FCS-DATASET-01", "the first two")
+    return chosen._replace(findings=(more, *chosen.findings))
 
 
 def _alone(probe: Probe, *notes: Finding) -> _Chosen:
@@ -156,27 +159,40 @@ def _alone(probe: Probe, *notes: Finding) -> _Chosen:
 
 
 def _of_pair(first: Probe, second: Probe, file: Path) -> _Chosen:
-    """Read set 2 of a pair, with its own matrix or the one of set 1."""
+    """Read set 2 of a pair, with its own matrix or Coulter's, which stands in either set."""
     probe = joined(first, second)
-    spillover, scale, found = find_spillover(second.keywords, probe.channels)
+    own = {key: text for key, text in second.keywords.items() if not key.startswith("$DFC")}
+    spillover, scale, found = find_spillover(own, probe.channels)
     if spillover is None and scale is Scale.RAW:
-        odd: list[Finding] = []
         try:
-            spillover = coulter_spillover(first.keywords, probe.channels, odd)
-            found = found if spillover is None else odd
+            spillover = coulter_spillover(probe.keywords, probe.channels, found)
         except FcsError as error:
-            found = [finding("SPILL-UNUSABLE", str(error))]
+            found.append(finding("SPILL-UNUSABLE", str(error)))
+        if spillover is not None:
+            found = [item for item in found if item.code != "SPILL-NONE"]
     notes = [finding("FCS-DATASET-02")]
     if spillover is not None:
-        apart = disagreement(first, second, spillover, file)
-        if apart > TOLERANCE:
-            far = (
-                f"{apart:.3f} decades" if math.isfinite(apart) else "no signal where set 1 has"
-            )
-            notes.append(finding("FCS-DATASET-05", far))
+        notes += _checked_pair(first, second, spillover, file)
     texts = [item for item in first.findings if item.code.startswith("FCS-TEXT")]
-    own = [item for item in probe.findings if item.code != "FCS-TAIL-01"]  # Coulter's block
-    return _Chosen(probe, spillover, scale, (*notes, *texts, *own, *found))
+    others = [item for item in probe.findings if item.code != "FCS-TAIL-01"]  # Coulter's block
+    return _Chosen(probe, spillover, scale, (*notes, *texts, *others, *found))
+
+
+def _checked_pair(
+    first: Probe, second: Probe, spillover: Spillover, file: Path
+) -> list[Finding]:
+    """Hold set 2, compensated, against set 1."""
+    apart = disagreement(first, second, spillover, file)
+    unchecked = [name for name in spillover.channels if name not in apart]
+    found = []
+    if unchecked:
+        found.append(finding("FCS-DATASET-06", printable(", ".join(unchecked), 120)))
+    if wrong := {name: far for name, far in apart.items() if not far <= TOLERANCE}:
+        detail = ", ".join(
+            f"{printable(name)} {far:.3g} decades" for name, far in wrong.items()
+        )
+        found.append(finding("FCS-DATASET-05", detail))
+    return found
 
 
 def _strictly(sample: Sample) -> Sample:

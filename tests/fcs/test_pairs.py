@@ -175,6 +175,44 @@ def test_a_pair_cut_off_is_refused_and_says_how_to_read_set_1(write):
     assert read_fcs(path, dataset=1).n_events == 500
 
 
+def test_a_matrix_in_both_sets_is_one_matrix(write):
+    shares = {
+        f"$DFC{m}TO{n}": f"{PERCENT[m - 1, n - 1]:.2f}"
+        for m in (1, 2, 3)
+        for n in (1, 2, 3)
+        if m != n
+    }
+    sample = read_fcs(write(pair(second_changes=shares)))
+    assert sample.scale is Scale.RAW
+    np.testing.assert_allclose(sample.spillover.matrix, np.eye(3) + PERCENT / 100)
+    assert "FCS-DATASET-05" not in codes(sample)
+
+
+def test_what_is_odd_about_set_2s_own_matrix_is_kept(write):
+    sample = read_fcs(write(pair(second_changes={"$SPILLOVER": "2,FL1,FL9,1,0,0,1"})))
+    assert "SPILL-UNUSABLE" in codes(sample)
+    assert sample.spillover.source == "$DFC"
+
+
+def test_more_data_sets_behind_a_pair_are_told(write):
+    content = pair()
+    step = b"/$NEXTDATA/" + b"0" * 8
+    second = content.rindex(step)
+    length = len(content) - content.index(b"FCS3.0")
+    linked = content[:second] + b"/$NEXTDATA/%08d" % length + content[second + len(step) :]
+    sample = read_fcs(write(linked + pair()))
+    assert {"FCS-DATASET-01", "FCS-DATASET-02"} <= codes(sample)
+    assert sample.n_events == 500
+
+
+def test_channels_without_enough_bright_events_are_named(write, monkeypatch):
+    monkeypatch.setattr("flowml.fcs.pairs.FEWEST_VALUES", 499)
+    sample = read_fcs(write(pair(wrong_matrix=True)))
+    item = next(item for item in sample.findings if item.code == "FCS-DATASET-06")
+    assert "FL1" in item.message
+    assert item.severity == "info"
+
+
 @pytest.mark.parametrize("change", [-1, 1, -200, 200])
 def test_bytes_lost_or_added_before_set_2_are_not_passed_over(write, change):
     content = pair()

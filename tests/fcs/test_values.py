@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 
 import flowio
 import numpy as np
@@ -12,7 +13,8 @@ from build import make_fcs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowml.errors import FcsError
+from flowml.errors import FcsError, FlowmlError
+from flowml.events import ArraySource
 from flowml.fcs import read_fcs
 from flowml.fcs.channels import LOG_WORD
 
@@ -98,9 +100,38 @@ def test_nan_and_infinities_are_loaded(read):
 
 
 def test_doubles_near_their_end_are_read_without_warning(read):
-    sample = read(rows=[[1e308, -1e308]], kinds=("D64", "D64"), changes={"$P1G": "0.1"})
-    assert sample.stored.tolist() == [[1e308, -1e308]]
-    assert sample.events()[0, 1] == -1e308
+    sample = read(rows=[[1e308, -1e308]], kinds=("D64", "D64"))
+    assert sample.stored.tolist() == sample.events().tolist() == [[1e308, -1e308]]
+
+
+@pytest.mark.parametrize(("kind", "large"), [("D64", 1e308), ("F32", 3e38)])
+def test_a_gain_that_takes_values_beyond_their_type_is_refused(read, kind, large):
+    sample = read(rows=[[large, 1.0]], kinds=(kind, kind), changes={"$P1G": "0.1"})
+    assert sample.stored[0, 0] == pytest.approx(large)
+    with pytest.raises(FcsError, match=r"divided by its gain of 0\.1 exceeds"):
+        sample.events()
+    odd = read(rows=[[np.inf, 1.0]], kinds=(kind, kind), changes={"$P1G": "0.1"})
+    assert odd.events()[0, 0] == np.inf
+
+
+def test_a_gain_is_divided_out_in_double_precision(read):
+    stored = np.random.default_rng(3).normal(size=(500, 1)).astype(np.float32)
+    sample = read(rows=stored.tolist(), kinds=("F32",), changes={"$P1G": "0.1"})
+    np.testing.assert_array_equal(sample.events(), (stored / np.float64(0.1)).astype("f4"))
+
+
+def test_values_that_change_while_they_are_read_are_refused(write):
+    path = write(rows=np.ones((5000, 2)).tolist())
+    sample = read_fcs(path)
+    blocks = sample.blocks(1000)
+    next(blocks)
+    with path.open("r+b") as stream:
+        stream.seek(-16, 2)
+        stream.write(bytes(8))
+    with pytest.raises(FcsError, match="changed after its keywords were read"):
+        list(blocks)
+    with pytest.raises(FcsError, match="changed"):
+        sample.findings  # noqa: B018 - reads the values
 
 
 @pytest.mark.parametrize(
@@ -186,8 +217,11 @@ def test_blocks_of_any_size_concatenate_to_all_events(tmp_path_factory, size, ki
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_blocks_without_events_are_refused(read, size):
-    with pytest.raises(FcsError, match=rf"block of {size} events.*expected at least 1"):
-        list(read().blocks(size))
+    sample = read()
+    held = replace(sample, source=ArraySource(sample.events()))
+    for blocks in (sample.blocks(size), held.blocks(size)):
+        with pytest.raises(FlowmlError, match=rf"block of {size} events.*expected at least 1"):
+            list(blocks)
 
 
 def test_a_file_that_became_shorter_is_refused(write):

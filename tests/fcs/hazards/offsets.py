@@ -72,6 +72,12 @@ LARGE_FILES: list[Hazard] = [
 FOUR_ZEROS = struct.unpack("<f", b"0000")[0]  # half of a CRC that was not computed
 
 
+def _with_a_nul_before_data() -> bytes:
+    """Return 16-bit values one byte behind their place; read as the offsets say."""
+    content = forge(rows=[[50, 100], [51, 102]], kinds=("I16", "I16"))
+    return content[:-8] + b"\0" + content[-8:]
+
+
 def _far(name: str, header: int, text: int, *codes: str, **how: Any) -> Hazard:
     return good(
         f"end-too-far-{name}", FAR, *codes, shift=(0, header), shift_text=(0, text), **how
@@ -178,7 +184,11 @@ PLACES: list[Hazard] = [
         ("blanks", b" " * 40), ("junk", b"\x01\x02\x7fjunk"), ("256", bytes(256)))],
     good("gap-that-fills-a-page", GAPS, gap=bytes(4096), tail=bytes(4096)),
     *[good(f"tail-{name}", TAIL, tail=tail) for name, tail in (
-        ("crc", b"12345678"), ("no-crc", b"00000000"), ("crc-and-newline", b"00000000\n"))],
+        ("crc", b"12345678"), ("no-crc", b"00000000"), ("crc-and-newline", b"00000000\n"),
+        ("crc-of-four-digits", b"    4A3F"))],
+    good("tail-of-one-nul", TAIL, "FCS-TAIL-01", tail=b"\0"),
+    raw("nul-before-data", TAIL, _with_a_nul_before_data,
+        Exact([[12800, 25600], [13056, 26112]], codes=frozenset({"FCS-TAIL-01"}))),
     *[good(f"tail-{name}", TAIL, "FCS-TAIL-02", tail=tail) for name, tail in (
         ("crlf", b"\r\n"), ("nuls", bytes(5000)), ("blanks", b" " * 99))],
     *[good(f"tail-{name}", TAIL, "FCS-TAIL-01", tail=tail) for name, tail in (
