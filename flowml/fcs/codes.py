@@ -17,7 +17,7 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "FCS-TEXT-06": (Severity.REVIEW, "TEXT goes on behind the end that the header gives"),
     "FCS-TEXT-07": (
         Severity.REVIEW,
-        "delimiters are doubled, and a keyword stands within a value",
+        "a keyword stands within a value or in its place: a delimiter was not doubled",
     ),
     "FCS-TEXT-08": (Severity.INFO, "the end of TEXT is up to two bytes too far, within DATA"),
     "FCS-TEXT-09": (Severity.REVIEW, "TEXT ends in a keyword without a value; it is dropped"),

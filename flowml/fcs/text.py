@@ -149,8 +149,7 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
     findings: list[Finding] = []
     if not cut.is_ended:
         findings.append(finding("FCS-TEXT-02"))
-    if cut.is_doubled:
-        _check_doubled(cut, findings)
+    _check_values(cut, findings)
     keywords = _pairs(cut, findings)
     if not keywords:
         raise FcsError(
@@ -161,27 +160,38 @@ def parse_text(raw: bytes) -> tuple[Keywords, list[Finding]]:
     return keywords, findings
 
 
-def _check_doubled(cut: Cut, findings: list[Finding]) -> None:
+def _check_values(cut: Cut, findings: list[Finding]) -> None:
     """Report empty values, and values that seem to hold a keyword; refuse where one is lost.
 
-    Where a program does not double the delimiter that ends a value, the keyword behind it
-    seems to be a part of the value, and keys and values change places from there on.
+    Where a program does not double a delimiter within a value, or one that ends a value, keys
+    and values change places from there on, and keywords seem to be values, or parts of them.
     """
     values, doubled = cut.items[1::2], cut.delimiter * 2
-    if any(not value or value.startswith(cut.delimiter) for value in values):
+    if cut.is_doubled and any(not v or v.startswith(cut.delimiter) for v in values):
         findings.append(finding("FCS-TEXT-01"))
     together = cut.delimiter.join(values).upper()
     if "$" not in together and not any(name in together for name in DECISIVE):
         return
     odd = False
     for place, value in enumerate(values):
-        lost = [part for part in value.split(doubled) if _matters(part)]
-        odd = odd or bool(lost)
+        lost = [part for part in value.split(doubled) if matters(part)]
+        odd = odd or (bool(lost) and not _is_mentioned(cut, place))
         if lost and doubled in value:
             _check_places(cut.items[2 * place + 2 :], ", ".join(lost))
             break  # what stands behind was looked at
     if odd:
         findings.append(finding("FCS-TEXT-07"))
+
+
+def _is_mentioned(cut: Cut, place: int) -> bool:
+    """Tell whether a value is but the name of a keyword, such as a comment ``$TOT``.
+
+    The keyword then stands elsewhere as well, and what precedes it is a keyword, too.
+    """
+    if cut.is_doubled or not matters(cut.items[2 * place]):
+        return False
+    name = cut.items[2 * place + 1].strip().upper()
+    return any(key.strip().upper() == name for key in cut.items[::2])
 
 
 def _check_places(behind: list[str], lost: str) -> None:
@@ -195,11 +205,22 @@ def _check_places(behind: list[str], lost: str) -> None:
 
 
 def _count_keywords(items: Iterable[str]) -> int:
-    return sum(map(_matters, items))
+    return sum(map(matters, items))
 
 
-def _matters(item: str) -> bool:
-    """Tell whether an item is a keyword of the standard, or decides what values mean."""
+def matters(item: str) -> bool:
+    """Tell whether an item is a keyword of the standard, or decides what values mean.
+
+    Parameters
+    ----------
+    item : str
+        What stands between two delimiters.
+
+    Returns
+    -------
+    bool
+        Not for keywords of a program's own.
+    """
     name = item.strip().upper()
     return name in DECISIVE or (name[:1] == "$" and _STANDARD_KEY.match(name) is not None)
 

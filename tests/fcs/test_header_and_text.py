@@ -326,10 +326,61 @@ def test_supplemental_text_over_data_is_refused(write):
     assert refused.value.code == "FCS-AGREE"
 
 
+@pytest.mark.parametrize("short_by", range(1, 35))
+def test_supplemental_text_that_goes_on_behind_its_end_is_read_whole(write, short_by):
+    extra = text_segment([("$P2S", "CD19"), ("ZZ1", "a value"), ("ZZ2", "1\n2"), ("ZZ3", "3")])
+    whole = supplemented(extra)
+    end = f"/$ENDSTEXT/{999 + len(extra)}/".encode()
+    assert whole.count(end) == 1
+    sample = read_fcs(
+        write(whole.replace(end, b"/$ENDSTEXT/%d/" % (999 + len(extra) - short_by)))
+    )
+    assert sample.markers == ("", "CD19")
+    assert [sample.keywords[f"ZZ{n}"] for n in (1, 2, 3)] == ["a value", "1\n2", "3"]
+    told = {item.code: item.severity.value for item in sample.findings}
+    expected = ("FCS-TEXT-06", "review") if short_by > 1 else ("FCS-TEXT-11", "info")
+    assert expected in told.items()
+
+
 @pytest.mark.parametrize("where", [("500000", "600000"), ("x", "y")])
 def test_supplemental_text_that_cannot_be_read_is_a_finding(read, where):
     sample = read(changes={"$BEGINSTEXT": where[0], "$ENDSTEXT": where[1]})
     assert "FCS-TEXT-05" in codes(sample)
+
+
+def test_too_long_a_text_is_refused_with_the_limit(write):
+    long = make_fcs(changes={"$COM": "x" * (16 << 20)})
+    with pytest.raises(FcsError, match=r"of 1677\d{4} bytes, expected at most 16777216 \(16"):
+        read_fcs(write(long))
+    assert read_fcs(write(make_fcs(changes={"$COM": "x" * (15 << 20)}))).n_events == 3
+
+
+def test_data_before_the_last_delimiter_of_text_are_refused_with_both_places(write):
+    rows = [[n, 2 * n] for n in range(50, 120)]
+    whole = make_fcs(rows, ("I16", "I16"), shift=(-1, -1), shift_text=(-1, -1))
+    end = int(whole[18:26])
+    with pytest.raises(FcsError, match=rf"begin at byte {end}, and .* TEXT is byte {end};"):
+        read_fcs(write(whole))
+
+
+@pytest.mark.parametrize("key", ["$P1G", "$p1e", "SPILL", "TRANSFORMATION", "$TOT", "$P2N"])
+def test_a_keyword_in_the_place_of_a_value_is_for_review(key):
+    """Two delimiters that are not doubled: keys and values change places between them."""
+    found, findings = parse_text(f"/$PAR/2/$P1S/a/b/{key}/10/$P2S/c/d/$TOT/1/".encode())
+    assert (found["$P1S"], found["B"]) == ("a", key)
+    assert [item.code for item in findings] == ["FCS-TEXT-07"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_odd"),
+    [
+        ("/$COM/$PAR/$PAR/2/", False), ("/NOTE/$PAR/$PAR/2/", True),
+        ("/$COM/$PAR/$TOT/2/", True), ("/$COM/$PAR$TOT/SPILLED/no/", False),
+        ("/$COM/spill the beans/", False), ("/$COM/$5/$OP/$$$/", False),
+    ],
+)  # fmt: skip
+def test_a_comment_may_name_a_keyword_that_stands_elsewhere(text, is_odd):
+    assert codes(parse_text(text.encode())[1]) == ({"FCS-TEXT-07"} if is_odd else set())
 
 
 @pytest.mark.parametrize(

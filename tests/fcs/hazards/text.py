@@ -135,6 +135,29 @@ EMPTIES: list[Hazard] = [
         changes={"$PAR": None}, before=b"$PAR//"),
 ]  # fmt: skip
 
+SPILL = "2,FL1,FL2,1,0.2,0.1,1"
+MATRIX = Matrix(("FL1", "FL2"), [[1, 0.2], [0.1, 1]])
+HUNDREDFOLD = [[value / 100, other] for value, other in ROWS]  # $P1G is 100
+
+
+def _swallowed(name: str, lost: dict[str, str], first: str, second: str) -> Hazard:
+    """Return a file in which two delimiters that are not doubled enclose keywords."""
+    changes = {first: "a/b", **lost, second: "c/d"}
+    return good(f"not-doubled-around-{name}", DOUBLED, "FCS-TEXT-07", changes=changes,
+                double=False, see={first: "a"})  # fmt: skip
+
+
+SWALLOWED: list[Hazard] = [
+    _swallowed("gain", {"$P1G": "10"}, "$COM", "$SRC"),
+    _swallowed("gain-and-matrix", {"$P1G": "10", "SPILL": SPILL}, "$P1S", "$P2S"),
+    _swallowed("matrix", {"SPILL": SPILL}, "$COM", "$SRC"),
+    _swallowed("lower-case", {"$p1g": "10"}, "$COM", "NOTE"),
+    # what stands in the place of a value is not read, though it stands as a keyword as well
+    good("not-doubled-around-the-first-of-two", DOUBLED, "FCS-TEXT-07",
+         before=b"$COM/a/b/$P1G/10/$SRC/c/d/", changes={"$P1G": "2"},
+         linear=[[value / 2, other] for value, other in ROWS]),
+]  # fmt: skip
+
 ODD_ROWS = [[1.10009765625, 2.5], [3.5, 4.5]]
 
 
@@ -146,6 +169,21 @@ def _end(name: str, by: int, code: str, **how: object) -> Hazard:
 def _without_final(pad: bytes = b"", gap: bytes = b"") -> bytes:
     """Return a file whose TEXT lacks its last delimiter."""
     return forge(after=b"ZZ/end", pad=pad, gap=gap)
+
+
+def _early(name: str, **how: object) -> Hazard:
+    """Return a file whose DATA are said to begin before the last delimiter of TEXT."""
+    return bad(f"text-end-within-early-data-{name}", END, "FCS-AGREE", kinds=("I16", "I16"),
+               rows=[[n, 2 * n] for n in range(50, 120)], **how)  # fmt: skip
+
+
+def _rest(name: str, rest: str, *codes: str) -> Hazard:
+    """Return a file in which whole keywords stand behind the end of TEXT."""
+    how = {"after": rest.encode(), "end": -len(rest)}
+    name = f"text-end-at-a-key-{name}"
+    if not codes:
+        return bad(name, END, "FCS-TEXT", **how)
+    return good(name, END, *codes, linear=HUNDREDFOLD, spillover=MATRIX, **how)
 
 
 ENDS: list[Hazard] = [
@@ -163,6 +201,15 @@ ENDS: list[Hazard] = [
     good("text-end-one-too-far-before-supplement", END, end=1, gap=b"\0",
          extra=b"/$P2S/CD19/", labels=("", "CD19")),
     good("text-end-one-too-short-before-gap", END, "FCS-TEXT-11", end=-1, gap=b"\0" * 9),
+    *[_early(f"{name}-{by}", **dict.fromkeys(shifts, (-by, -by)))
+      for by in (1, 2)
+      for name, shifts in (("both", ("shift", "shift_text")), ("header", ("shift",)))],
+    *[_early(f"text-{by}", header_data=(0, 0), shift_text=(-by, -by)) for by in (1, 2)],
+    _early("one-end-short", end=-1, shift=(-1, -1), shift_text=(-1, -1)),
+    _rest("line", f"$COM/a\r\n\tb/SPILL/{SPILL}/$P1G/100/", "FCS-TEXT-06"),
+    _rest("control", f"$COM/a\x01b/SPILL/{SPILL}/$P1G/100/"),
+    _rest("without-final", "$P1G/100"),
+    _rest("without-value", f"SPILL/{SPILL}/$P1G/"),
     bad("text-end-at-its-beginning", END, "FCS-TEXT", "FCS-HEADER", "FCS-KEY",
         patch=lambda raw: put(raw, "text", end=58)),
     bad("text-end-beyond-the-file", END, "FCS-TEXT", patch=lambda raw: put(raw, "text",
@@ -261,6 +308,8 @@ def _many_keywords(count: int = 100_000) -> bytes:
 SIZES: list[Hazard] = [
     raw("value-of-4-MB", LARGE, lambda: forge(changes={"$COM": "x" * 4_000_000}),
         exact(ROWS, names=("FL1", "FL2"))),
+    raw("value-of-17-MB", LARGE, lambda: forge(changes={"$COM": "x" * (17 << 20)}),
+        refused("FCS-TEXT")),
     raw("keyword-of-1-MB", LARGE, lambda: forge(changes={"K" * 1_000_000: "x"}), exact(ROWS)),
     raw("keywords-100000", LARGE, _many_keywords, exact(ROWS, keywords={"KEY99999": "99999"})),
     raw("keywords-100000-equal", LARGE, lambda: forge(before=b"KEY/1/" * 100_000),
@@ -283,6 +332,21 @@ SIZES: list[Hazard] = [
 def _extra(name: str, pairs: list[tuple[str, str]], *codes: str, **more: object) -> Hazard:
     text = b"/" + join(pairs, "/")
     return good(f"supplement-{name}", EXTRA, *codes, extra=text, **more)
+
+
+TO_CUT = f"/SPILL/{SPILL}/$P1G/100/".encode()
+
+
+def _cut_supplement(by: int, gap: bytes, tail: bytes, text: bytes = TO_CUT) -> bytes:
+    """Return a file whose supplemental TEXT is said to end too early, before DATA or at last.
+
+    `gap` or `tail` holds it, as ``%s``.
+    """
+    whole = forge(gap=gap.replace(b"%s", text), tail=tail.replace(b"%s", text),
+                  changes=_supplement_at("@" * 8, "#" * 8))  # fmt: skip
+    begin = whole.index(text)
+    end = begin + len(text) - 1 - by
+    return whole.replace(b"@" * 8, b"%08d" % begin).replace(b"#" * 8, b"%08d" % end)
 
 
 def _supplement_at(begin: object, end: object) -> dict[str, str]:
@@ -314,10 +378,21 @@ SUPPLEMENTS: list[Hazard] = [
          .replace(b"########", b"%08d" % (len(raw) - 1))),
     good("supplement-over-all-of-text", EXTRA, changes=_supplement_at("00000058", "########"),
          patch=lambda raw: raw.replace(b"########", b"%08d" % text_end(raw))),
+    *[raw(f"supplement-{by}-too-short-{name}", EXTRA, partial(_cut_supplement, by, gap, tail),
+          exact(ROWS, code, *(["FCS-TAIL-01"] if tail else []), linear=HUNDREDFOLD,
+                spillover=MATRIX))
+      for name, by, code, gap, tail in (
+          ("before-blanks", 1, "FCS-TEXT-11", b"    %s    ", b""),
+          ("before-nuls", 2, "FCS-TEXT-06", b"%s" + bytes(40), b""),
+          ("before-data", 9, "FCS-TEXT-06", b"%s", b""),
+          ("at-the-end", 3, "FCS-TEXT-06", b"", b"%s"),
+          ("before-crc", 24, "FCS-TEXT-06", b"", b"%s00000000"))],
+    raw("supplement-cut-before-what-is-no-text", EXTRA, partial(_cut_supplement, 2, b"",
+        b"%s", b"/$P2S/CD3/$P1G/100\x01/"), refused("FCS-TEXT")),
     good("supplement-cut-off", EXTRA, "FCS-TEXT-05", extra=b"/$P2S/CD3/",
          patch=lambda raw: raw[:-4]),
     good("supplement-of-delimiters", EXTRA, "FCS-TEXT-05", extra=b"/" * 20),
     good("supplement-of-nuls", EXTRA, "FCS-TEXT-05", extra=b"\0" * 20),
 ]  # fmt: skip
 
-CORPUS = [*DELIMITERS, *EMPTIES, *ENDS, *LETTER, *SIZES, *SUPPLEMENTS]
+CORPUS = [*DELIMITERS, *EMPTIES, *SWALLOWED, *ENDS, *LETTER, *SIZES, *SUPPLEMENTS]
