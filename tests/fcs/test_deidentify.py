@@ -494,7 +494,7 @@ def _by_flowio(path):
 
 
 def test_real_files_read_the_same(shared_data, tmp_path):
-    copied = 0
+    copied, foreign = 0, []
     for original in _real_files(shared_data):
         copy = tmp_path / "copy.fcs"
         try:
@@ -503,7 +503,11 @@ def test_real_files_read_the_same(shared_data, tmp_path):
             with pytest.raises(FcsError):
                 deidentify_fcs(original, copy)
             continue
-        record = deidentify_fcs(original, copy)
+        try:
+            record = deidentify_fcs(original, copy)
+        except FcsError as error:
+            foreign.append((original.name, error.code))
+            continue
         copied += 1
         for dataset in ("auto", *range(1, record.n_datasets + 1)):
             one, two = (read_fcs(path, dataset=dataset) for path in (original, copy))
@@ -513,6 +517,8 @@ def test_real_files_read_the_same(shared_data, tmp_path):
         _assert_gone(original, copy)
         copy.unlink()
     assert copied >= 30
+    odd = ("flowio__data_st", "flowio__variable_int")  # SPILL names detectors xxxx
+    assert all(name.startswith(odd) and code == "FCS-COPY" for name, code in foreign)
 
 
 def _assert_gone(original, copy):
@@ -526,3 +532,36 @@ def _assert_gone(original, copy):
                     original.name,
                     key,
                 )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"$SRC": "Mueller Hans", "SPILL": "Mueller Hans"},
+        {"SPILL": "2,FL1,Mueller Hans,1,0,0,1"},
+        {"$SPILLOVER": "2,FL1,FL2,1,0.1,0,1", "SPILL": "Mueller Hans, geb. Kiel"},
+    ],
+)
+def test_a_matrix_that_names_anything_but_channels_is_refused(write, tmp_path, changes):
+    with pytest.raises(FcsError, match="detectors that are no channels") as refused:
+        deidentify_fcs(write(changes=changes), tmp_path / "copy.fcs")
+    assert refused.value.code == "FCS-COPY"
+    assert "Mueller" not in str(refused.value)
+    assert not (tmp_path / "copy.fcs").exists()
+
+
+def test_a_channel_named_like_a_removed_value_is_refused(write, tmp_path):
+    changes = {"$SRC": "Mueller Hans", "$P1N": "Mueller Hans"}
+    with pytest.raises(FcsError, match="Rename the channel"):
+        deidentify_fcs(write(changes=changes), tmp_path / "copy.fcs")
+
+
+def test_a_channel_that_tables_know_may_be_named_elsewhere(deidentify):
+    _, new, _ = deidentify(changes={"$SRC": "FITC-A", "$P1N": "FITC-A"})
+    assert b"$P1N/FITC-A/" in new
+
+
+@pytest.mark.parametrize("label", ["CD3 Schröder", "cd3 SCHRÖDER", "schröder"])
+def test_labels_repeat_a_removed_name_in_any_letter_case(deidentify, label):
+    _, new, _ = deidentify(changes={"$SRC": "SCHRÖDER", "$P1S": label})
+    assert b"CHR" not in new.upper()

@@ -187,7 +187,7 @@ def searched(pairs: Iterable[Pair]) -> set[str]:
         Case-folded; without those that are about a channel, short ones, and ``xxxx``.
     """
     return {
-        pair.text.casefold()
+        pair.shown.casefold()
         for pair in pairs
         if not pair.stays
         and len(pair.text) >= SHORTEST_SEARCHED
@@ -216,8 +216,9 @@ def repeats(text: str, removed: Set[str]) -> bool:
     apart = [not char.isalnum() for char in folded]
     begins = [i for i in range(len(folded)) if i == 0 or apart[i - 1]]
     ends = [i for i in range(1, len(folded) + 1) if i == len(folded) or apart[i]]
+    written = text if len(text) == len(folded) else folded  # folding lengthens some letters
     return any(
-        folded[begin:end] in removed and not is_known(folded[begin:end])
+        folded[begin:end] in removed and not is_known(written[begin:end])
         for begin in begins
         for end in ends
         if end - begin >= SHORTEST_SEARCHED

@@ -17,6 +17,7 @@ from flowml.fcs.allowed import LONGEST_LABEL, NEEDED, Kind
 from flowml.fcs.chain import DataSet, walk
 from flowml.fcs.deidentify.blanking import Pair, blanked, find_pairs, repeats, searched
 from flowml.fcs.header import CRC_SIZE, HEADER_SIZE, NO_CRC, PADDING
+from flowml.fcs.keys import real_number
 from flowml.fcs.layout import find_layout
 from flowml.fcs.segments import LARGEST_TEXT, read_at, read_texts
 
@@ -207,6 +208,7 @@ def _decide(texts: list[Text]) -> list[Text]:
                 "Rename the channel before copying.",
                 "FCS-COPY",
             )
+    _refuse_foreign_detectors(pairs)
     removed = searched(pairs)
     return [
         replace(text, pairs=tuple(_without_repeated(pair, removed) for pair in text.pairs))
@@ -214,8 +216,25 @@ def _decide(texts: list[Text]) -> list[Text]:
     ]
 
 
+def _refuse_foreign_detectors(pairs: list[Pair]) -> None:
+    """Refuse a matrix that names anything but channels: it might name a patient."""
+    names = {pair.shown for pair in pairs if pair.kind is Kind.NAME}
+    for pair in pairs:
+        if pair.kind is not Kind.MATRIX:
+            continue
+        items = [item.strip() for item in pair.shown.split(",")]
+        odd = [item for item in items if real_number(item) is None and item not in {*names, ""}]
+        if odd:
+            raise FcsError(
+                f"{pair.name} names {len(odd)} detectors that are no channels of the file, and "
+                "that might be anything; the matrix cannot be blanked without changing what is "
+                "read. Correct it before copying.",
+                "FCS-COPY",
+            )
+
+
 def _without_repeated(pair: Pair, removed: set[str]) -> Pair:
-    if pair.stays and pair.kind is Kind.LABEL and repeats(pair.text, removed):
+    if pair.stays and pair.kind is Kind.LABEL and repeats(pair.shown, removed):
         return replace(pair, stays=False)
     return pair
 

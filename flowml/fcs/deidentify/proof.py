@@ -103,12 +103,14 @@ def _search(plan: Plan, again: Plan) -> None:
     left = "\n".join(_left(text) for text in again.texts)
     if any(value in left for value in removed):
         raise _refused("a removed value stands in it, outside of all keywords that are kept")
-    kept = {pair.text.casefold() for pair in again.pairs if pair.stays}
+    kept = {
+        pair.shown.casefold() for pair in again.pairs if pair.stays and pair.kind not in NEEDED
+    }
     foreign = searched(plan.pairs) - kept
     for pair in again.pairs:
         if not pair.stays or pair.kind not in NEEDED:
             continue
-        items = pair.text.split(",") if pair.kind is Kind.MATRIX else [pair.text]
+        items = pair.shown.split(",") if pair.kind is Kind.MATRIX else [pair.shown]
         if any(repeats(item, foreign) for item in items if real_number(item) is None):
             raise _refused(
                 f"{pair.name} names a channel by a value that stands in a keyword that is "
