@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # keywords that several modules must agree on
 SPILLOVER_KEYS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL")  # in order of preference
+COMP_KEY = "$COMP"  # FCS 3.0
+APPLY_KEYS = ("APPLY COMPENSATION", "APPLY_COMPENSATION")  # Diva and Aurora; Stratedigm
 FLOWCORE_SCALED = "TRANSFORMATION"  # flowCore writes its ranges beside this keyword
 COMPENSATED_KEY = "FLOWML_COMPENSATED"  # written beside values that are compensated
 SIMULATED_KEY = "FLOWML_SIMULATED"  # written into every file of the simulator

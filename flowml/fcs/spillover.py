@@ -18,7 +18,13 @@ import numpy as np
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
 from flowml.fcs.coulter import coulter_shares, coulter_spillover, one_for_each_detector
-from flowml.fcs.keys import COMPENSATED_KEY, SPILLOVER_KEYS, real_number
+from flowml.fcs.keys import (
+    APPLY_KEYS,
+    COMP_KEY,
+    COMPENSATED_KEY,
+    SPILLOVER_KEYS,
+    real_number,
+)
 from flowml.fcs.matrix import MOST_DETECTORS, checked_spillover, shares_between
 from flowml.findings import Finding
 from flowml.records import Channel, Scale, Spillover
@@ -27,8 +33,6 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-COMP_KEY = "$COMP"
-APPLY_KEYS = ("APPLY COMPENSATION", "APPLY_COMPENSATION")  # Diva and Aurora; Stratedigm
 SAME_SHARE = 1e-5  # two keywords that differ by less were rounded differently
 _SIZE = re.compile(r"\s*\d{1,5}\s*", re.ASCII)
 _COMPENSATED_NAME = re.compile(r"(?:FJ)?Comp-(.+)|<(.+)>", re.IGNORECASE | re.DOTALL)

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from flowml.errors import FcsError
 from flowml.fcs.codes import finding
 from flowml.fcs.header import PADDING
-from flowml.fcs.keys import COMPENSATED_KEY, FLOWCORE_SCALED, SPILLOVER_KEYS
+from flowml.fcs.keys import (
+    APPLY_KEYS,
+    COMP_KEY,
+    COMPENSATED_KEY,
+    FLOWCORE_SCALED,
+    SPILLOVER_KEYS,
+)
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -28,10 +34,7 @@ _STANDARD_KEY = re.compile(
 )
 
 # keywords that decide what the values mean
-DECISIVE = {
-    *SPILLOVER_KEYS, FLOWCORE_SCALED, COMPENSATED_KEY,
-    "$COMP", "APPLY COMPENSATION", "APPLY_COMPENSATION",
-}  # fmt: skip
+DECISIVE = {*SPILLOVER_KEYS, *APPLY_KEYS, COMP_KEY, FLOWCORE_SCALED, COMPENSATED_KEY}
 
 Keywords = dict[str, str]
 Span = tuple[int, int]  # first byte, and the one behind the last
