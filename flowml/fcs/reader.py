@@ -121,11 +121,12 @@ def _choose(file: Path, stream: BinaryIO, stamp: Stamp, dataset: int | str) -> _
         return _choose_freely(file, stream, stamp)
     sets = pick(stream, stamp[0], dataset)
     probe = describe(stream, sets[-1], stamp)
+    first: Probe | None = None
     if dataset == 2:
         with suppress(FcsError):  # a first set that cannot be read has nothing to give
             first = describe(stream, sets[0], stamp)
-            if are_pair(first, probe):
-                return _of_pair(first, probe, file)
+    if first is not None and are_pair(first, probe):
+        return _of_pair(first, probe, file)
     return _alone(probe)
 
 
@@ -174,7 +175,10 @@ def _of_pair(first: Probe, second: Probe, file: Path) -> _Chosen:
     if spillover is not None:
         notes += _checked_pair(first, second, spillover, file)
     texts = [item for item in first.findings if item.code.startswith("FCS-TEXT")]
-    others = [item for item in probe.findings if item.code != "FCS-TAIL-01"]  # Coulter's block
+    others = [
+        finding("FCS-TAIL-02", "Coulter's own") if item.code == "FCS-TAIL-01" else item
+        for item in probe.findings
+    ]
     return _Chosen(probe, spillover, scale, (*notes, *texts, *others, *found))
 
 

@@ -168,6 +168,13 @@ def test_what_is_no_pair_is_read_as_its_first_set(write, changes):
     assert "FCS-DATASET-02" not in codes(read_fcs(path, dataset=2))
 
 
+def test_coulters_block_behind_set_2_is_information(write):
+    path = write(pair() + b"block" * 50)
+    found = {item.code: item.severity for item in read_fcs(path).findings}
+    assert found["FCS-TAIL-02"] == "info"
+    assert "FCS-TAIL-01" not in found
+
+
 def test_a_pair_cut_off_is_refused_and_says_how_to_read_set_1(write):
     path = write(pair()[:-1])
     with pytest.raises(FcsError, match=r"data set 2 cannot be read.*dataset=1"):
