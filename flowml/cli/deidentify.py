@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections import Counter
+import unicodedata
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
     from flowml.fcs.deidentify import Deidentified
 
+Done = dict[str, "Deidentified"]  # by the shown name of the copy
+Texts = dict[tuple[str, str], dict[str, None]]  # names of copies by keyword and text
 SUFFIXES = {".fcs", ".lmd"}
 LEAST_DIGITS = 4  # of a number in place of a name
+HIDDEN = ("C", "Zl", "Zp")  # Unicode categories of what is not seen
 PRIVATE = 0o600  # the map is for its owner only
 
 
@@ -42,7 +45,8 @@ PRIVATE = 0o600  # the map is for its owner only
 def command(source: Path, out: Path, **options: Any) -> int:
     """Copy FCS files without what identifies a patient.
 
-    IN is a file or a folder, OUT a folder apart from it. Keywords outside a technical
+    IN is a file or a folder, OUT a folder apart from it; where IN is a file, OUT may be the
+    name of the copy (.fcs or .lmd). Keywords outside a technical
     allow-list are blanked in place, in all data sets; events are copied as they are. Names of
     files and folders are kept unless --rename says otherwise. A file that cannot be proven to
     read as before gets no copy; the exit status is then 1.
@@ -58,12 +62,15 @@ def command(source: Path, out: Path, **options: Any) -> int:
         note(f"the map from numbers to names: {options['map_file']}", quiet=options["quiet"])
     # in the order of the copies: their times and the log must not tell that of the names
     files.sort(key=copies.__getitem__)
-    done = [_copy(out, file, copies[file], options) for file in files]
-    records = [record for record in done if record is not None]
-    _tell(records, options, renamed=bool(options["map_file"]))
-    refused = len(files) - len(records)
-    note(f"{len(records)} files copied, {refused} refused", quiet=options["quiet"])
-    return 0 if len(records) == len(files) else 1
+    done: Done = {}
+    n_there = sum(_copy(out, file, copies[file], options, done) for file in files)
+    _tell(done, options, renamed=bool(options["map_file"]))
+    refused = len(files) - len(done) - n_there
+    note(f"{len(done)} files copied, {refused} refused", quiet=options["quiet"])
+    if n_there:
+        what = f"{n_there} left alone: copies are there; --overwrite replaces them"
+        note(what, quiet=options["quiet"])
+    return 0 if len(done) == len(files) else 1
 
 
 def _check_places(source: Path, out: Path, options: Mapping[str, Any]) -> None:
@@ -119,17 +126,39 @@ def numbered(names: Collection[PurePath]) -> dict[PurePath, PurePath]:
     return {
         name: PurePath(
             *(numbers[folder] for folder in [*reversed(name.parents)][1:]),
-            numbers[name] + name.suffix.lower(),
+            numbers[name] + _suffix(name),
         )
         for name in names
     }
+
+
+def _suffix(name: PurePath) -> str:
+    """Return the ending of a copy; behind the last dot of other names may stand anything."""
+    ending = name.suffix.lower()
+    return ending if ending in SUFFIXES else ".fcs"
+
+
+def escaped(name: str) -> str:
+    r"""Spell out what is not seen in a name, so that different names stay different.
+
+    Examples
+    --------
+    >>> escaped("a\u202eb\n\\")
+    'a\\u202eb\\n\\\\'
+    """
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if char == "\\" or unicodedata.category(char).startswith(HIDDEN)
+        else char
+        for char in name
+    )
 
 
 def _write_map(place: Path, source: Path, out: Path, copies: Mapping[Path, Path]) -> None:
     """Note which number is which file, for the owner's eyes only."""
     import csv
 
-    from flowml.safety import encodable, spreadsheet_cell, written_aside
+    from flowml.safety import spreadsheet_cell, written_aside
 
     root = source if source.is_dir() else source.parent
     rows = sorted(
@@ -141,56 +170,74 @@ def _write_map(place: Path, source: Path, out: Path, copies: Mapping[Path, Path]
             writer = csv.writer(stream)
             writer.writerow(["copy", "original"])
             for copy, original in rows:
-                writer.writerow([copy, spreadsheet_cell(encodable(original.as_posix()))])
+                writer.writerow([copy, spreadsheet_cell(escaped(original.as_posix()))])
 
 
-def _copy(out: Path, file: Path, copy: Path, options: Mapping[str, Any]) -> Deidentified | None:
-    """Copy a file, and print its row; one that is refused does not stop the others."""
+def _copy(out: Path, file: Path, copy: Path, options: Mapping[str, Any], done: Done) -> bool:
+    """Copy a file, and print its row; say whether it was left alone, as its copy is there."""
     from flowml.errors import FlowmlError
-    from flowml.fcs.deidentify import deidentify_fcs
+    from flowml.fcs.deidentify import CopyExistsError, deidentify_fcs
     from flowml.safety import printable
 
-    shown = printable(copy.name if copy == out else copy.relative_to(out).as_posix())
+    name = copy.name if copy == out else copy.relative_to(out).as_posix()
+    shown = printable(name)
     try:
         record = deidentify_fcs(
             file, copy, keep_dates=options["keep_dates"], overwrite=options["overwrite"]
         )
-    except FlowmlError as error:
+    except CopyExistsError:
+        click.echo(f"{shown}: left alone: it is there already")
+        return True
+    except FlowmlError as error:  # does not stop the others
         click.echo(f"{shown}: refused: {printable(error, 600)}")
-        return None
+        return False
+    done[name] = record
     sets = f"{record.n_datasets} data sets, " if record.n_datasets > 1 else ""
     unfit = f"; not fit to stay: {', '.join(record.unfit[:10])}" if record.unfit else ""
     click.echo(
         f"{shown}: {sets}{len(record.kept)} keywords kept, {record.n_blanked} blanked, "
         f"{record.n_bytes_cleared} other bytes cleared{unfit}"
     )
-    return record
+    return False
 
 
-def _tell(records: list[Deidentified], options: Mapping[str, Any], *, renamed: bool) -> None:
+def _tell(done: Done, options: Mapping[str, Any], *, renamed: bool) -> None:
     """List the free text that stays, or say how much of it someone should look at."""
     from flowml.cli.talk import note
-    from flowml.safety import printable
 
     quiet = options["quiet"]
-    count = Counter(
-        (re.sub(r"\d+", "n", item.keyword), item.text) for r in records for item in set(r.texts)
-    )
-    unknown = {key for key in count if not _is_known(*key)}
+    known: Texts = {}
+    unknown: Texts = {}
+    for name, record in done.items():
+        for item in record.texts:
+            texts = known if _is_known(item.keyword, item.text) else unknown
+            key = re.sub(r"\d+", "n", item.keyword), item.text
+            texts.setdefault(key, {})[name] = None
     if options["show"]:
-        for keyword, text in sorted(count):
-            mark = "?" if (keyword, text) in unknown else " "
-            click.echo(f"{mark} {keyword:<12} {printable(text)}")
+        _list("?", unknown)
+        _list(" ", known)
     elif unknown:
         note(
             f"{len(unknown)} names or labels that stay are not in our tables: see --list",
             quiet=quiet,
         )
-    if records and not renamed:
+    if done and not renamed:
         note("names of files and folders were kept; they may name patients", quiet=quiet)
 
 
+def _list(mark: str, texts: Texts) -> None:
+    """Print each text with the number of files that hold it, and the first of them."""
+    from flowml.safety import printable
+
+    for (keyword, text), names in sorted(texts.items(), key=lambda item: item[0]):
+        more = ", ..." if len(names) > 1 else ""
+        files = f"{len(names)} file{'s' if len(names) > 1 else ''}"
+        where = f"in {files}: {printable(next(iter(names)), 80)}{more}"
+        click.echo(f"{mark} {keyword:<12} {printable(text)}  ({where})")
+
+
 def _is_known(keyword: str, text: str) -> bool:
+    from flowml.fcs.allowed import is_technical
     from flowml.fcs.deidentify.blanking import is_known
 
-    return keyword != "$CYT" and is_known(text)
+    return is_technical(keyword, text) or (keyword != "$CYT" and is_known(text))

@@ -7,6 +7,7 @@ type patients' names anywhere, so a value must also be of the kind that its keyw
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import Enum
 
 from flowml.fcs.keys import (
@@ -95,6 +96,33 @@ _BLANKED = {
     "PLATE ID", "WELL ID", "EXPORT TIME", "EXPORT USER NAME", "CYTNUM", "SETTINGS", "THRESHOLD",
     "TESTNAME", "TESTFILE", "@CYTOMETERID", "@FILEGUID", "@LOCATION", "@BARCODE",
     "@ACQUISITION PROTOCOL OFFSET", "@SAMPLEID1", "@SAMPLEID2", "@SAMPLEID3", "@SAMPLEID4",
+}  # fmt: skip
+
+# what a person need not look at, where it stands in the keyword that is for it
+_OPTICAL = {"$P#L", "$P#O", "$P#F", "$P#T", "$P#DET", "P#DETECTORNAME", "LASER#NAME"}
+_OPTIC = (
+    r"(NA|N/A|\d{1,4}(\.\d{1,3})? ?([nuµ]m|m?W|V|%)|-?\d{1,3}(\.\d{1,3})?|PMT|APD|[LB]P"
+    r"|(?i:ultraviolet|uv|violet|blue|cyan|green|yellow[ -]?green|yellow|yg|yelgr|orange|red"
+    r"|infrared|ir|laser))"
+)
+_OPTICS = re.compile(rf"{_OPTIC}([ ,;/+_-]{{1,3}}{_OPTIC}){{0,3}}", re.ASCII)
+_VERSION = re.compile(
+    r"[ ,]{1,2}(software )?((version|v\.?) ?)?\d{1,3}(\.\d{1,4}){1,4}$", re.ASCII
+)
+_MARKS = re.compile(r"[\s,()_®™ª-]|\b(software|analyzer|flow cytometer)\b")
+_MAKERS = ("", "bd", "beckmancoulter", "coulter", "cytek", "miltenyi")
+_INSTRUMENTS = {
+    "facscalibur", "facscan", "facsort", "facsvantage", "facscanto", "facscantoii",
+    "facscanto10c", "facslyric", "facsverse", "facscelesta", "facsmelody", "facsaria",
+    "facsariaii", "facsariaiii", "facsariafusion", "facssymphony", "facssymphonya1",
+    "facssymphonya3", "facssymphonya5", "facsdiscovers8", "lsr", "lsrii", "lsrfortessa",
+    "lsrfortessax20", "fortessa", "accuric6", "accuric6plus", "influx", "navios", "naviosex",
+    "gallios", "cytomicsfc500", "fc500", "cytoflex", "cytoflexs", "cytoflexlx", "dxflex",
+    "epicsxl", "epicsxlmcl", "epicsaltra", "cyan", "cyanadp", "aurora", "auroracs",
+    "northernlights", "attune", "attunenxt", "macsquant", "macsquant10", "macsquant16",
+    "macsquantvyb", "macsquantx", "ze5", "id7000", "sa3800", "sp6800", "novocyte", "cube8",
+    "cube15", "facsdiva", "facssuite", "cellquest", "cellquestpro", "lysys", "spectroflo",
+    "kaluza", "cytexpert", "rxp", "flowml", "flowjo", "flowjocollectorsedition",
 }  # fmt: skip
 
 _CHANNEL_NUMBER = re.compile(r"((?:FLOWCORE_)?[$@]?|CYTEK)P([1-9]\d{0,4})([A-Z]+)", re.ASCII)
@@ -202,9 +230,41 @@ def is_fit(value: str, kind: Kind) -> bool:
 
 
 def _is_label(value: str) -> bool:
+    plain = unicodedata.normalize("NFKC", value)  # there are more digits than ten
     return (
-        len(value) <= LONGEST_LABEL and value.isprintable() and _PERSONAL.search(value) is None
+        len(value) <= LONGEST_LABEL and value.isprintable() and _PERSONAL.search(plain) is None
     )
+
+
+def is_technical(name: str, value: str) -> bool:
+    """Tell whether free text that stays says nothing but a technical fact.
+
+    Parameters
+    ----------
+    name : str
+        Of the keyword, in upper case.
+    value : str
+        Its value.
+
+    Returns
+    -------
+    bool
+        True for wavelengths, powers and colours of lasers, for filters and for cytometers and
+        their programs that are known, each in a keyword that is for it. Never for names and
+        labels of channels, where anything may be a patient's name or number.
+
+    Examples
+    --------
+    >>> is_technical("$P1L", "488 nm"), is_technical("$CYT", "BD FACSCanto II")
+    (True, True)
+    >>> is_technical("$P1S", "Violet"), is_technical("$CYT", "Navios Kiel")
+    (False, False)
+    """
+    if name in {"$CYT", "CREATOR"}:
+        bare = _MARKS.sub("", _VERSION.sub("", value.casefold()))
+        return any(bare.removeprefix(maker) in _INSTRUMENTS for maker in _MAKERS)
+    kind = re.sub(r"\d+", "#", name)
+    return kind in _OPTICAL and _OPTICS.fullmatch(value) is not None
 
 
 def _is_number(item: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from commands import flowml_process, run_here
 
-from flowml.cli.deidentify import numbered
+from flowml.cli.deidentify import escaped, numbered
 from flowml.events import ArraySource
 from flowml.fcs import read_fcs, write_fcs
 from flowml.records import Channel, Sample
@@ -100,7 +100,9 @@ def test_nothing_is_overwritten_unless_asked(run, folder, tmp_path):
     mine.write_bytes(b"mine")
     done = run("deidentify", folder, out)
     assert done.status == 1
-    assert "is there already" in done.out
+    assert "b.LMD: left alone: it is there already" in done.out
+    assert "3 files copied, 0 refused" in done.err
+    assert "1 left alone: copies are there; --overwrite replaces them" in done.err
     assert mine.read_bytes() == b"mine"
     assert run("deidentify", folder, out, "--overwrite").status == 0
     assert mine.stat().st_size == (folder / "b.LMD").stat().st_size
@@ -149,8 +151,9 @@ def test_free_text_that_stays_is_listed(run, tmp_path):
     for name, label in (("a", "CD19"), ("b", "Schulze"), ("c", "CD3 4711471")):
         _write(tmp_path / "in" / f"{name}.fcs", label)
     done = run("deidentify", tmp_path / "in", tmp_path / "out", "--list")
-    assert "? $PnS         Schulze" in done.out
-    assert "  $PnS         CD19" in done.out
+    assert "? $PnS         Schulze  (in 1 file: b.fcs)" in done.out
+    assert "  $PnS         CD19  (in 1 file: a.fcs)" in done.out
+    assert "  $PnN         FL1-A  (in 3 files: a.fcs, ...)" in done.out
     assert "4711471" not in done.out
     assert "c.fcs: " in done.out
     assert "not fit to stay: $P3S" in done.out
@@ -172,3 +175,55 @@ def test_copies_are_written_in_the_order_of_their_numbers(run, tmp_path):
     run("deidentify", tmp_path / "in", out, "--rename", "number", "--map", tmp_path / "m.csv")
     by_time = sorted(out.iterdir(), key=lambda copy: copy.stat().st_mtime_ns)
     assert by_time == sorted(out.iterdir())
+
+
+def test_what_nobody_knows_is_listed_first(run, tmp_path):
+    for name, label in (("a", "CD19"), ("b", "Zacharias")):
+        _write(tmp_path / "in" / f"{name}.fcs", label)
+    done = run("deidentify", tmp_path / "in", tmp_path / "out", "--list")
+    marks = [line[0] for line in done.out.splitlines() if line[:2] in {"? ", "  "}]
+    assert marks == ["?"] + [" "] * (len(marks) - 1)
+    assert len(marks) > 3
+
+
+def test_the_list_names_copies_and_not_originals(run, folder, tmp_path):
+    how = ["--list", "--rename", "number", "--map", tmp_path / "m.csv"]
+    done = run("deidentify", folder, tmp_path / "out", *how)
+    assert "CD19  (in 4 files: " in done.out
+    assert "Mueller" not in done.out
+
+
+def test_a_second_run_leaves_all_copies_alone(run, folder, tmp_path):
+    out = tmp_path / "out"
+    assert run("deidentify", folder, out).status == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.fcs")}
+    done = run("deidentify", folder, out)
+    assert done.status == 1
+    assert "0 files copied, 0 refused" in done.err
+    assert "4 left alone: copies are there" in done.err
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.fcs")} == before
+
+
+def test_the_map_spells_out_what_is_not_seen(run, tmp_path):
+    hostile = "a\u202eb\x1b[31m\n\u2028\\.fcs"
+    _write(tmp_path / "in" / hostile)
+    table = tmp_path / "m.csv"
+    how = ["--rename", "number", "--map", table]
+    assert run("deidentify", tmp_path / "in", tmp_path / "out", *how).status == 0
+    content = table.read_text(encoding="utf-8")
+    assert content.splitlines() == [
+        "copy,original", r"0001.fcs,a\u202eb\x1b[31m\n\u2028\\.fcs",
+    ]  # fmt: skip
+
+
+def test_different_names_stay_different_in_the_map():
+    assert escaped("Schröder 王.fcs") == "Schröder 王.fcs"
+    assert escaped("a\n") != escaped("a\\n")
+    assert escaped("a\udcff") == r"a\udcff"
+    for name in ("a\n\\\x00", "\u200fb", "\\u200fb"):
+        assert escaped(name).encode("ascii").decode("unicode_escape") == name
+
+
+def test_the_ending_of_a_name_does_not_reach_its_number():
+    name = PurePath("x.Mueller Hans")
+    assert numbered([name])[name] == PurePath("0001.fcs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 import warnings
 from pathlib import Path
 
@@ -18,9 +19,9 @@ from hypothesis import strategies as st
 from flowml.cases import find_files
 from flowml.errors import FcsError, OutputError
 from flowml.fcs import read_fcs, write_fcs
-from flowml.fcs.allowed import Kind, is_fit, kind_of
+from flowml.fcs.allowed import Kind, is_fit, is_technical, kind_of
 from flowml.fcs.chain import walk
-from flowml.fcs.deidentify import deidentify_fcs, plan, proof
+from flowml.fcs.deidentify import CopyExistsError, deidentify_fcs, plan, proof
 
 SECRET = "MUELLER, Anna 1962"  # noqa: S105 - a name
 ROWS = [[1.5, 2.5], [3.5, 4.5], [5.5, -6.5]]
@@ -317,7 +318,7 @@ def test_nothing_is_overwritten(write, tmp_path):
             deidentify_fcs(original, original, overwrite=overwrite)
     copy = tmp_path / "copy.fcs"
     copy.write_bytes(b"mine")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(CopyExistsError, match="is there already"):
         deidentify_fcs(original, copy)
     assert (original.read_bytes(), copy.read_bytes()) == (before, b"mine")
     deidentify_fcs(original, copy, overwrite=True)
@@ -565,3 +566,99 @@ def test_a_channel_that_tables_know_may_be_named_elsewhere(deidentify):
 def test_labels_repeat_a_removed_name_in_any_letter_case(deidentify, label):
     _, new, _ = deidentify(changes={"$SRC": "SCHRÖDER", "$P1S": label})
     assert b"CHR" not in new.upper()
+
+
+COMPOSED = ("NFC", "NFD")
+
+
+@pytest.mark.parametrize("removed_form", COMPOSED)
+@pytest.mark.parametrize("form", COMPOSED)
+def test_labels_repeat_a_removed_name_however_accents_are_written(
+    deidentify, removed_form, form
+):
+    removed = unicodedata.normalize(removed_form, "SCHRÖDER  Hans")
+    label = unicodedata.normalize(form, "CD3 Schröder hans")
+    _, new, record = deidentify(changes={"$SRC": removed, "$P1S": label})
+    assert b"hr" not in new
+    assert record.unfit == ("$P1S",)
+
+
+@pytest.mark.parametrize("form", COMPOSED)
+def test_channels_repeat_a_removed_name_however_it_is_written(write, tmp_path, form):
+    changes = {"$SRC": "SCHRÖDER", "$P1N": unicodedata.normalize(form, "Schröder")}
+    with pytest.raises(FcsError, match="Rename the channel") as refused:
+        deidentify_fcs(write(changes=changes), tmp_path / "copy.fcs")
+    assert "chr" not in str(refused.value).casefold()
+
+
+def test_a_name_in_few_characters_is_searched_too(deidentify):
+    _, new, record = deidentify(changes={"$SRC": "王小明", "$P1S": "CD3 王小明"})
+    assert "王小明".encode() not in new
+    assert record.unfit == ("$P1S",)
+
+
+def test_a_channel_named_by_a_removed_number_is_refused(write, tmp_path):
+    with pytest.raises(FcsError, match="Rename the channel"):
+        deidentify_fcs(write(changes={"$SMNO": "4711", "$P1N": "4711"}), tmp_path / "b.fcs")
+
+
+def test_names_of_detectors_and_scatter_in_removed_keywords_refuse_no_file(deidentify):
+    for name in ("FL1", "FL1-A", "FSC-A", "Time", "B530-A", "CD19", "PE-Cy7-A"):
+        _, new, record = deidentify(changes={"$SRC": name, "$P1N": name, "$P1S": name})
+        assert f"/$P1N/{name}/".encode() in new
+        assert record.unfit == ()
+
+
+def test_a_matrix_may_name_channels_and_their_numbers(deidentify, tmp_path):
+    for matrix in ("2,FL1,FL2,1,0.1,0.05,1", "2,1,2,1,0.1,0.05,1"):
+        _, new, _ = deidentify(changes={"$SPILLOVER": matrix, "SPILL": matrix})
+        assert _keywords(new, tmp_path)["SPILL"] == matrix
+
+
+def test_removed_text_is_searched_in_any_letter_case(write, tmp_path, monkeypatch):
+    """A copy that holds it in another letter case is no copy, wherever that came from."""
+    original = write(changes={"$OP": "SCHRÖDER"})
+
+    def lower(raw, *_how):
+        return raw.replace("SCHRÖDER".encode(), "schröder".encode())
+
+    monkeypatch.setattr(plan, "blanked", lower)
+    with pytest.raises(FcsError, match="removed value"):
+        deidentify_fcs(original, tmp_path / "copy.fcs")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "technical"),
+    [
+        ("$P1L", "488", True), ("$P1L", "488,561", True), ("$P1L", "-1", True),
+        ("$P1L", "4711", False), ("$P1L", "488 Kiel", False), ("$P1L", "1 2 3 4 5", False),
+        ("$P1O", "100mW", True), ("$P1F", "525//50 nm", True), ("$P1F", "NA", True),
+        ("$P1S", "488", False), ("$P1S", "NA", False), ("$P1N", "Violet", False),
+        ("LASER1NAME", "YellowGreen", True), ("LASER1NAME", "Yellow-Green", True),
+        ("LASER1NAME", "Greenberg", False), ("$P1S", "Blue", False),
+        ("$CYT", "LSRII", True), ("$CYT", "BD FACSCanto II", True), ("$CYT", "", False),
+        ("$CYT", "Cytomics FC 500", True), ("$CYT", "Navios", True),
+        ("$CYT", "Aurora", True), ("$CYT", "Aurora Kiel", False), ("$CYT", "Kiel", False),
+        ("$CYT", "Aurora 王", False), ("$CYT", "Aurora 1962", False),
+        ("$CYT", "MACSQuant VYB,2.5.1345.9863", True), ("$P1S", "Aurora", False),
+        ("CREATOR", "BD FACSDiva Software Version 8.0.1", True),
+        ("CREATOR", "BD FACSDiva Software", True), ("CREATOR", "CELLQuest\u00aa 3.3", True),
+        ("CREATOR", "Mueller 3.3", False), ("FLOWML", "488", False),
+    ],
+)  # fmt: skip
+def test_technical_values_are_known_where_they_belong(name, value, technical):
+    assert is_technical(name, value) is technical
+
+
+def test_digits_of_any_script_are_digits():
+    assert not is_fit("CD19 \uff14\uff17\uff11\uff11\uff14", Kind.LABEL)
+
+
+@pytest.mark.parametrize("secret", ["µeller", "ÿmueller", "王小明", "SCHRÖDER", "ßchulze"])
+@pytest.mark.parametrize("code", ["utf-8", "latin-1"])
+def test_names_of_keywords_go_in_any_script(deidentify, secret, code):
+    raw = secret.encode(code, "replace")
+    content = make_fcs(changes={"ID " + "Q" * len(raw): "x", "$OP": "Q" * len(raw)})
+    content = content.replace(b"Q" * len(raw), raw)
+    _, new, _ = deidentify(content)
+    assert raw not in new

@@ -1,5 +1,5 @@
 """Copies of FCS files without what identifies a patient: planned, written, proven."""
 
-from flowml.fcs.deidentify.copy import Deidentified, KeptText, deidentify_fcs
+from flowml.fcs.deidentify.copy import CopyExistsError, Deidentified, KeptText, deidentify_fcs
 
-__all__ = ["Deidentified", "KeptText", "deidentify_fcs"]
+__all__ = ["CopyExistsError", "Deidentified", "KeptText", "deidentify_fcs"]

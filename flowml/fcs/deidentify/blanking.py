@@ -7,6 +7,7 @@ A value that must go becomes as many blanks; the name of a keyword that is not k
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Set
 
 MOST_DELIMITERS = 400_000  # in a segment; twice 100,000 keywords
-SHORTEST_SEARCHED = 4  # characters; shorter removed values stand in too many other words
+SHORTEST_SEARCHED = 4  # bytes of UTF-8; shorter removed values stand in too many other words
 # words beside the names of detectors, scatter and time
 _COMMON = {
     "time", "height", "area", "width", "peak", "linear", "comp", "event", "length", "lina",
@@ -173,6 +174,48 @@ def is_placeholder(name: str) -> bool:
     return _PLACEHOLDER.fullmatch(name) is not None
 
 
+def folded(text: str) -> str:
+    """Return a text as it is compared with others.
+
+    Parameters
+    ----------
+    text : str
+        As it stands in a file.
+
+    Returns
+    -------
+    str
+        The same for any letter case, any way to compose an accent, and any blanks.
+
+    Examples
+    --------
+    >>> folded("SCHRO\u0308DER  Hans") == folded("Schröder Hans")
+    True
+    """
+    composed = unicodedata.normalize("NFKC", _bare(text).casefold())
+    return " ".join(composed.split())
+
+
+def _bare(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def is_long(text: str) -> bool:
+    """Tell whether a removed value is long enough to be searched in what stays.
+
+    Parameters
+    ----------
+    text : str
+        As `folded`.
+
+    Returns
+    -------
+    bool
+        True from four bytes of UTF-8 on: names in Chinese have few characters.
+    """
+    return len(text.encode("utf-8", "surrogatepass")) >= SHORTEST_SEARCHED
+
+
 def searched(pairs: Iterable[Pair]) -> set[str]:
     """Return the removed values that must not stand in any text that stays.
 
@@ -184,14 +227,14 @@ def searched(pairs: Iterable[Pair]) -> set[str]:
     Returns
     -------
     set of str
-        Case-folded; without those that are about a channel, short ones, and ``xxxx``.
+        As `folded`; without those that are about a channel, short ones, and ``xxxx``.
     """
     return {
-        pair.shown.casefold()
+        value
         for pair in pairs
         if not pair.stays
-        and len(pair.text) >= SHORTEST_SEARCHED
-        and len(set(pair.text)) > 1
+        and is_long(value := folded(pair.shown))
+        and len(set(value)) > 1
         and not names_channel(pair.name)
     }
 
@@ -204,7 +247,7 @@ def repeats(text: str, removed: Set[str]) -> bool:
     text : str
         A label or a name of a channel.
     removed : set of str
-        Values that were removed, case-folded.
+        Values that were removed, as `folded`.
 
     Returns
     -------
@@ -212,16 +255,16 @@ def repeats(text: str, removed: Set[str]) -> bool:
         Whether one of them stands in it as a word or words, unless it is the name of a marker
         or of a kind of channel.
     """
-    folded = text.casefold()
-    apart = [not char.isalnum() for char in folded]
-    begins = [i for i in range(len(folded)) if i == 0 or apart[i - 1]]
-    ends = [i for i in range(1, len(folded) + 1) if i == len(folded) or apart[i]]
-    written = text if len(text) == len(folded) else folded  # folding lengthens some letters
+    same, bare = folded(text), _bare(text)
+    apart = [not char.isalnum() for char in same]
+    begins = [i for i in range(len(same)) if i == 0 or apart[i - 1]]
+    ends = [i for i in range(1, len(same) + 1) if i == len(same) or apart[i]]
+    written = bare if len(bare) == len(same) else same  # folding lengthens some letters
     return any(
-        folded[begin:end] in removed and not is_known(written[begin:end])
+        same[begin:end] in removed and not is_known(written[begin:end])
         for begin in begins
         for end in ends
-        if end - begin >= SHORTEST_SEARCHED
+        if begin < end
     )
 
 

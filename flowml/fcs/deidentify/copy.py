@@ -25,6 +25,10 @@ BLOCK = 1 << 20  # bytes copied at a time
 _FREE_TEXT = {Kind.LABEL, Kind.NAME}
 
 
+class CopyExistsError(OutputError):
+    """A file is in the place of the copy, and was not to be replaced."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeptText:
     """Free text that stands in a copy, for a person to look at.
@@ -99,8 +103,10 @@ def deidentify_fcs(
     ------
     FcsError
         If the file cannot be read exactly, or the copy not be proven equal and clean.
+    CopyExistsError
+        If the copy is there already.
     OutputError
-        If the copy is there already, or cannot be written.
+        If it cannot be written.
     """
     original, copy = Path(source), Path(target)
     with opened(original) as (stream, stamp):
@@ -123,7 +129,7 @@ def _refuse_existing(original: Path, copy: Path, *, overwrite: bool) -> None:
     if copy.exists() and copy.samefile(original):
         raise OutputError(f"{printable(copy)} is the original. Choose another folder.")
     if not overwrite and (copy.exists() or copy.is_symlink()):
-        raise OutputError(
+        raise CopyExistsError(
             f"{printable(copy)} is there already. Choose another folder, or overwrite it "
             "(--overwrite)."
         )

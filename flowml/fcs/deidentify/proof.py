@@ -13,6 +13,8 @@ from flowml.fcs.data import FileSource
 from flowml.fcs.deidentify.blanking import (
     SHORTEST_SEARCHED,
     Pair,
+    folded,
+    is_long,
     is_placeholder,
     repeats,
     searched,
@@ -95,27 +97,39 @@ def _places(plan: Plan) -> list[tuple[int, int]]:
 
 def _search(plan: Plan, again: Plan) -> None:
     """Search removed values in what is left beside kept values, and in kept names."""
-    removed = {pair.text for pair in plan.pairs if not pair.stays}
-    removed |= {pair.name for pair in plan.pairs if pair.kind is None and not _may_stand(pair)}
-    removed = {
-        text for text in removed if len(text) >= SHORTEST_SEARCHED and set(text) != {"_"}
-    }
+    removed = {text for text in _removed(plan) if not set(text) <= {"_", "-"}}
+    exact = {text for text in removed if len(text) >= SHORTEST_SEARCHED}
+    alike = {value for text in removed if is_long(value := folded(decoded(text)))}
     left = "\n".join(_left(text) for text in again.texts)
-    if any(value in left for value in removed):
+    same = folded(left) + "\n" + folded(decoded(left))
+    if any(text in left for text in exact) or any(text in same for text in alike):
         raise _refused("a removed value stands in it, outside of all keywords that are kept")
     kept = {
-        pair.shown.casefold() for pair in again.pairs if pair.stays and pair.kind not in NEEDED
+        folded(pair.shown) for pair in again.pairs if pair.stays and pair.kind not in NEEDED
     }
     foreign = searched(plan.pairs) - kept
     for pair in again.pairs:
         if not pair.stays or pair.kind not in NEEDED:
             continue
-        items = pair.shown.split(",") if pair.kind is Kind.MATRIX else [pair.shown]
-        if any(repeats(item, foreign) for item in items if real_number(item) is None):
+        items = [pair.shown]
+        if pair.kind is Kind.MATRIX:
+            items = [item for item in pair.shown.split(",") if real_number(item) is None]
+        if any(repeats(item, foreign) for item in items):
             raise _refused(
                 f"{pair.name} names a channel by a value that stands in a keyword that is "
                 "removed. Rename the channel before copying"
             )
+
+
+def _removed(plan: Plan) -> set[str]:
+    """Return values and names that were removed, their bytes as Latin-1."""
+    texts = {pair.text for pair in plan.pairs if not pair.stays}
+    for text in plan.texts:
+        for pair in text.pairs:
+            if pair.kind is None and not _may_stand(pair):
+                key = text.raw[slice(*pair.key)].decode("latin-1").strip()
+                texts |= {pair.name, key} if pair.name.isascii() else {key}
+    return texts
 
 
 def _may_stand(pair: Pair) -> bool:
