@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from flowml.errors import CaseError, LabelError
+from flowml.fcs.keys import FILE_ENDINGS
 from flowml.records import Case, Tube
 from flowml.safety import nearest, printable
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from flowml.knowledge import LabelTree
 
-SUFFIXES = (".fcs", ".lmd")
 LAYOUTS = ("auto", "file", "folder")
 MANIFEST_COLUMNS = ("case_id", "path")
 MOST_SHOWN = 10  # names in a message
@@ -59,7 +59,7 @@ def find_cases(path: Path | str, *, case_per: str = "auto") -> list[Case]:
         cases = _cases_in_folder(place, case_per)
     elif place.is_file() and place.suffix.lower() == ".csv":
         cases = _cases_in_manifest(place)
-    elif place.is_file() and place.suffix.lower() in SUFFIXES:
+    elif place.is_file() and place.suffix.lower() in FILE_ENDINGS:
         cases = [Case(place.stem, (Tube(place.name, place),))]
     else:
         what = (
@@ -99,18 +99,19 @@ def find_files(folder: Path | str) -> list[Path]:
     for parent, folders, files in os.walk(place, onerror=_refuse_folder):
         folders.sort()
         paths = (Path(parent, name) for name in sorted(files))
-        found += [p for p in paths if p.suffix.lower() in SUFFIXES and not _is_passed_over(p)]
+        found += [path for path in paths if _is_measurement(path)]
     if not found:
         raise CaseError(
             f"no FCS files in {printable(place)}: looked for names that end in "
-            f"{' or '.join(SUFFIXES)}, in any letter case, there and in its sub-folders."
+            f"{' or '.join(FILE_ENDINGS)}, in any letter case, there and in its sub-folders."
         )
     return found
 
 
-def _is_passed_over(path: Path) -> bool:
-    """Tell links, and the shadows that some systems lay beside files (``._A01.fcs``)."""
-    return path.name.startswith(".") or path.is_symlink()
+def _is_measurement(path: Path) -> bool:
+    """Tell FCS files; links are none, nor shadows laid beside files (``._A.fcs``)."""
+    hidden = path.name.startswith(".") or path.is_symlink()
+    return path.suffix.lower() in FILE_ENDINGS and not hidden
 
 
 def _refuse_folder(error: OSError) -> None:

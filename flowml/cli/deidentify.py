@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-import unicodedata
-from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +12,12 @@ from flowml.about import DISCLAIMER
 from flowml.cli.options import quiet_option
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from flowml.fcs.deidentify import Deidentified
 
 Done = dict[str, "Deidentified"]  # by the shown name of the copy
 Texts = dict[tuple[str, str], dict[str, None]]  # names of copies by keyword and text
-SUFFIXES = {".fcs", ".lmd"}
-LEAST_DIGITS = 4  # of a number in place of a name
-HIDDEN = ("C", "Zl", "Zp")  # Unicode categories of what is not seen
-PRIVATE = 0o600  # the map is for its owner only
 
 
 @click.command(epilog=DISCLAIMER)
@@ -53,12 +46,14 @@ def command(source: Path, out: Path, **options: Any) -> int:
     """
     from flowml.cases import find_files
     from flowml.cli.talk import note
+    from flowml.fcs.deidentify import write_map
 
     files = find_files(source)
     _check_places(source, out, options)
     copies = _copies(source, out, files, options["rename"])
     if options["map_file"]:
-        _write_map(options["map_file"], source, out, copies)
+        root = source if source.is_dir() else source.parent
+        write_map(options["map_file"], _relative(copies, root, out))
         note(f"the map from numbers to names: {options['map_file']}", quiet=options["quiet"])
     # in the order of the copies: their times and the log must not tell that of the names
     files.sort(key=copies.__getitem__)
@@ -100,77 +95,21 @@ def _check_places(source: Path, out: Path, options: Mapping[str, Any]) -> None:
 
 def _copies(source: Path, out: Path, files: list[Path], rename: str) -> dict[Path, Path]:
     """Say where the copy of each file goes."""
+    from flowml.fcs.deidentify import numbered
+    from flowml.fcs.keys import FILE_ENDINGS
+
     root = source if source.is_dir() else source.parent
     names = {file: PurePath(file.relative_to(root)) for file in files}
     if rename == "number":
         numbers = numbered(names.values())
         return {file: out / numbers[name] for file, name in names.items()}
-    if source.is_file() and out.suffix.lower() in SUFFIXES and not out.is_dir():
+    if source.is_file() and out.suffix.lower() in FILE_ENDINGS and not out.is_dir():
         return {source: out}
     return {file: out / name for file, name in names.items()}
 
 
-def numbered(names: Collection[PurePath]) -> dict[PurePath, PurePath]:
-    """Give numbers to files and folders; those at the top in random order."""
-    children: dict[PurePath, dict[PurePath, None]] = {}
-    for name in names:
-        for parent, child in pairwise([*reversed(name.parents), name]):
-            children.setdefault(parent, {})[child] = None
-    numbers: dict[PurePath, str] = {}
-    for parent, found in children.items():
-        order = list(found)
-        if not parent.name:  # the order of names would tell something of them
-            secrets.SystemRandom().shuffle(order)
-        width = max(LEAST_DIGITS, len(str(len(order))))
-        numbers |= {child: str(n).zfill(width) for n, child in enumerate(order, start=1)}
-    return {
-        name: PurePath(
-            *(numbers[folder] for folder in [*reversed(name.parents)][1:]),
-            numbers[name] + _suffix(name),
-        )
-        for name in names
-    }
-
-
-def _suffix(name: PurePath) -> str:
-    """Return the ending of a copy; behind the last dot of other names may stand anything."""
-    ending = name.suffix.lower()
-    return ending if ending in SUFFIXES else ".fcs"
-
-
-def escaped(name: str) -> str:
-    r"""Spell out what is not seen in a name, so that different names stay different.
-
-    Examples
-    --------
-    >>> escaped("a\u202eb\n\\")
-    'a\\u202eb\\n\\\\'
-    """
-    return "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if char == "\\" or unicodedata.category(char).startswith(HIDDEN)
-        else char
-        for char in name
-    )
-
-
-def _write_map(place: Path, source: Path, out: Path, copies: Mapping[Path, Path]) -> None:
-    """Note which number is which file, for the owner's eyes only."""
-    import csv
-
-    from flowml.safety import spreadsheet_cell, written_aside
-
-    root = source if source.is_dir() else source.parent
-    rows = sorted(
-        (c.relative_to(out).as_posix(), f.relative_to(root)) for f, c in copies.items()
-    )
-    with written_aside(place) as aside:
-        aside.chmod(PRIVATE)
-        with aside.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["copy", "original"])
-            for copy, original in rows:
-                writer.writerow([copy, spreadsheet_cell(escaped(original.as_posix()))])
+def _relative(copies: Mapping[Path, Path], root: Path, out: Path) -> dict[PurePath, PurePath]:
+    return {file.relative_to(root): copy.relative_to(out) for file, copy in copies.items()}
 
 
 def _copy(out: Path, file: Path, copy: Path, options: Mapping[str, Any], done: Done) -> bool:
@@ -210,7 +149,7 @@ def _tell(done: Done, options: Mapping[str, Any], *, renamed: bool) -> None:
     unknown: Texts = {}
     for name, record in done.items():
         for item in record.texts:
-            texts = known if _is_known(item.keyword, item.text) else unknown
+            texts = known if item.is_known else unknown
             key = re.sub(r"\d+", "n", item.keyword), item.text
             texts.setdefault(key, {})[name] = None
     if options["show"]:
@@ -234,10 +173,3 @@ def _list(mark: str, texts: Texts) -> None:
         files = f"{len(names)} file{'s' if len(names) > 1 else ''}"
         where = f"in {files}: {printable(next(iter(names)), 80)}{more}"
         click.echo(f"{mark} {keyword:<12} {printable(text)}  ({where})")
-
-
-def _is_known(keyword: str, text: str) -> bool:
-    from flowml.fcs.allowed import is_technical
-    from flowml.fcs.deidentify.blanking import is_known
-
-    return is_technical(keyword, text) or (keyword != "$CYT" and is_known(text))

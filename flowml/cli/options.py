@@ -102,8 +102,10 @@ def label_options(*, required: bool) -> Callable[[F], F]:
 
 def refuse_overwriting(out: Path, *inputs: Path) -> None:
     """Refuse an output that would take the place of an input or of a measurement."""
+    from flowml.fcs.keys import FILE_ENDINGS
+
     replaces = any(out.resolve() == item.resolve() for item in inputs)
-    if replaces or out.suffix.lower() in {".fcs", ".lmd"}:
+    if replaces or out.suffix.lower() in FILE_ENDINGS:
         raise click.BadParameter(
             f"{str(out)!r} is an input, or has the ending of a measurement. "
             "Choose another name.",

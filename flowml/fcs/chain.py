@@ -82,8 +82,8 @@ def walk(stream: BinaryIO, size: int) -> Iterator[DataSet]:
         start = found.next_start
 
 
-def pick(stream: BinaryIO, size: int, wanted: int | str) -> list[DataSet]:
-    """Read the data sets up to the one that is wanted.
+def pick(stream: BinaryIO, size: int, wanted: int | str) -> tuple[DataSet, DataSet]:
+    """Walk to the data set that is wanted.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def pick(stream: BinaryIO, size: int, wanted: int | str) -> list[DataSet]:
 
     Returns
     -------
-    list of DataSet
-        As many as are wanted; the last one is it.
+    first, found : DataSet
+        The first of the file, and the one that is wanted.
 
     Raises
     ------
@@ -109,16 +109,16 @@ def pick(stream: BinaryIO, size: int, wanted: int | str) -> list[DataSet]:
             f"dataset is {printable(wanted)!r}, expected 'auto' or a number from 1.",
             "FCS-DATASET",
         )
-    found = []
-    for item in walk(stream, size):
-        found.append(item)
-        if len(found) == wanted:
-            return found
-    more = found[-1].next_start is not None
+    first: DataSet | None = None
+    for number, item in enumerate(walk(stream, size), start=1):
+        first = first or item
+        if number == wanted:
+            return first, item
+    more = item.next_start is not None
     raise FcsError(
         f"data set {wanted} was asked for; "
         + (f"only the first {MOST_DATASETS} are read" if more else "the file does not have it")
-        + f". Choose 1 to {len(found)}.",
+        + f". Choose 1 to {number}.",
         "FCS-DATASET",
     )
 

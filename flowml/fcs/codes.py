@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from flowml.findings import Finding, Severity
 
+MOST_NAMED = 20  # keywords in one finding
+
 # code: (severity, what it means)
 FINDINGS: dict[str, tuple[Severity, str]] = {
     "FCS-TEXT-01": (Severity.INFO, "a value is empty, or begins with a doubled delimiter"),
@@ -148,13 +150,10 @@ def merged(findings: list[Finding]) -> list[Finding]:
     Returns
     -------
     list of Finding
-        One for each code; up to twenty keywords are named.
+        One for each code; up to `MOST_NAMED` keywords are named.
     """
-    by_code: dict[str, list[Finding]] = {}
+    details: dict[str, list[str]] = {}
     for item in findings:
-        by_code.setdefault(item.code, []).append(item)
-    together = []
-    for code, items in by_code.items():
-        details = [item.message.rpartition(" (")[2].rstrip(")") for item in items]
-        together.append(items[0] if len(items) == 1 else finding(code, ", ".join(details[:20])))
-    return together
+        detail = item.message.removeprefix(FINDINGS[item.code][1])  # " (...)", or nothing
+        details.setdefault(item.code, []).append(detail[2:-1])
+    return [finding(code, ", ".join(some[:MOST_NAMED])) for code, some in details.items()]

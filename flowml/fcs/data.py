@@ -90,20 +90,17 @@ class FileSource:
     @contextmanager
     def _reader(self) -> Iterator[EventReader]:
         """Open the file at its first event; who reads to the end has seen all values."""
-        name, scan = printable(self.path.name), Scan(self.layout)
-        try:
-            with self.path.open("rb", buffering=0) as stream:
-                self._check_unchanged(stream)
-                stream.seek(self.layout.offset)
-                yield EventReader(stream, self.layout, self.amplifiers, scan)
-                self._check_unchanged(stream)
-        except OSError as error:
-            raise FcsError(f"could not read {name}: {error.strerror}.", "FCS-FILE") from error
+        scan = Scan(self.layout)
+        with opened(self.path, buffering=0) as (stream, stamp):
+            self._check_unchanged(stamp)
+            stream.seek(self.layout.offset)
+            yield EventReader(stream, self.layout, self.amplifiers, scan)
+            self._check_unchanged(stamp_of(os.fstat(stream.fileno())))
         self._seen[:] = [scan.findings()]
 
-    def _check_unchanged(self, stream: BinaryIO) -> None:
+    def _check_unchanged(self, stamp: Stamp) -> None:
         """Refuse values of a file that someone writes to."""
-        if stamp_of(os.fstat(stream.fileno())) != self.stamp:
+        if stamp != self.stamp:
             raise FcsError(
                 f"{printable(self.path.name)} changed after its keywords were read. "
                 "Wait until it is written, and read it again.",
@@ -112,13 +109,15 @@ class FileSource:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[tuple[BinaryIO, Stamp]]:
+def opened(file: Path, buffering: int = -1) -> Iterator[tuple[BinaryIO, Stamp]]:
     """Open a regular file; a pipe would block for ever.
 
     Parameters
     ----------
     file : Path
         To be read.
+    buffering : int
+        As of `open`; 0 for none.
 
     Yields
     ------
@@ -132,19 +131,17 @@ def opened(file: Path) -> Iterator[tuple[BinaryIO, Stamp]]:
     FcsError
         If it is no regular file, or cannot be read.
     """
+    name = printable(file.name)
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise FcsError(
-                f"{printable(file.name)} is not a regular file. Give the path of an FCS file.",
-                "FCS-FILE",
+                f"{name} is not a regular file. Give the path of an FCS file.", "FCS-FILE"
             )
-        with file.open("rb") as stream:
+        with file.open("rb", buffering) as stream:
             yield stream, stamp_of(os.fstat(stream.fileno()))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise FcsError(
-            f"could not read {printable(file.name)}: {reason}.", "FCS-FILE"
-        ) from error
+        raise FcsError(f"could not read {name}: {reason}.", "FCS-FILE") from error
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

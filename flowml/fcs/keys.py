@@ -21,6 +21,9 @@ FLOWCORE_SCALED = "TRANSFORMATION"  # flowCore writes its ranges beside this key
 COMPENSATED_KEY = "FLOWML_COMPENSATED"  # written beside values that are compensated
 SIMULATED_KEY = "FLOWML_SIMULATED"  # written into every file of the simulator
 
+FILE_ENDINGS = (".fcs", ".lmd")  # in any letter case
+NAME_KEY = re.compile(r"\$P(\d{1,5})N", re.ASCII)
+
 LONGEST_NUMBER = 18  # digits; more do not fit the 64 bits that any size needs
 LONGEST_REAL = 40  # characters
 _INTEGER = re.compile(rf"\+?0*(\d{{1,{LONGEST_NUMBER}}})(\.0*)?", re.ASCII)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.fcs.channels import describe_channels
+from flowml.fcs.keys import NAME_KEY
 from flowml.records import Role
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _DETECTOR = re.compile(
     r"(FS|SS|FL\d{1,3})(?:[ -](INT|PEAK|TOF|[AHW]))?(?: (?:LIN|LOG))?", re.IGNORECASE | re.ASCII
 )
 _AREA = {"", "INT", "A"}  # the integral is what a detector's name means by itself
-_NAME_KEY = re.compile(r"\$P(\d{1,4})N", re.ASCII)
 # what belongs to one data set and not to the run: channels, layout, offsets
 _OWN = re.compile(
     r"[$@]P\d+[A-Z]+|\$(PAR|TOT|MODE|BYTEORD|DATATYPE|NEXTDATA|(BEGIN|END)\w+)|@.* OFFSET"
@@ -127,7 +127,7 @@ def _detectors(keywords: Mapping[str, str]) -> list[tuple[int, str]]:
     numbered = [
         (int(match[1]), detector(name))
         for key, name in keywords.items()
-        if (match := _NAME_KEY.fullmatch(key))
+        if (match := NAME_KEY.fullmatch(key))
     ]
     return sorted(item for item in numbered if item[1])
 

@@ -119,12 +119,12 @@ def _choose(file: Path, stream: BinaryIO, stamp: Stamp, dataset: int | str) -> _
     """Decide which data set is read, and join it with its partner if it has one."""
     if dataset == "auto":
         return _choose_freely(file, stream, stamp)
-    sets = pick(stream, stamp[0], dataset)
-    probe = describe(stream, sets[-1], stamp)
+    beginning, wanted = pick(stream, stamp[0], dataset)
+    probe = describe(stream, wanted, stamp)
     first: Probe | None = None
     if dataset == 2:
         with suppress(FcsError):  # a first set that cannot be read has nothing to give
-            first = describe(stream, sets[0], stamp)
+            first = describe(stream, beginning, stamp)
     if first is not None and are_pair(first, probe):
         return _of_pair(first, probe, file)
     return _alone(probe)

@@ -19,7 +19,13 @@ from flowml.fcs.header import (
     LARGEST_OFFSET,
     NO_CRC,
 )
-from flowml.fcs.keys import COMPENSATED_KEY, FLOWCORE_SCALED, SIMULATED_KEY, SPILLOVER_KEYS
+from flowml.fcs.keys import (
+    COMPENSATED_KEY,
+    FLOWCORE_SCALED,
+    NAME_KEY,
+    SIMULATED_KEY,
+    SPILLOVER_KEYS,
+)
 from flowml.knowledge.markers import LONGEST_NAME, name_channel
 from flowml.records import Role, Scale
 from flowml.safety import printable, written_aside
@@ -46,7 +52,6 @@ _OF_THE_DATA = re.compile(
     rf"|{FLOWCORE_SCALED}|{COMPENSATED_KEY}|{'|'.join(k.strip('$') for k in SPILLOVER_KEYS)}",
     re.ASCII | re.DOTALL,
 )
-_NAME_KEY = re.compile(r"\$P(\d{1,5})N", re.ASCII)
 
 
 def write_fcs(
@@ -199,8 +204,8 @@ def _top_text(top: float, name: str) -> str:
 def _kept(sample: Sample) -> dict[str, str]:
     """Return technical keywords of the file that the sample was read from."""
     given = sample.keywords
-    often = Counter(value for key, value in given.items() if _NAME_KEY.fullmatch(key))
-    old = {value: match[1] for k, value in given.items() if (match := _NAME_KEY.fullmatch(k))}
+    often = Counter(value for key, value in given.items() if NAME_KEY.fullmatch(key))
+    old = {value: match[1] for k, value in given.items() if (match := NAME_KEY.fullmatch(k))}
     found = {key: given[key] for key in KEPT if key in given}
     if given.get("$TOT") != str(sample.n_events):
         found.pop("$VOL", None)  # counts per volume would be wrong

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from commands import flowml_process, run_here
 
-from flowml.cli.deidentify import escaped, numbered
 from flowml.events import ArraySource
 from flowml.fcs import read_fcs, write_fcs
+from flowml.fcs.deidentify.names import escaped, numbered
 from flowml.records import Channel, Sample
 
 NAME = "Mueller Anna"

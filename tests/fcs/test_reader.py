@@ -10,6 +10,7 @@ from build import make_fcs
 
 from flowml.errors import FcsError
 from flowml.fcs import read_all, read_fcs
+from flowml.fcs.chain import pick
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.fcs.data import FileSource
 
@@ -155,3 +156,20 @@ def test_a_refusal_keeps_its_code_between_processes():
 def test_codes_are_stable_and_explained():
     assert all(meaning for _, meaning in FINDINGS.values())
     assert all(code.startswith("FCS-") for code in REFUSALS)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_never_waited_for(write):
+    path = write()
+    sample = read_fcs(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(FcsError, match="not a regular file"):
+        sample.events()
+
+
+def test_only_the_first_and_the_wanted_data_set_are_kept(write):
+    path = write(chained(*[FIRST] * 5, SECOND))
+    with path.open("rb") as stream:
+        first, sixth = pick(stream, path.stat().st_size, 6)
+    assert first.start == 0
+    assert sixth.next_start is None

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flowml.errors import FcsError, OutputError
-from flowml.fcs.allowed import Kind
+from flowml.fcs.allowed import Kind, is_technical
 from flowml.fcs.data import opened, stamp_of
+from flowml.fcs.deidentify.blanking import is_known
 from flowml.fcs.deidentify.plan import Part, Plan, make_plan
 from flowml.fcs.deidentify.proof import check_copy
 from flowml.fcs.header import PADDING
@@ -43,6 +44,13 @@ class KeptText:
 
     keyword: str
     text: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether our tables know it; what they do not might be a name."""
+        if is_technical(self.keyword, self.text):
+            return True
+        return self.keyword != "$CYT" and is_known(self.text)
 
 
 @dataclass(frozen=True, slots=True)
