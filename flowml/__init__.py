@@ -35,6 +35,7 @@ _HOMES = {
     "Reading": "flowml.reading",
     "extract": "flowml.reading",
     "Recipe": "flowml.features",
+    "make_recipe": "flowml.features",
     "train": "flowml.pipeline",
     "simulate_cohort": "flowml.simulate",
     "write_cohort": "flowml.simulate",
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from flowml.cases import find_cases
     from flowml.errors import FcsError, FlowmlError
     from flowml.fcs import read_fcs, write_fcs
-    from flowml.features import Recipe
+    from flowml.features import Recipe, make_recipe
     from flowml.findings import Finding
     from flowml.gating import gate, read_gates
     from flowml.models import load_model

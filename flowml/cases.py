@@ -33,7 +33,8 @@ def find_cases(path: Path | str, *, case_per: str = "auto") -> list[Case]:
     ----------
     path : path-like
         A folder with FCS files, or a CSV manifest with the columns ``case_id`` and ``path``
-        (relative to the manifest), and any others, which become the case's details.
+        (relative to the manifest), perhaps ``tube`` (what the laboratory calls it), and any
+        others, which become the case's details.
     case_per : str
         ``file``: every file is a case; ``folder``: every folder that holds files is one;
         ``auto``: files directly in the folder given are one case each, sub-folders are one
@@ -167,7 +168,8 @@ def _cases_in_manifest(path: Path) -> list[Case]:
             errors.append(f"line {number}: {printable(name)!r} stands twice in {case_id!r}")
         else:
             read[case_id].add(file.resolve())
-            tubes.setdefault(case_id, []).append(Tube(_shown_name(path, file), file))
+            tube = Tube(_shown_name(path, file), file, row.get("tube", "").strip())
+            tubes.setdefault(case_id, []).append(tube)
             more = {key: row[key] for key in row if key not in (*MANIFEST_COLUMNS, "tube")}
             if details.setdefault(case_id, more) != more:
                 errors.append(f"line {number}: other details than before for {case_id!r}")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.errors import LabelError, ModelError, PanelError
-from flowml.features import FeatureTable, Recipe, marker_of
+from flowml.features import FeatureTable, Recipe
+from flowml.features.coverage import Coverage
 from flowml.knowledge import load_label_tree
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.models.contract import check_data_kind, mixed_scales
@@ -187,11 +188,10 @@ def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
     Trees send a missing value where training told them, so that a marker that is sometimes
     missing would teach them who orders it.
     """
-    complete = [bool(np.isfinite(column).all()) for column in table.values.T]
-    common = [name for name, whole in zip(table.names, complete, strict=True) if whole]
-    kept = {marker_of(name) for name in common}
-    everything = dict.fromkeys(marker_of(name) for name in table.names)
-    left_out = tuple(marker for marker in everything if marker not in kept)
+    complete = np.asarray(np.isfinite(table.values).all(axis=0))
+    common = [name for name, whole in zip(table.names, complete.tolist(), strict=True) if whole]
+    markers, results = Coverage(table.names).lacking(~complete)
+    left_out = (*markers, *results)
     if not common:
         raise PanelError(
             f"the training cases share no marker; they have {', '.join(left_out[:20])}. "

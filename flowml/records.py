@@ -256,10 +256,13 @@ class Tube:
         Path relative to the folder given; appears in results.
     origin : Path or Sample
         The file to read, or a sample in memory.
+    label : str
+        What the laboratory calls this tube of its panel; empty where it is not said.
     """
 
     name: str
     origin: Path | Sample
+    label: str = ""
 
 
 @dataclass(frozen=True)

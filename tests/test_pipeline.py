@@ -27,6 +27,7 @@ from small import (
 import flowml
 from flowml.errors import CaseError, FlowmlError, LabelError, ModelError, PanelError
 from flowml.fcs import write_fcs
+from flowml.features import make_recipe
 from flowml.models import load_model
 from flowml.pipeline import Reading, classify, evaluate, extract_table, train
 from flowml.records import Case, Tube
@@ -262,7 +263,7 @@ def test_provenance_says_what_made_the_answers(folder, model_file, plain_answers
     record = plain_answers.provenance
     assert record["model"]["sha256"] == file_sha256(model_file)
     assert record["model"]["data_kind"] == "synthetic"
-    assert record["model"]["recipe"] == {"name": "ecdf", "transform": "logicle", "bins": 32}
+    assert record["model"]["recipe"] == make_recipe("ecdf").fit(()).summary()
     assert record["versions"]["flowml"] == flowml.__version__
     assert record["parameters"] == {
         "compensation": "auto",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,13 +16,44 @@ from flowml.cli.options import (
     refuse_overwriting,
 )
 
+if TYPE_CHECKING:
+    from flowml.features import Recipe
+
 recipe_options = chained(
-    click.option("--recipe", default="ecdf", show_default=True, help="What to compute."),
+    click.option("--recipe", default="ecdf", show_default=True,
+                 help="What to compute: ecdf, quantiles, pairs, moments, mll2021, som, or "
+                 "several joined by '+'."),
     click.option("--transform", default="logicle", show_default=True,
-                 help="Display scale of fluorescence: logicle, arcsinh or linear."),
-    click.option("--bins", type=click.IntRange(2, 1024), default=32, show_default=True,
+                 help="Display scale of fluorescence: logicle, arcsinh, log, linear, hyperlog "
+                 "or biexponential."),
+    click.option("--width", default="fixed", show_default=True, metavar="fixed|auto",
+                 help="Logicle's width; auto learns it from the negatives of these cases."),
+    click.option("--bins", type=int, default=32, show_default=True,
                  help="Bins on the display scale."),
+    click.option("--pair-bins", type=int, default=16, show_default=True,
+                 help="Bins of pairs along each axis."),
+    click.option("--map-side", type=int, default=10, show_default=True,
+                 help="Nodes of a som along each side."),
+    click.option("--maximum", default="range", show_default=True, metavar="range|measured",
+                 help="What mll2021 divides by; measured reads every file twice."),
+    click.option("--markers", default="", metavar="NAME,NAME",
+                 help="Use these markers only."),
+    click.option("--by-tube", is_flag=True, help="Keep the tubes of a case apart."),
+    click.option("--exact", is_flag=True,
+                 help="Compare values with the bins' edges themselves; a fifth slower."),
 )  # fmt: skip
+RECIPE_OPTIONS = (
+    "transform", "width", "bins", "pair_bins", "map_side", "maximum", "by_tube", "exact",
+)  # fmt: skip
+
+
+def recipe_from(options: dict[str, Any]) -> Recipe:
+    """Make the recipe that the options ask for."""
+    from flowml.features import make_recipe
+
+    markers = tuple(filter(None, (name.strip() for name in options["markers"].split(","))))
+    chosen = {name: options[name] for name in RECIPE_OPTIONS}
+    return make_recipe(options["recipe"], markers=markers, **chosen)
 
 
 @click.command(epilog=DISCLAIMER)
@@ -31,22 +62,20 @@ recipe_options = chained(
               help="Ends in .parquet or .csv; standard output (CSV) if omitted.")  # fmt: skip
 @recipe_options
 @reading_options
-def command(
-    path: Path, out: Path | None, recipe: str, transform: str, bins: int, **options: Any
-) -> int:
+def command(path: Path, out: Path | None, **options: Any) -> int:
     """Compute features of the cases in FOLDER: one row a case.
 
     FOLDER may also be a CSV manifest with the columns case_id and path.
     """
     from flowml.cases import find_cases
     from flowml.cli.talk import note, note_cases, progress
-    from flowml.features import make_recipe, write_table
+    from flowml.features import write_table
     from flowml.features.table import check_suffix, table_csv
     from flowml.reading import extract_table
     from flowml.reports.tables import findings_text
     from flowml.safety import printable
 
-    plan = make_recipe(recipe, transform, bins)
+    plan = recipe_from(options)
     if out is not None:
         check_suffix(out)
         refuse_overwriting(out, path)

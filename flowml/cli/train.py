@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowml.about import DISCLAIMER
-from flowml.cli.features import recipe_options
+from flowml.cli.features import recipe_from, recipe_options
 from flowml.cli.options import (
     label_options,
     labels_from,
@@ -40,12 +40,11 @@ def command(path: Path, out: Path, **options: Any) -> int:
     """Train a model on the labelled cases in FOLDER, and write it to one file."""
     from flowml.cases import find_cases
     from flowml.cli.talk import note_cases, note_labels, progress
-    from flowml.features import make_recipe
     from flowml.pipeline import train
     from flowml.safety import writable_folder
 
     refuse_overwriting(out, path, options["label_table"])
-    plan = make_recipe(options["recipe"], options["transform"], options["bins"])
+    plan = recipe_from(options)
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases)
     writable_folder(next(parent for parent in out.absolute().parents if parent.exists()))

@@ -17,6 +17,7 @@ from flowml.fcs.decode import EventReader
 from flowml.fcs.layout import Layout
 from flowml.fcs.scan import Scan
 from flowml.safety import printable
+from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
     from flowml.events import Array
@@ -73,12 +74,11 @@ class FileSource:
         Yields
         ------
         ndarray, shape (up to `size`, n_channels)
-            The next events.
+            The next events; valid until the next block is asked for.
         """
         check_block(size)
         with self._reader() as reader:
-            for start in range(0, self.n_events, size):
-                yield reader.linear(min(size, self.n_events - start))
+            yield from reader.blocks(size)
 
     def findings(self) -> tuple[Finding, ...]:
         """Say what is odd about the values; read them, if no one has yet."""
@@ -91,10 +91,10 @@ class FileSource:
     def _reader(self) -> Iterator[EventReader]:
         """Open the file at its first event; who reads to the end has seen all values."""
         scan = Scan(self.layout)
-        with opened(self.path, buffering=0) as (stream, stamp):
+        with Scratch() as scratch, opened(self.path, buffering=0) as (stream, stamp):
             self._check_unchanged(stamp)
             stream.seek(self.layout.offset)
-            yield EventReader(stream, self.layout, self.amplifiers, scan)
+            yield EventReader(stream, self.layout, self.amplifiers, scan, scratch)
             self._check_unchanged(stamp_of(os.fstat(stream.fileno())))
         self._seen[:] = [scan.findings()]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flowml.fcs.channels import Amplifier
     from flowml.fcs.layout import Field, Layout
     from flowml.fcs.scan import Scan
+    from flowml.scratch import Scratch
 
 PART = 1 << 19  # bytes; measured: 2^18 to 2^20 are alike, 2^16 and 2^22 slower
 EXACT_BITS = 24  # integers up to this width are exact in float32
@@ -41,6 +42,8 @@ class EventReader:
         How each channel's values become linear.
     scan : Scan
         Sees all values before they are masked.
+    scratch : Scratch
+        Lends the buffers; the reader must not be used after it was left.
     """
 
     def __init__(
@@ -49,14 +52,16 @@ class EventReader:
         layout: Layout,
         amplifiers: tuple[Amplifier, ...],
         scan: Scan,
+        scratch: Scratch,
     ) -> None:
         self._stream, self._layout, self._scan = stream, layout, scan
+        self._scratch = scratch
         self._linear, self._kept = _linear_type(layout.fields), _stored_type(layout.fields)
         self._event_size = layout.event_size
         self._rows = max(1, min(PART // self._event_size, layout.n_events))
-        self._raw = np.empty(self._rows * self._event_size + SPARE, dtype=np.uint8)
+        self._raw = scratch.empty((self._rows * self._event_size + SPARE,), np.uint8)
         self._type = _file_type(layout.fields[0], layout.order) if layout.is_uniform else None
-        self._part = np.empty((self._rows, len(layout.fields)), dtype=self._kept)
+        self._part = scratch.empty((self._rows, len(layout.fields)), self._kept)
         self._masks = _masks(layout, self._kept, self._rows)
         self._scale = _Decoder(layout.fields, amplifiers, self._kept, self._rows)
 
@@ -92,11 +97,34 @@ class EventReader:
             A table of the caller's own.
         """
         table = np.empty((count, len(self._layout.fields)), dtype=self._linear)
+        self._put_linear(table)
+        return table
+
+    def blocks(self, size: int) -> Iterator[Array]:
+        """Read all events, and put them on the linear scale, block by block.
+
+        Parameters
+        ----------
+        size : int
+            Events in a block.
+
+        Yields
+        ------
+        ndarray, shape (up to `size`, n_channels)
+            Valid until the next block is asked for.
+        """
+        n_events, n_channels = self._layout.n_events, len(self._layout.fields)
+        table = self._scratch.empty((min(size, n_events), n_channels), self._linear)
+        for start in range(0, n_events, size):
+            part = table[: n_events - start]
+            self._put_linear(part)
+            yield part
+
+    def _put_linear(self, table: Array) -> None:
         for part in self._parts(table):
             values = part if self._linear == self._kept else self._part[: len(part)]
             self._read(values)
             self._scale.put(values, part)
-        return table
 
     def skim(self) -> None:
         """Look at all events, and keep none."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FlowmlError, PanelError
-from flowml.features.reduce import Counts, pooled
+from flowml.events import COMPUTE_BLOCK
+from flowml.features.recipes.fitted import FEATURE_TYPE, Group
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
 from flowml.safety import printable
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowml.features.recipes import FittedRecipe
-    from flowml.records import Case
+    from flowml.features.recipes.fitted import FittedRecipe
+    from flowml.records import Case, Tube
 
-DEFAULT_CHUNK = 65_536  # events read at a time
 FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
 UNREADABLE = "CASE-UNREADABLE"
+
+Total = list[tuple[tuple[Group, ...], "NDArray[np.int64]"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +36,10 @@ class CaseFeatures:
     ----------
     case_id : str
         The case.
-    names : tuple of str
-        Names of the features, ``marker|statistic``.
+    groups : tuple of Group
+        What the features are about, in order; the recipe knows the names.
     values : ndarray, shape (n_features,), float32
-        The features.
+        The features of all groups, one after another.
     findings : tuple of Finding
         Everything noticed on the way.
     tubes : tuple of TubeRead
@@ -47,7 +49,7 @@ class CaseFeatures:
     """
 
     case_id: str
-    names: tuple[str, ...]
+    groups: tuple[Group, ...]
     values: NDArray[np.float32]
     findings: tuple[Finding, ...]
     tubes: tuple[TubeRead, ...]
@@ -58,7 +60,9 @@ def describe_case(
     case: Case,
     recipe: FittedRecipe,
     compensation: str = "auto",
-    chunk: int = DEFAULT_CHUNK,
+    chunk: int = COMPUTE_BLOCK,
+    *,
+    hashed: bool = True,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -72,6 +76,8 @@ def describe_case(
         Policy, as in `flowml.preprocess.choose_unmixing`.
     chunk : int
         Events to read at a time; does not change the result.
+    hashed : bool
+        Whether the files' SHA-256 are taken for the record.
 
     Returns
     -------
@@ -83,36 +89,84 @@ def describe_case(
     done: list[TubeCounts] = []
     for tube in case.tubes:
         try:
-            done.append(count_tube(tube, recipe, compensation, chunk))
+            done.append(count_tube(tube, recipe, compensation, chunk, hashed=hashed))
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
             code = "CASE-NO-MARKER" if isinstance(error, PanelError) else UNREADABLE
-            unread = (TubeRead(tube.name, digest_of(tube)),)
+            unread = (_unread(tube, hashed=hashed),)
             return _unusable(case, done, unread, f"{where}{error}", code)
     return _row(case, recipe, done)
 
 
+def _unread(tube: Tube, *, hashed: bool) -> TubeRead:
+    return TubeRead(tube.name, digest_of(tube) if hashed else "")
+
+
 def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseFeatures:
     """Compute the features of a case whose tubes were all counted."""
-    total = pooled([tube.counts for tube in tubes])
+    total = pooled(tubes, by_tube=recipe.by_tube)
     n_events = sum(tube.read.n_events for tube in tubes)
-    if not any(marker_counts.any() for marker_counts in total.values()):
+    if not any(counts.any() for _, counts in total):
         what = "value that is a number" if n_events else "event"
         return _unusable(case, tubes, (), f"the case holds no {what}", "CASE-EMPTY")
     findings = [item for tube in tubes for item in tube.findings]
     findings += [*_thin_evidence(total, n_events), *_repeated_panels(tubes)]
-    names = [name for marker in sorted(total) for name in recipe.feature_names(marker)]
-    values = [recipe.values(total[marker]) for marker in sorted(total)]
+    values = [
+        recipe.parts[groups[0].part].values(counts).astype(FEATURE_TYPE).ravel()
+        for groups, counts in total
+    ]
     return CaseFeatures(
         case_id=case.case_id,
-        names=tuple(names),
+        groups=tuple(group for groups, _ in total for group in groups),
         values=np.concatenate(values),
         findings=tuple(dict.fromkeys(findings)),
         tubes=tuple(tube.read for tube in tubes),
     )
 
 
-def _thin_evidence(total: Counts, n_events: int) -> list[Finding]:
+def pooled(tubes: Sequence[TubeCounts], *, by_tube: bool = False) -> Total:
+    """Add up the tubes of a case, as if they had been one.
+
+    Parameters
+    ----------
+    tubes : sequence of TubeCounts
+        Tubes may measure different markers.
+    by_tube : bool
+        Whether tubes of different names are kept apart.
+
+    Returns
+    -------
+    list of (tuple of Group, ndarray, shape (n_groups, ...), int64)
+        One for each part that counted something. What several tubes measure is counted over
+        all of them: every event counts alike.
+    """
+    total = []
+    for part in range(len(tubes[0].counts)):
+        found: dict[Group, NDArray[np.int64]] = {}
+        for tube in tubes:
+            keys, table = tube.counts[part]
+            for markers, counts in zip(keys, table, strict=True):
+                group = Group(part, tube.key if by_tube else "", markers)
+                found[group] = found[group] + counts if group in found else counts
+        if groups := tuple(sorted(found, key=_order)):
+            # the table of a single tube is as it shall be: to stack it again takes a while
+            alone = len(tubes) == 1
+            table = tubes[0].counts[part].table if alone else _stacked(found, groups)
+            total.append((groups, table))
+    return total
+
+
+def _stacked(
+    found: dict[Group, NDArray[np.int64]], groups: tuple[Group, ...]
+) -> NDArray[np.int64]:
+    return np.stack([found[group] for group in groups])
+
+
+def _order(group: Group) -> tuple[str, tuple[str, ...]]:
+    return group.tube, group.markers
+
+
+def _thin_evidence(total: Total, n_events: int) -> list[Finding]:
     """Say where a case has too little to stand on."""
     found = []
     if n_events < FEW_EVENTS:
@@ -120,8 +174,13 @@ def _thin_evidence(total: Counts, n_events: int) -> list[Finding]:
             f"the case has {n_events} events; below {FEW_EVENTS} its features are uncertain"
         )
         found.append(Finding("CASE-FEW-EVENTS", message, Severity.REVIEW))
-    blank = [marker for marker in sorted(total) if not total[marker].any()]
-    if blank:
+    every, known = set[str](), set[str]()
+    for groups, table in total:
+        counted = np.asarray(table.reshape(len(groups), -1).any(axis=1))
+        for group, is_known in zip(groups, counted.tolist(), strict=True):
+            every.update(group.markers)
+            known.update(group.markers if is_known else ())
+    if blank := sorted(every - known):
         message = f"no value is a number, after compensation, in {', '.join(blank[:20])}"
         found.append(Finding("MARKER-NO-VALUES", message, Severity.REVIEW))
     return found
@@ -129,7 +188,7 @@ def _thin_evidence(total: Counts, n_events: int) -> list[Finding]:
 
 def _repeated_panels(tubes: Sequence[TubeCounts]) -> list[Finding]:
     """Notice tubes with the same markers: perhaps they are of different patients."""
-    panels = [frozenset(tube.counts) for tube in tubes]
+    panels = [frozenset(tube.read.tops) for tube in tubes]
     if len(set(panels)) == len(panels):
         return []
     message = (
@@ -149,8 +208,8 @@ def _unusable(
     noticed = dict.fromkeys(item for tube in done for item in tube.findings)
     return CaseFeatures(
         case_id=case.case_id,
-        names=(),
-        values=np.empty(0, np.float32),
+        groups=(),
+        values=np.empty(0, FEATURE_TYPE),
         findings=(*noticed, Finding(code, problem, Severity.FAIL)),
         tubes=(*(tube.read for tube in done), *unread),
         problem=problem,

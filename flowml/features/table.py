@@ -17,7 +17,7 @@ import numpy as np
 
 from flowml.errors import FlowmlError
 from flowml.features.describe import CaseFeatures
-from flowml.features.recipes import FEATURE_TYPE, FittedRecipe, marker_of
+from flowml.features.recipes.fitted import FEATURE_TYPE, FittedRecipe
 from flowml.features.tube import TubeRead
 from flowml.findings import Finding, Severity
 from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
@@ -147,15 +147,21 @@ def assemble(cases: Sequence[CaseFeatures], recipe: FittedRecipe) -> FeatureTabl
     Returns
     -------
     FeatureTable
-        Columns in order of marker and statistic, whatever the order of cases.
+        Columns in order of the recipe's parts, of markers and statistics, whatever the order
+        of cases.
     """
-    markers = sorted({marker_of(name) for case in cases for name in case.names})
-    names = [name for marker in markers for name in recipe.feature_names(marker)]
-    place = {name: column for column, name in enumerate(names)}
+    groups = sorted({group for case in cases for group in case.groups})
+    names = [name for group in groups for name in recipe.feature_names(group)]
+    ends = np.cumsum([recipe.size(group) for group in groups]).tolist()
+    place = {g: slice(end - recipe.size(g), end) for g, end in zip(groups, ends, strict=True)}
     values = np.full((len(cases), len(names)), np.nan, dtype=FEATURE_TYPE)
     for row, case in enumerate(cases):
-        values[row, [place[name] for name in case.names]] = case.values
-    bare = tuple(replace(case, names=(), values=np.empty(0, FEATURE_TYPE)) for case in cases)
+        done = 0
+        for group in case.groups:
+            size = recipe.size(group)
+            values[row, place[group]] = case.values[done : done + size]
+            done += size
+    bare = tuple(replace(case, groups=(), values=np.empty(0, FEATURE_TYPE)) for case in cases)
     return FeatureTable(tuple(names), values, bare, recipe)
 
 

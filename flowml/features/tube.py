@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowml.errors import FlowmlError, PanelError
-from flowml.fcs import read_fcs
+import numpy as np
+
+from flowml.errors import FlowmlError
+from flowml.events import COMPUTE_BLOCK
 from flowml.fcs.codes import finding
 from flowml.fcs.keys import SIMULATED_KEY
-from flowml.features.reduce import Counts, count_events, marker_columns
+from flowml.features.opened import OpenTube, open_tube
+from flowml.features.panel import tube_key
+from flowml.features.recipes.plan import PartCounts, Plan, make_plan
 from flowml.findings import Finding, Severity
-from flowml.preprocess import Unmixing, choose_unmixing
+from flowml.preprocess import Unmixing
 from flowml.preprocess.compensate import ALREADY
-from flowml.records import Role, Sample, Scale
+from flowml.records import Channel, Role, Sample, Scale
 from flowml.safety import file_sha256, printable
+from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
-    from flowml.features.recipes import FittedRecipe
+    from flowml.features.recipes.fitted import FittedRecipe
     from flowml.records import Tube
 
 SMALLEST_TOP = 32.0  # no instrument measures fluorescence on so short a linear scale
+MOST_PLANS = 64  # that are kept: panels and ranges of a run
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class TubeRead:
     name : str
         Path relative to the folder given.
     sha256 : str
-        Of the file; empty for a sample in memory.
+        Of the file; empty for a sample in memory, and where it was not asked for.
     n_events : int
         Number of events.
     compensation : str
@@ -64,14 +71,17 @@ class TubeCounts:
     ----------
     read : TubeRead
         What was read.
-    counts : dict of str to ndarray, int64
-        Events in each bin, by marker.
+    key : str
+        The tube's name, the same in every case.
+    counts : list of PartCounts
+        Of each part of the recipe.
     findings : tuple of Finding
         What was noticed.
     """
 
     read: TubeRead
-    counts: Counts
+    key: str
+    counts: list[PartCounts]
     findings: tuple[Finding, ...]
 
 
@@ -79,7 +89,9 @@ def count_tube(
     tube: Tube,
     recipe: FittedRecipe,
     compensation: str,
-    chunk: int,
+    chunk: int = COMPUTE_BLOCK,
+    *,
+    hashed: bool = True,
 ) -> TubeCounts:
     """Read a tube and count its events.
 
@@ -88,46 +100,90 @@ def count_tube(
     tube : Tube
         A file, or a sample in memory.
     recipe : FittedRecipe
-        Gives the bins.
+        What is counted.
     compensation : str
         Policy, as in `flowml.preprocess.choose_unmixing`.
     chunk : int
         Events to read at a time; does not change the result.
+    hashed : bool
+        Whether the file's SHA-256 is taken for the record.
 
     Returns
     -------
     TubeCounts
-        Counts by marker.
+        Counts by part of the recipe and marker.
 
     Raises
     ------
     FlowmlError
         If the tube cannot be used.
     """
-    sample = _sample_of(tube)
-    unmixing, decided = choose_unmixing(sample, compensation)
-    columns, doubtful = marker_columns(sample)
-    if not columns:
-        raise PanelError(
-            f"no marker is recognised in {printable(sample.name)}; its channels are "
-            f"{printable(', '.join(sample.channel_names[:20]))}. Name the markers in $PnS."
-        )
-    counts, odd = count_events(sample, columns, unmixing, recipe, chunk)
-    told = any(item.code == "FCS-VALUE-01" for item in sample.findings)  # by the reader
+    opened = open_tube(tube, compensation, recipe.markers)
+    sample = opened.sample
+    counts, odd = _counted(opened, recipe, chunk)
+    noticed = sample.findings
+    told = any(item.code == "FCS-VALUE-01" for item in noticed)  # by the reader
     odd_values = (finding("FCS-VALUE-01", f"{odd} values"),) if odd and not told else ()
     read = TubeRead(
         name=sample.name,
-        sha256=digest_of(tube),
+        sha256=digest_of(tube) if hashed else "",
         n_events=sample.n_events,
-        compensation=_applied(unmixing, compensation),
+        compensation=_applied(opened.unmixing, compensation),
         compensated=(
-            unmixing is not None or compensation == ALREADY or sample.scale is not Scale.RAW
+            opened.unmixing is not None
+            or compensation == ALREADY
+            or sample.scale is not Scale.RAW
         ),
         simulated=bool(sample.keywords.get(SIMULATED_KEY)),
-        tops={marker: sample.channels[column].top for marker, column in columns.items()},
+        tops={marker: channel.top for marker, channel in opened.channels.items()},
     )
-    noticed = (*sample.findings, *decided, *doubtful, *_display_values(sample), *odd_values)
-    return TubeCounts(read, counts, noticed)
+    findings = (*noticed, *opened.findings, *_display_values(sample), *odd_values)
+    return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)
+
+
+def _counted(
+    opened: OpenTube, recipe: FittedRecipe, chunk: int
+) -> tuple[list[PartCounts], int]:
+    """Count a tube's events, block by block, and the values that are none."""
+    plan = _plan(_PlanKey(recipe.sha256, tuple(opened.channels.items()), recipe))
+    with Scratch() as scratch:
+        if recipe.passes > 1:
+            plan = _plan_by(_maxima(opened, plan, scratch), opened, recipe)
+        blocks = opened.blocks(plan.markers, scratch, exact=plan.exact)
+        tally = plan.tally(scratch)
+        for values in blocks.read(chunk):
+            tally.see(values)
+        return tally.counts(), blocks.odd
+
+
+def _maxima(opened: OpenTube, plan: Plan, scratch: Scratch) -> dict[str, float]:
+    """Read a tube's events once for the largest finite value of each marker."""
+    highest = np.full(len(plan.markers), -np.inf, dtype=np.float32)
+    for values in opened.values(plan.markers, scratch, exact=plan.exact):
+        finite = np.where(values < np.inf, values, -np.inf)
+        highest = np.fmax(highest, np.fmax.reduce(finite, axis=1))
+    return dict(zip(plan.markers, highest.tolist(), strict=True))
+
+
+def _plan_by(maxima: Mapping[str, float], opened: OpenTube, recipe: FittedRecipe) -> Plan:
+    return make_plan(
+        recipe.parts, recipe.scales, opened.channels, exact=recipe.exact, maxima=maxima
+    )
+
+
+@dataclass(frozen=True)
+class _PlanKey:
+    """What a plan depends on; workers get equal recipes that are other objects."""
+
+    recipe_sha256: str
+    channels: tuple[tuple[str, Channel], ...]
+    recipe: FittedRecipe = field(compare=False)
+
+
+@lru_cache(maxsize=MOST_PLANS)
+def _plan(key: _PlanKey) -> Plan:
+    recipe = key.recipe
+    return make_plan(recipe.parts, recipe.scales, dict(key.channels), exact=recipe.exact)
 
 
 def _applied(unmixing: Unmixing | None, policy: str) -> str:
@@ -135,12 +191,6 @@ def _applied(unmixing: Unmixing | None, policy: str) -> str:
     if unmixing is not None:
         return unmixing.source
     return "declared" if policy == ALREADY else "none"
-
-
-def _sample_of(tube: Tube) -> Sample:
-    if isinstance(tube.origin, Path):
-        return read_fcs(tube.origin, name=tube.name)
-    return tube.origin
 
 
 def digest_of(tube: Tube) -> str:

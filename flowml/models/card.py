@@ -48,12 +48,19 @@ def model_card(model: TrainedModel) -> str:
         _entities(model),
         "## Needs",
         f"Markers, all of them: {', '.join(model.markers)}.",
-        f"Recipe: `{model.recipe.to_dict() if model.recipe else 'table of another origin'}`.",
+        *_results(model),
+        f"Recipe: `{model.recipe.summary() if model.recipe else 'table of another origin'}`.",
         "## Scope and limits",
         _SCOPE,
         *_origin(model),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _results(model: TrainedModel) -> list[str]:
+    if not model.results:
+        return []
+    return [f"Results of other methods, all of them: {', '.join(model.results)}."]
 
 
 def _entities(model: TrainedModel) -> str:

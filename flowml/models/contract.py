@@ -13,7 +13,7 @@ import numpy as np
 
 from flowml.about import SYNTHETIC_WARNING
 from flowml.errors import ModelError
-from flowml.features import marker_of
+from flowml.features.coverage import Coverage
 from flowml.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ class Contract:
     def __init__(
         self, feature_names: Sequence[str], training: Mapping[str, Any], *, has_recipe: bool
     ) -> None:
-        self._marker_of_feature = [marker_of(name) for name in feature_names]
-        self._markers = list(dict.fromkeys(self._marker_of_feature))
+        self._coverage = Coverage(feature_names)
+        self._markers = self._coverage.markers
         scales = training.get("scales", {})
         self._scales = {m: scales[m] for m in self._markers if m in scales}
         self._compensated = training.get("compensated", [])
@@ -160,15 +160,19 @@ class Contract:
         str
             A reason for a person.
         """
-        every = zip(self._marker_of_feature, np.isnan(row), strict=True)
-        lacking = dict.fromkeys(marker for marker, is_blank in every if is_blank)
-        if len(lacking) == len(self._markers):
+        lacking, results = self._coverage.lacking(np.isnan(row))
+        if self._markers and set(self._markers) <= set(lacking):
             return (
                 "not classifiable, because the case shares no marker with the model, which "
                 f"needs {_listed(self._markers)}"
             )
         if lacking:
             return f"not classifiable, because these markers are missing: {_listed(lacking)}"
+        if results:
+            return (
+                "not classifiable, because these results of other methods are missing: "
+                f"{_listed(results)} (join them with --with-columns)"
+            )
         return self._other_scale(case)
 
     def _other_scale(self, case: CaseFeatures) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.errors import ModelError
-from flowml.features import FeatureTable, marker_of
+from flowml.features import FeatureTable
+from flowml.features.coverage import Coverage
 from flowml.features.describe import UNREADABLE
 from flowml.models.answer import Prediction, answer, no_answer
 from flowml.models.contract import DATA_KINDS, SYNTHETIC, Contract
@@ -77,7 +78,12 @@ class TrainedModel:
     @property
     def markers(self) -> tuple[str, ...]:
         """Markers that the model needs."""
-        return tuple(dict.fromkeys(map(marker_of, self.feature_names)))
+        return tuple(Coverage(self.feature_names).markers)
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Results of other methods that the model needs, ``method|quantity``."""
+        return tuple(Coverage(self.feature_names).results)
 
     @property
     def is_synthetic(self) -> bool:
@@ -172,8 +178,8 @@ class TrainedModel:
         """
         if self.recipe is not None and table.recipe is not None and self.recipe != table.recipe:
             raise ModelError(
-                f"the model was trained on features of the recipe {self.recipe.to_dict()}; "
-                f"these were computed by {table.recipe.to_dict()}. Extract them again."
+                f"the model was trained on features of the recipe {self.recipe.summary()}; "
+                f"these were computed by {table.recipe.summary()}. Extract them again."
             )
         values = table.columns(self.feature_names)
         contract = Contract(

@@ -2,10 +2,12 @@
 
 from flowml.preprocess.compensate import Unmixing, choose_unmixing, compensate, unmixing_by
 from flowml.preprocess.display import display, display_scale, is_shown_in_decades
-from flowml.preprocess.transform import TRANSFORMS, Transform, make_transform
+from flowml.preprocess.tabled import Tabled
+from flowml.preprocess.transform import TRANSFORMS, Transform, logicle_width, make_transform
 
 __all__ = [
     "TRANSFORMS",
+    "Tabled",
     "Transform",
     "Unmixing",
     "choose_unmixing",
@@ -13,6 +15,7 @@ __all__ = [
     "display",
     "display_scale",
     "is_shown_in_decades",
+    "logicle_width",
     "make_transform",
     "unmixing_by",
 ]

@@ -11,6 +11,7 @@ depend on how a file was cut into chunks.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,15 +201,25 @@ def _inverse(spillover: Spillover) -> Array:
         reason = "it names a detector twice"
     elif not np.isfinite(matrix).all():
         reason = "it holds values that are not finite numbers"
-    elif np.linalg.matrix_rank(matrix) < size:
+    elif (inverse := _inverted(matrix.tobytes(), size)) is None:
         reason = "it is singular"
-    if reason:
-        raise FcsError(
-            f"the matrix of {printable(spillover.source)} cannot be inverted ({reason}). "
-            "Give another one as a CSV file (--compensation PATH.csv).",
-            "FCS-SPILL",
-        )
-    inverse: Array = np.linalg.inv(matrix)
+    else:
+        return inverse
+    raise FcsError(
+        f"the matrix of {printable(spillover.source)} cannot be inverted ({reason}). "
+        "Give another one as a CSV file (--compensation PATH.csv).",
+        "FCS-SPILL",
+    )
+
+
+@lru_cache(maxsize=64)  # the tubes of a panel and a day have the same matrix
+def _inverted(matrix: bytes, size: int) -> Array | None:
+    """Return the inverse, read-only; None for a matrix that is singular in double precision."""
+    table = np.frombuffer(matrix).reshape(size, size)
+    if np.linalg.matrix_rank(table) < size:
+        return None
+    inverse: Array = np.linalg.inv(table)
+    inverse.flags.writeable = False
     return inverse
 
 

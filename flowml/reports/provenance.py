@@ -47,7 +47,7 @@ def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) ->
             **model.origin,
             "data_kind": model.training.get("data_kind"),
             "entities": list(model.entities),
-            "recipe": model.recipe.to_dict() if model.recipe else None,
+            "recipe": model.recipe.summary() if model.recipe else None,
         },
         "parameters": {
             "compensation": policy_name(compensation),

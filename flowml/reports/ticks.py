@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CLOSEST = 0.07  # share of an axis between two labels that do not touch
 MOST_TICKS = 7
+LEAST_DECADE = -10
+SLACK = 1e-9  # share of an axis, or decades: a decade at its very end may be off by rounding
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 LETTERS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
 
@@ -52,30 +54,51 @@ def decade_ticks(transform: Transform, low: float, high: float) -> Ticks:
         Labels at 0 and at those decades that are not too close to each other; minor ticks at
         the multiples 2 to 9 of the decades, and where a decade is too close for its label.
     """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        return Ticks((), ())
     bottom, top = (float(value) for value in transform.inverse([low, high]))
     largest = max(abs(bottom), abs(top))
     if not (math.isfinite(largest) and largest > 0):
         return Ticks((), ())
-    gap = CLOSEST * (high - low)
-    zero = float(transform(0.0))
-    positions = {0.0: zero} if math.isfinite(zero) else {}
-    last, exponent = math.inf, math.floor(math.log10(largest))
-    while exponent > -10:
-        place = float(transform(10.0**exponent))
-        if last - place < gap or (math.isfinite(zero) and place - zero < gap) or place < low:
-            break
-        positions[10.0**exponent] = place
-        positions[-(10.0**exponent)] = float(transform(-(10.0**exponent)))
-        last, exponent = place, exponent - 1
-    shown = sorted((p, v) for v, p in positions.items() if low <= p <= high)
-    minor = _between_decades(exponent, math.floor(math.log10(largest)))
-    places = transform(np.concatenate([-minor[::-1], minor]))
-    labelled = {place for place, _ in shown}
+    last = math.floor(math.log10(largest) + SLACK)
+    places, first = _labelled(transform, low, high, last)
+    between = _between_decades(first, last)
+    minor = transform(np.concatenate([-between[::-1], between]))
     return Ticks(
-        tuple(place for place, _ in shown),
-        tuple(power_label(value) for _, value in shown),
-        tuple(float(p) for p in places if low <= p <= high and float(p) not in labelled),
+        tuple(places),
+        tuple(power_label(value) for value in places.values()),
+        tuple(float(p) for p in minor if low <= p <= high and float(p) not in places),
     )
+
+
+def _labelled(
+    transform: Transform, low: float, high: float, last: int
+) -> tuple[dict[float, float], int]:
+    """Place the labels of an axis, from the decade `last` down to where they would touch.
+
+    Returns
+    -------
+    places : dict of float to float
+        Linear value at each place, ascending.
+    first : int
+        Decade that got no label any more.
+    """
+    gap, slack = CLOSEST * (high - low), SLACK * (high - low)
+    zero = float(transform(0.0))  # -inf on a logarithmic scale, which has none
+    values = [0.0]
+    above, exponent = math.inf, last
+    while exponent > LEAST_DECADE:
+        place = float(transform(10.0**exponent))
+        if above - place < gap or place - zero < gap or place < low - slack:
+            break
+        values += [10.0**exponent, -(10.0**exponent)]
+        above, exponent = place, exponent - 1
+    places = {}
+    for value in sorted(values):
+        place = float(transform(value))
+        if low - slack <= place <= high + slack:
+            places[min(max(place, low), high)] = value
+    return places, exponent
 
 
 def _between_decades(first: int, last: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -176,7 +176,9 @@ def test_a_model_file_that_is_none(flowml, place, tmp_path):
         (("train", ".", "--labels", "gone.csv", "--out", "m"), ("gone.csv", "does not exist")),
         (("features", ".", "--out", "t.xlsx"), ("must end in .parquet or .csv",)),
         (("features", ".", "--recipe", "ecd"), ("unknown recipe 'ecd'; choose from ecdf",)),
-        (("features", ".", "--transform", "log"), ("unknown transform 'log'",)),
+        (("features", ".", "--transform", "lin"), ("unknown transform 'lin'",)),
+        (("features", ".", "--bins", "1"), ("bins is 1", "expected 2 to 1024")),
+        (("features", ".", "--width", "wide"), ("width is 'wide'", "fixed or auto")),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_status_2(flowml, tmp_path, monkeypatch, arguments, words):

@@ -15,7 +15,7 @@ from small import labels, on_disk, sample_of, saved_model
 
 from flowml import __version__
 from flowml.cli.main import VERBS
-from flowml.features import read_table
+from flowml.features import make_recipe, read_table
 from flowml.models import load_model
 from flowml.models.answer import RESULT_COLUMNS
 from flowml.safety import file_sha256
@@ -112,7 +112,7 @@ def test_classify_writes_a_row_for_every_case(flowml, folder, model, tmp_path):
     assert record["provenance"]["model"] == {
         "file": "m.flowml", "sha256": file_sha256(model), "data_kind": "synthetic",
         "entities": ["AML", "CLL", "normal"],
-        "recipe": {"name": "ecdf", "transform": "logicle", "bins": 32},
+        "recipe": make_recipe("ecdf").fit(()).summary(),
     }  # fmt: skip
     assert [case["case_id"] for case in record["cases"]] == sorted(labels())
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from small import cohort, one_tube, plain_sample, sample_of, with_events
 
-from flowml.errors import FlowmlError
 from flowml.fcs import write_fcs
 from flowml.features import describe_case, make_recipe
 from flowml.findings import Severity
@@ -27,7 +26,7 @@ def test_a_file_gives_what_its_sample_gives(tmp_path):
     write_fcs(path, sample_of(), sample_of().keywords)
     read = describe_case(Case("a", (Tube("a.fcs", path),)), RECIPE)
     held = describe_case(one_tube(sample_of()), RECIPE)
-    assert read.names == held.names
+    assert read.groups == held.groups
     assert read.values.tobytes() == held.values.tobytes()
     (tube,) = read.tubes
     assert tube.sha256 == file_sha256(path)
@@ -38,7 +37,7 @@ def test_the_order_of_tubes_does_not_matter():
     first, second = cohort()[0].tubes[0], cohort()[1].tubes[0]
     straight = describe_case(Case("a", (first, second)), RECIPE)
     turned = describe_case(Case("a", (second, first)), RECIPE)
-    assert straight.names == turned.names
+    assert straight.groups == turned.groups
     assert straight.values.tobytes() == turned.values.tobytes()
 
 
@@ -46,7 +45,7 @@ def test_markers_of_several_tubes_come_together():
     rows = np.arange(600, dtype=np.float32).reshape(300, 2)
     one, two = plain_sample(rows, ["CD3", "CD19"]), plain_sample(rows, ["CD19", "CD10"])
     case = describe_case(Case("a", (Tube("1", one), Tube("2", two))), RECIPE)
-    assert {name.partition("|")[0] for name in case.names} == {"CD3", "CD10", "CD19"}
+    assert [group.markers for group in case.groups] == [("CD10",), ("CD19",), ("CD3",)]
     assert case.problem == ""
 
 
@@ -56,7 +55,7 @@ def test_a_case_with_a_tube_that_cannot_be_read_says_which(tmp_path):
     tubes = (cohort()[0].tubes[0], Tube("tube 2/broken.fcs", broken))
     case = describe_case(Case("a", tubes), RECIPE)
     assert case.problem.startswith("tube 2/broken.fcs: not an FCS file")
-    assert case.names == ()
+    assert case.groups == ()
     assert case.findings[-1].severity is Severity.FAIL
     assert codes(case)[-1] == "CASE-UNREADABLE"
 
@@ -93,8 +92,8 @@ def test_infinite_and_missing_values_are_noticed():
     values[:, 0] = np.nan
     case = describe_case(one_tube(with_events(sample, values)), RECIPE)
     assert {"FCS-VALUE-01", "MARKER-NO-VALUES"} <= set(codes(case))
-    found = dict(zip(case.names, case.values, strict=True))
-    assert all(np.isnan(found[name]) for name in RECIPE.feature_names("FSC-A"))
+    found = dict(zip(RECIPE.get_feature_names_out(case.groups), case.values, strict=True))
+    assert all(np.isnan(found[f"FSC-A|ecdf{edge:02d}"]) for edge in range(1, 32))
     assert np.isfinite(found["CD19|ecdf16"])
 
 
@@ -118,8 +117,8 @@ def test_a_channel_without_a_usable_top_is_a_reason_and_no_crash():
 
 @pytest.mark.parametrize("marker", ["CD19", "=cmd|' /C calc'!A0", 'a,b"c'])
 def test_feature_names_are_marker_and_statistic(marker):
-    names = RECIPE.feature_names(marker)
-    assert names[0] == f"{marker}|ecdf01"
-    assert names[-1] == f"{marker}|ecdf31"
-    with pytest.raises(FlowmlError):
-        make_recipe("ecdf", bins=0)
+    case = describe_case(one_tube(plain_sample(np.ones((200, 1)), [marker])), RECIPE)
+    names = RECIPE.get_feature_names_out(case.groups)
+    assert len(names) == len(case.values) == 31
+    assert names[0] == f"{marker.replace('|', '/')}|ecdf01"
+    assert names[-1] == f"{marker.replace('|', '/')}|ecdf31"

@@ -12,7 +12,7 @@ from small import cohort, plain_sample
 
 import flowml
 from flowml.errors import FlowmlError, OutputError
-from flowml.features import FeatureTable, read_table, write_table
+from flowml.features import FeatureTable, make_recipe, read_table, write_table
 from flowml.features.table import ATTRS, table_csv
 from flowml.pipeline import extract_table
 from flowml.records import Case, Tube
@@ -166,6 +166,6 @@ def test_extract_returns_a_frame_with_findings():
     frame = flowml.extract(cohort()[:2], recipe="ecdf")
     assert frame.index.name == "case_id"
     assert (frame.dtypes == np.float32).all()
-    assert frame.attrs[ATTRS]["recipe"] == {"name": "ecdf", "transform": "logicle", "bins": 32}
+    assert frame.attrs[ATTRS]["recipe"] == make_recipe("ecdf").fit(()).to_dict()
     assert frame.to_numpy().min() >= 0
     assert frame.to_numpy().max() <= 1

@@ -16,7 +16,7 @@ import pytest
 from small import cohort, model, saved_model, training
 
 from flowml.errors import ModelError, OutputError
-from flowml.features import FeatureTable
+from flowml.features import FeatureTable, make_recipe
 from flowml.models import bundle, load_model, save_model
 from flowml.models.bundle import CARD, DIGEST, MANIFEST, MEMBERS, TREES
 from flowml.pipeline import extract_table
@@ -273,7 +273,7 @@ def test_a_place_that_cannot_be_written_to_leaves_nothing(tmp_path):
 def test_a_model_of_another_recipe_refuses_the_table():
     other = extract_table(cohort()[:1], "ecdf")
     wrong = FeatureTable(
-        other.names, other.values, other.cases, type(other.recipe)("ecdf", "arcsinh", 32)
+        other.names, other.values, other.cases, make_recipe("ecdf", "arcsinh").fit(())
     )
     with pytest.raises(ModelError, match="arcsinh"):
         model().predictions(wrong)

@@ -1,0 +1,1 @@
+"""Blocks of events are added to whole numbers, and forgotten."""

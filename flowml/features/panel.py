@@ -1,0 +1,94 @@
+"""Which channel of a tube stands for which marker, and by what name a tube goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowml.features.names import BAR, COLON
+from flowml.findings import Finding, Severity
+from flowml.records import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowml.records import Channel, Sample, Tube
+
+PULSE_ORDER = {"A": 0, "": 1, "H": 2}  # which measurement of a pulse stands for its marker
+
+
+def marker_columns(sample: Sample) -> tuple[dict[str, int], tuple[Finding, ...]]:
+    """Choose the one channel that stands for each marker.
+
+    Parameters
+    ----------
+    sample : Sample
+        Any.
+
+    Returns
+    -------
+    columns : dict of str to int
+        Marker to column: areas rather than heights, never widths; ``FSC-A`` and ``SSC-A``,
+        or the heights where no areas were recorded.
+    findings : tuple of Finding
+        Markers that two channels claim; they are left out.
+    """
+    claims: dict[str, list[int]] = {}
+    for column, channel in enumerate(sample.channels):
+        if channel.marker and channel.pulse in PULSE_ORDER:
+            claims.setdefault(_claimed(channel), []).append(column)
+    columns: dict[str, int] = {}
+    doubtful = []
+    for family, candidates in claims.items():
+        rank = [PULSE_ORDER[sample.channels[column].pulse] for column in candidates]
+        best = [c for c, r in zip(candidates, rank, strict=True) if r == min(rank)]
+        if len(best) == 1:
+            columns[as_marker(sample.channels[best[0]].marker)] = best[0]
+        else:
+            doubtful.append(f"{family} ({', '.join(sample.channels[c].name for c in best)})")
+    if not doubtful:
+        return columns, ()
+    message = f"more than one channel claims a marker, which is left out: {'; '.join(doubtful)}"
+    return columns, (Finding("PANEL-DOUBLE", message, Severity.REVIEW),)
+
+
+def _claimed(channel: Channel) -> str:
+    """Return what a channel measures, without the pulse: FSC-A and FSC-H compete."""
+    scatter = channel.role in {Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
+    return channel.marker.rpartition("-")[0] if scatter else channel.marker
+
+
+def as_marker(text: str) -> str:
+    """Return a marker as names of features can hold it: a label may be any text.
+
+    Parameters
+    ----------
+    text : str
+        Marker, canonical or as the label gives it.
+
+    Returns
+    -------
+    str
+        Without the signs that part the names of features.
+    """
+    return text.replace(BAR, "/").replace(COLON, ".")
+
+
+def tube_key(tube: Tube, channels: Mapping[str, Channel]) -> str:
+    """Name a tube so that the same tube of another case has the same name.
+
+    Parameters
+    ----------
+    tube : Tube
+        With a label, if the manifest gives one (column ``tube``).
+    channels : mapping of str to Channel
+        The channel that stands for each marker.
+
+    Returns
+    -------
+    str
+        The label; without one, the markers of the tube's fluorescence channels.
+    """
+    if tube.label:
+        return as_marker(tube.label)
+    stained = [m for m, channel in channels.items() if channel.role is Role.FLUORESCENCE]
+    return "+".join(sorted(stained or channels))

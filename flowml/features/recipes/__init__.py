@@ -1,0 +1,6 @@
+"""What is computed of a case: parts, what fitting learns for them, and plans for panels."""
+
+from flowml.features.recipes.fitted import FEATURE_TYPE, FittedRecipe, Group
+from flowml.features.recipes.recipe import RECIPES, Recipe, make_recipe
+
+__all__ = ["FEATURE_TYPE", "RECIPES", "FittedRecipe", "Group", "Recipe", "make_recipe"]

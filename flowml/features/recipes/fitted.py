@@ -1,0 +1,261 @@
+"""Fitted recipes: what is computed, with everything that was learned, as plain values.
+
+A fitted recipe travels with the features and with the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from flowml.errors import FlowmlError
+from flowml.features.names import BAR, COLON, feature_name
+from flowml.features.recipes.mll2021 import MllDistribution, MllQuadrants, Standard
+from flowml.features.recipes.parts import Ecdf, Moments, Pairs, Part, Quantiles
+from flowml.features.recipes.scales import Scales
+from flowml.features.recipes.som import Som
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from flowml.features.recipes.plan import Markers
+
+FEATURE_TYPE = np.float32  # what the trees compare in
+MOST_PARTS = 12
+MOST_SHOWN = 16  # values of a list in a summary
+PLUS = "+"
+
+
+class Group(NamedTuple):
+    """The features that one part of a recipe computes of one marker, pair or map.
+
+    Parameters
+    ----------
+    part : int
+        Place of the part in the recipe.
+    tube : str
+        Empty where tubes are pooled.
+    markers : tuple of str
+        What was measured.
+    """
+
+    part: int
+    tube: str
+    markers: Markers
+
+
+@dataclass(frozen=True)
+class FittedRecipe:
+    """What is computed of a case, ready for any case.
+
+    Parameters
+    ----------
+    parts : tuple of Part
+        One or more; features come in this order.
+    scales : Scales
+        The display scales of all parts.
+    markers : tuple of str
+        Only these are used; all that a tube measures if it is empty.
+    by_tube : bool
+        Whether tubes are kept apart; if not, a marker is counted over all tubes that have it.
+    exact : bool
+        Whether values are compared with the cuts themselves, not with the nearest numbers
+        of 8 significant bits.
+    """
+
+    parts: tuple[Part, ...]
+    scales: Scales = field(default_factory=Scales)
+    markers: tuple[str, ...] = ()
+    by_tube: bool = False
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.parts) <= MOST_PARTS:
+            raise FlowmlError(
+                f"a recipe has {len(self.parts)} parts, expected 1 to {MOST_PARTS}."
+            )
+        names = [part.name for part in self.parts]
+        if len(set(names)) < len(names):
+            raise FlowmlError(f"a recipe names a part twice: {', '.join(names)}.")
+        check_choices(self.markers, self.by_tube, self.exact)
+
+    @property
+    def name(self) -> str:
+        """The names of its parts, as `make_recipe` takes them."""
+        return PLUS.join(dict.fromkeys(part.name.partition(" ")[0] for part in self.parts))
+
+    @property
+    def passes(self) -> int:
+        """How often the events of a tube are read: 2 where a part needs their maxima."""
+        return 2 if any(getattr(part, "measured", False) for part in self.parts) else 1
+
+    def feature_names(self, group: Group) -> tuple[str, ...]:
+        """Return the names of a group's features.
+
+        Parameters
+        ----------
+        group : Group
+            Of this recipe.
+
+        Returns
+        -------
+        tuple of str
+            In the order of the part's values.
+        """
+        statistics = self._statistics[group.part]
+        return tuple(feature_name(group.tube, group.markers, name) for name in statistics)
+
+    def size(self, group: Group) -> int:
+        """Return the number of a group's features.
+
+        Parameters
+        ----------
+        group : Group
+            Of this recipe.
+
+        Returns
+        -------
+        int
+            As many as it has names.
+        """
+        return len(self._statistics[group.part])
+
+    @cached_property
+    def _statistics(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the statistics of each part."""
+        return tuple(part.statistics() for part in self.parts)
+
+    def get_feature_names_out(self, groups: Sequence[Group]) -> np.ndarray[Any, Any]:
+        """Return the names of the features of some groups, as scikit-learn's method does.
+
+        Parameters
+        ----------
+        groups : sequence of Group
+            Such as `CaseFeatures.groups`.
+
+        Returns
+        -------
+        ndarray of object
+            Names, in order.
+        """
+        return np.array(
+            [n for group in groups for n in self.feature_names(group)], dtype=object
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain values, for JSON."""
+        return {
+            "name": self.name,
+            "transform": self.scales.transform,
+            "widths": [list(pair) for pair in self.scales.widths],
+            "markers": list(self.markers),
+            "by_tube": self.by_tube,
+            "exact": self.exact,
+            "parts": [part.to_dict() for part in self.parts],
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the recipe for a reader: without long lists, and with its hash."""
+        plain = self.to_dict()
+        plain["widths"] = dict(self.scales.widths)
+        plain["parts"] = [
+            {key: _shortened(value) for key, value in part.items()} for part in plain["parts"]
+        ]
+        return {key: value for key, value in plain.items() if value} | {"sha256": self.sha256}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the recipe; equal for recipes that compute the same."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FittedRecipe:
+        """Build a recipe from plain values.
+
+        Parameters
+        ----------
+        values : mapping
+            As `to_dict` gives them.
+
+        Returns
+        -------
+        FittedRecipe
+            The recipe.
+
+        Raises
+        ------
+        FlowmlError
+            If a value is missing or not what it should be.
+        """
+        try:
+            parts = tuple(PARTS[plain["part"]](plain) for plain in values["parts"])
+            widths = tuple(_width(pair) for pair in values["widths"])
+            scales = Scales(values["transform"], widths)
+            markers = tuple(values["markers"])
+            return cls(parts, scales, markers, values["by_tube"], values["exact"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FlowmlError(
+                f"a recipe lacks a value or has a wrong one: {printable(error, 80)}."
+            ) from error
+
+
+def _shortened(value: Any) -> Any:
+    is_long = isinstance(value, (list, tuple)) and len(value) > MOST_SHOWN
+    return f"{len(value)} values" if is_long else value
+
+
+def _width(pair: Any) -> tuple[str, float]:
+    marker, width = pair
+    if not (isinstance(marker, str) and isinstance(width, float)):
+        raise TypeError("a width must be a marker and a number")
+    return marker, width
+
+
+def check_choices(markers: Any, by_tube: Any, exact: Any) -> None:
+    """Refuse choices that are none.
+
+    Parameters
+    ----------
+    markers : tuple of str
+        Empty for all.
+    by_tube, exact : bool
+        As in `FittedRecipe`.
+
+    Raises
+    ------
+    FlowmlError
+        If one is something else.
+    """
+    sound = isinstance(markers, tuple) and all(isinstance(m, str) and m for m in markers)
+    if not sound or any(BAR in m or COLON in m for m in markers):
+        raise FlowmlError(
+            f"markers are {printable(markers, 80)}, expected canonical names such as CD19."
+        )
+    if not (isinstance(by_tube, bool) and isinstance(exact, bool)):
+        raise FlowmlError("by_tube and exact are true or false, expected nothing else.")
+
+
+def _standards(plain: Mapping[str, Any]) -> tuple[Standard, ...]:
+    return tuple(Standard(*row) for row in plain["standards"])
+
+
+# by name: how a part is built from the plain values of its `to_dict`
+PARTS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
+    "ecdf": lambda plain: Ecdf(plain["bins"]),
+    "pairs": lambda plain: Pairs(plain["bins"]),
+    "quantiles": lambda plain: Quantiles(tuple(plain["shares"])),
+    "moments": lambda plain: Moments(),  # noqa: ARG005
+    "mll2021": lambda plain: MllDistribution(
+        _standards(plain), plain["measured"], plain["bins"]
+    ),
+    "mll2021 quadrants": lambda plain: MllQuadrants(_standards(plain), plain["measured"]),
+    "som": lambda plain: Som(
+        tuple(plain["markers"]), plain["side"], tuple(map(tuple, plain["codebook"]))
+    ),
+}

@@ -1,0 +1,358 @@
+"""What is counted of the tubes of one panel, so that all parts of a recipe share the work.
+
+Every value is looked up once, among the cuts of all parts together; what one part wants is a
+sum over these places. Counts are whole numbers, so that sharing changes no feature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from flowml.features.counting.counters import BinCounter
+from flowml.features.counting.fine import FineCounter
+from flowml.features.counting.joint import Joint, coarse_joints, fine_joints
+from flowml.features.counting.nodes import NodeCounter
+from flowml.features.counting.places import make_ruler
+from flowml.features.recipes.parts import Kind
+from flowml.features.recipes.som import Som
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from flowml.features.counting.places import Ruler
+    from flowml.features.recipes.parts import Part
+    from flowml.features.recipes.scales import Scales
+    from flowml.preprocess import Transform
+    from flowml.records import Channel
+    from flowml.scratch import Scratch
+
+Markers = tuple[str, ...]
+Starts = dict[tuple[int, str], "NDArray[np.intp]"]  # of each bin, by part and marker
+
+
+class PartCounts(NamedTuple):
+    """What was counted for one part of a recipe.
+
+    Parameters
+    ----------
+    keys : tuple of tuple of str
+        Markers, pairs or maps, rising.
+    table : ndarray, shape (len(keys), ...), int64
+        Their counts.
+    """
+
+    keys: tuple[Markers, ...]
+    table: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How the parts of a recipe are counted in tubes with the same channels.
+
+    Parameters
+    ----------
+    parts : tuple of Part
+        In the order of the recipe.
+    markers : tuple of str
+        Rows of the values; those that are shown alike are neighbours.
+    scales : tuple of Transform
+        Display scale of each row.
+    exact : bool
+        Whether values near a cut are compared with it.
+    rulers : tuple of Ruler
+        Of each row; empty where no part counts between cuts.
+    fine, coarse : tuple of Joint
+        Rows that are counted together.
+    fine_starts, coarse_starts : dict
+        Where the bins of each part begin among the fine and the coarse places.
+    """
+
+    parts: tuple[Part, ...]
+    markers: Markers
+    scales: tuple[Transform, ...]
+    exact: bool
+    rulers: tuple[Ruler, ...]
+    fine: tuple[Joint, ...]
+    coarse: tuple[Joint, ...]
+    fine_starts: Starts
+    coarse_starts: Starts
+
+    def tally(self, scratch: Scratch) -> Tally:
+        """Begin to count a tube.
+
+        Parameters
+        ----------
+        scratch : Scratch
+            Lends the buffers.
+
+        Returns
+        -------
+        Tally
+            At zero.
+        """
+        return Tally(self, scratch)
+
+    def maps(self) -> Iterator[tuple[int, Som]]:
+        """Yield the parts that are maps of markers that the tube has, with their places."""
+        for index, part in enumerate(self.parts):
+            if isinstance(part, Som) and set(part.markers) <= set(self.markers):
+                yield index, part
+
+
+class Tally:
+    """Counts of one tube.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is counted.
+    scratch : Scratch
+        Lends the buffers.
+    """
+
+    def __init__(self, plan: Plan, scratch: Scratch) -> None:
+        self._plan = plan
+        self._bins = self._fine = None
+        if plan.fine or plan.coarse:
+            self._bins = BinCounter(
+                plan.rulers, plan.fine, plan.coarse, scratch, exact=plan.exact
+            )
+        if any(part.kind is Kind.FINE for part in plan.parts):
+            self._fine = FineCounter(plan.scales, scratch)
+        self._maps = {index: _node_counter(plan, part, scratch) for index, part in plan.maps()}
+        every = (self._bins, self._fine, *self._maps.values())
+        self._counters = [counter for counter in every if counter is not None]
+
+    def see(self, values: NDArray[np.float32]) -> None:
+        """Count a block.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_markers, n_events), float32
+            Compensated, in linear units, in the order of the plan's markers.
+        """
+        for counter in self._counters:
+            counter.see(values)
+
+    def counts(self) -> list[PartCounts]:
+        """Return what every part wanted, in the order of the parts.
+
+        Returns
+        -------
+        list of PartCounts
+            Arrays of their own, no longer of the scratch.
+        """
+        plan = self._plan
+        rows = {} if self._bins is None else self._bins.distributions()
+        pairs = {} if self._bins is None else self._bins.pairs()
+        maps = dict(plan.maps())
+        found = []
+        for index, part in enumerate(plan.parts):
+            if part.kind is Kind.CUTS:
+                counted = self._of_markers(index, rows)
+            elif part.kind is Kind.PAIRS:
+                counted = self._of_pairs(index, pairs)
+            elif part.kind is Kind.FINE and self._fine is not None:
+                each = zip(plan.markers, self._fine.counts, strict=True)
+                counted = {(marker,): counts for marker, counts in each}
+            else:
+                counted = (
+                    {maps[index].markers: self._maps[index].counts} if index in maps else {}
+                )
+            found.append(as_table(counted))
+        return found
+
+    def _of_markers(
+        self, index: int, rows: Mapping[int, NDArray[np.int64]]
+    ) -> dict[Markers, NDArray[np.int64]]:
+        plan, found = self._plan, dict[Markers, "NDArray[np.int64]"]()
+        for row, counts in rows.items():
+            starts = plan.fine_starts.get((index, plan.markers[row]))
+            if starts is not None:
+                found[(plan.markers[row],)] = _summed(counts, starts, 0)
+        return found
+
+    def _of_pairs(
+        self, index: int, every: Mapping[tuple[int, int], NDArray[np.int64]]
+    ) -> dict[Markers, NDArray[np.int64]]:
+        plan, found = self._plan, dict[Markers, "NDArray[np.int64]"]()
+        in_fine = {joint.channels for joint in plan.fine}
+        row_of = {marker: row for row, marker in enumerate(plan.markers)}
+        for first, second in plan.parts[index].pairs(plan.markers):
+            one, other = row_of[first], row_of[second]
+            rows = (one, other) if one < other else (other, one)
+            starts = plan.fine_starts if rows in in_fine else plan.coarse_starts
+            if (index, first) in starts and (index, second) in starts:
+                counts = every[rows] if one < other else every[rows].T
+                counts = _summed(counts, starts[index, first], 0)
+                found[first, second] = _summed(counts, starts[index, second], 1)
+        return found
+
+
+def as_table(counted: Mapping[Markers, NDArray[np.int64]]) -> PartCounts:
+    """Stack the counts of one part.
+
+    Parameters
+    ----------
+    counted : mapping of tuple of str to ndarray, int64
+        Of markers, pairs or maps; all of one shape.
+
+    Returns
+    -------
+    PartCounts
+        In the order of their names.
+    """
+    keys = tuple(sorted(counted))
+    table = np.stack([counted[key] for key in keys]) if keys else np.empty(0, np.int64)
+    return PartCounts(keys, table)
+
+
+def _summed(
+    counts: NDArray[np.int64], starts: NDArray[np.intp], axis: int
+) -> NDArray[np.int64]:
+    """Add up the places of each bin."""
+    if len(starts) == counts.shape[axis]:  # every place is a bin
+        return counts
+    return np.asarray(np.add.reduceat(counts, starts, axis=axis))
+
+
+def _node_counter(plan: Plan, part: Som, scratch: Scratch) -> NodeCounter:
+    rows = [plan.markers.index(marker) for marker in part.markers]
+    return NodeCounter(part.nodes, rows, [plan.scales[row] for row in rows], scratch)
+
+
+def make_plan(
+    parts: Sequence[Part],
+    scales: Scales,
+    channels: Mapping[str, Channel],
+    *,
+    exact: bool,
+    maxima: Mapping[str, float] | None = None,
+) -> Plan:
+    """Work out what is counted of tubes with these channels.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Of the recipe.
+    scales : Scales
+        Display scales of the recipe.
+    channels : mapping of str to Channel
+        The channel that stands for each marker.
+    exact : bool
+        Whether values near a cut are compared with it.
+    maxima : mapping of str to float, optional
+        Largest value of each marker in this very tube, for parts that measure by it.
+
+    Returns
+    -------
+    Plan
+        For any number of tubes; for one, if there are maxima.
+
+    Raises
+    ------
+    FlowmlError
+        If there are more bins than can be told apart.
+    """
+    markers, shown = _side_by_side(scales, channels)
+    cuts = _cuts(parts, scales, channels, maxima or {})
+    wanted = _pairs(parts, markers, cuts)
+    fine, coarse = _unions(parts, markers, cuts)
+    has_fine = any(part.kind is Kind.CUTS for part in parts)
+    rulers = tuple(make_ruler(fine[m], coarse[m]) for m in markers)
+    own = fine_joints([ruler.fine_places for ruler in rulers]) if has_fine else ()
+    left = wanted - {joint.channels for joint in own}
+    return Plan(
+        tuple(parts),
+        markers,
+        shown,
+        exact,
+        rulers,
+        own,
+        coarse_joints([ruler.coarse_places for ruler in rulers], left),
+        {key: _starts(fine[key[1]], found) for key, found in cuts.items()} if has_fine else {},
+        {
+            (index, marker): _starts(coarse[marker], found)
+            for (index, marker), found in cuts.items()
+            if parts[index].kind is Kind.PAIRS
+        },
+    )
+
+
+def _side_by_side(
+    scales: Scales, channels: Mapping[str, Channel]
+) -> tuple[Markers, tuple[Transform, ...]]:
+    """Put markers that are shown alike beside each other: they are worked on together."""
+    scale_of = {marker: scales.of(channels[marker]) for marker in sorted(channels)}
+    rank = {scale: number for number, scale in enumerate(dict.fromkeys(scale_of.values()))}
+    markers = tuple(sorted(scale_of, key=lambda marker: (rank[scale_of[marker]], marker)))
+    return markers, tuple(scale_of[marker] for marker in markers)
+
+
+def _cuts(
+    parts: Sequence[Part],
+    scales: Scales,
+    channels: Mapping[str, Channel],
+    maxima: Mapping[str, float],
+) -> dict[tuple[int, str], NDArray[np.float64]]:
+    """Return the cuts that each part wants of each marker."""
+    found = {}
+    for index, part in enumerate(parts):
+        measured = getattr(part, "measured", False)
+        for marker, channel in channels.items():
+            top = maxima.get(marker, np.nan) if measured else channel.top
+            if top > 0:  # not where no value is above zero: there is nothing to measure by
+                cuts = part.cuts(replace(channel, top=top) if measured else channel, scales)
+                if cuts is not None:
+                    found[index, marker] = cuts
+    return found
+
+
+def _pairs(
+    parts: Sequence[Part],
+    markers: Markers,
+    cuts: Mapping[tuple[int, str], NDArray[np.float64]],
+) -> set[tuple[int, int]]:
+    """Return the rows of all pairs that a part wants, the lower row first."""
+    wanted = set()
+    for index, part in enumerate(parts):
+        if part.kind is Kind.PAIRS:
+            for pair in part.pairs(markers):
+                if all((index, marker) in cuts for marker in pair):
+                    low, high = sorted(markers.index(marker) for marker in pair)
+                    wanted.add((low, high))
+    return wanted
+
+
+def _unions(
+    parts: Sequence[Part],
+    markers: Markers,
+    cuts: Mapping[tuple[int, str], NDArray[np.float64]],
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """Return all cuts of each marker, and those for pairs; the latter are among the former."""
+    has_fine = any(part.kind is Kind.CUTS for part in parts)
+    fine, coarse = {}, {}
+    for marker in markers:
+        every = [found for (_, m), found in cuts.items() if m == marker]
+        of_pairs = [
+            found
+            for (index, m), found in cuts.items()
+            if m == marker and parts[index].kind is Kind.PAIRS
+        ]
+        fine[marker] = _union(every if has_fine else [])
+        coarse[marker] = _union(of_pairs)
+    return fine, coarse
+
+
+def _union(cuts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.unique(np.concatenate(cuts)) if cuts else np.empty(0)
+
+
+def _starts(union: NDArray[np.float64], cuts: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the first place of each bin among the places of the union."""
+    return np.concatenate([[0], np.searchsorted(union, cuts) + 1]).astype(np.intp)
