@@ -44,11 +44,15 @@ class Printer:
 
 def times(printer: Printer, found: dict[str, Any]) -> None:
     """Print how long each way takes."""
-    keys = ("ms", "by flowml", "by flowml, processor time", "by floor")
-    heading = ("way", "ms a file", "time / flowml", "the same, processor", "time / floor")
-    rows = [
-        [name, *(shown(row[key]) for key in keys)] for name, row in found["ways"].items()
-    ]
+    keys = ("ms", "by flowml", "by floor", "by flowml, clock")
+    heading = (
+        "way",
+        "ms a file",
+        "time / flowml",
+        "time / floor",
+        "time / flowml, by the clock",
+    )
+    rows = [[name, *(shown(row[key]) for key in keys)] for name, row in found["ways"].items()]
     printer.table(heading, rows)
     for name, why in found["left out"].items():
         printer.line(f"{name}: left out, {why}")
@@ -59,7 +63,7 @@ def times(printer: Printer, found: dict[str, Any]) -> None:
 def measured(printer: Printer, report: dict[str, Any]) -> None:
     """Print workers, agreement, memory and targets, as far as they were measured."""
     printer.table(
-        ("many files", "ms a file", "one worker / this"),
+        ("many files, by the clock", "ms a file", "one worker / this"),
         [
             [name, shown(row["ms"]), shown(row["times one worker"])]
             for name, row in report.get("workers", {}).items()
@@ -79,7 +83,9 @@ def measured(printer: Printer, report: dict[str, Any]) -> None:
         ("peak of `flowml features`, MiB", *recipes),
         [[what, *(f"{row[key]:.0f}" for key in recipes)] for what, row in memory.items()],
     )
-    printer.table(("target", "found", "asked", "met"), [_judged(row) for row in report["targets"]])
+    printer.table(
+        ("target", "found", "asked", "met"), [_judged(row) for row in report["targets"]]
+    )
 
 
 def _judged(row: dict[str, Any]) -> list[str]:

@@ -1,21 +1,27 @@
 """Many cases: one after another, or on several worker processes.
 
 Workers are spawned afresh (loky), never forked, and compute with one thread each: more
-threads than cores are slower, and a product must have the same bits everywhere.
+threads than cores are slower, and a product must have the same bits everywhere. They are sent
+batches of items, as a message costs as much as a small item, and the function goes with each.
 """
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import BrokenExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from flowml.errors import FlowmlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+BATCH_SECONDS = 0.08  # of work in a message; to send one takes about a millisecond
+BATCHES = 4  # at least for each worker, so that none is idle for long in the end
+AHEAD = 3  # batches for each worker that are sent out or being worked on
 
 
 def run(
@@ -25,7 +31,7 @@ def run(
     jobs: int = 1,
     progress: Callable[[int], object] | None = None,
 ) -> list[Result]:
-    """Apply a function to every item.
+    """Apply a function to every item, and hold the results.
 
     Parameters
     ----------
@@ -48,20 +54,50 @@ def run(
     FlowmlError
         If `jobs` is not positive, or a worker process dies.
     """
+    return list(stream(function, items, jobs=jobs, progress=progress))
+
+
+def stream(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int = 1,
+    progress: Callable[[int], object] | None = None,
+) -> Iterator[Result]:
+    """Apply a function to every item, and hand out each result as its turn comes.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one item; must be picklable if `jobs` is above 1.
+    items : sequence
+        What to work on.
+    jobs : int
+        Worker processes; 1 works in this process.
+    progress : callable, optional
+        Called with the number of items done.
+
+    Yields
+    ------
+    object
+        Results in the order of the items, whatever the number of workers; they are not kept.
+
+    Raises
+    ------
+    FlowmlError
+        If `jobs` is not positive, or a worker process dies.
+    """
     if jobs < 1:
         raise FlowmlError(f"jobs is {jobs}, expected 1 or more.")
-    results = []
     workers = min(jobs, len(items))
-    for result in (
-        _on_workers(function, items, workers) if workers > 1 else _here(function, items)
-    ):
-        results.append(result)
+    results = _on_workers(function, items, workers) if workers > 1 else _here(function, items)
+    for done, result in enumerate(results, start=1):
+        yield result
         if progress is not None:
-            progress(len(results))
-    return results
+            progress(done)
 
 
-def _here(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def _here(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
@@ -70,17 +106,54 @@ def _here(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
 
 
 def _on_workers(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[Result]:
     from joblib import Parallel, delayed, parallel_config
 
+    batches = _Batches(items, workers)
+    tasks = (delayed(_work)(function, batch) for batch in batches)
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
+        team = Parallel(return_as="generator", batch_size=1, pre_dispatch=AHEAD * workers)
         try:
-            yield from Parallel(return_as="generator")(
-                delayed(function)(item) for item in items
-            )
+            for seconds, results in team(tasks):
+                batches.took(seconds, len(results))
+                yield from results
         except BrokenExecutor as error:  # killed from outside, or out of memory
             raise FlowmlError(
                 "a worker process was ended from outside, most likely for want of memory. "
                 "Start again with fewer --jobs."
             ) from error
+
+
+def _work(
+    function: Callable[[Item], Result], batch: Sequence[Item]
+) -> tuple[float, list[Result]]:
+    """Work on a batch, in a worker; return the seconds it took, too."""
+    start = time.perf_counter()
+    results = [function(item) for item in batch]
+    return time.perf_counter() - start, results
+
+
+class _Batches(Generic[Item]):
+    """Cuts items into batches while they are worked on, by the time the last ones took.
+
+    Batches shrink towards the end, so that all workers are done at about the same time.
+    """
+
+    def __init__(self, items: Sequence[Item], workers: int) -> None:
+        self._items = items
+        self._shares = BATCHES * workers
+        self._seconds = 0.0  # an item; not known yet
+
+    def took(self, seconds: float, n_items: int) -> None:
+        """Learn from a batch; half of what was known stays, as sizes of files differ."""
+        found = max(seconds / n_items, 1e-6)
+        self._seconds = (self._seconds + found) / 2 if self._seconds else found
+
+    def __iter__(self) -> Iterator[Sequence[Item]]:
+        start, end = 0, len(self._items)
+        while start < end:
+            wanted = int(BATCH_SECONDS / self._seconds) if self._seconds else 1
+            size = max(1, min(wanted, (end - start) // self._shares))
+            yield self._items[start : start + size]
+            start += size

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-COMPUTE_BLOCK = 16_384  # events; fixed, so that a product has the same bits everywhere
+COMPUTE_BLOCK = 8192  # events; fixed, so that a product has the same bits everywhere
 
 
 class EventSource(Protocol):

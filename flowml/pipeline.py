@@ -15,7 +15,9 @@ import numpy as np
 
 from flowml.errors import LabelError, ModelError, PanelError
 from flowml.features import FeatureTable, Recipe
+from flowml.features.columns import OtherResults
 from flowml.features.coverage import Coverage
+from flowml.features.gaps import GapShares
 from flowml.knowledge import load_label_tree
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.models.contract import check_data_kind, mixed_scales
@@ -47,7 +49,8 @@ class Training:
     unusable : mapping of str to str
         Case id to the reason why it was left out.
     left_out_markers : tuple of str
-        Markers that not every training case measured.
+        Markers that not every training case measured, and results of other methods that not
+        every one has.
     mixed_scales : tuple of str
         Markers whose scales end too far apart to be comparable, among the training cases.
     """
@@ -63,8 +66,10 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     labels: Mapping[str, str],
     recipe: str | Recipe = "ecdf",
     *,
+    columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     seed: int = 0,
+    gap_share: float = 0.0,
     data_kind: str | None = None,
     remarks: Mapping[str, str | int] | None = None,
     progress: Progress | None = None,
@@ -79,10 +84,14 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
         Case id to entity.
     recipe : str or Recipe
         Features to train on.
+    columns : sequence of OtherResults
+        Results of other methods; the model then needs those that every training case has.
     reading : Reading
         How files are read.
     seed : int
         The same seed and cases give the same model.
+    gap_share : float
+        How many markers and tubes copies of the cases lack; see `flowml.LineageClassifier`.
     data_kind : str, optional
         ``real``, ``simulated-from-real``, ``resampled`` or ``synthetic``; found from the files
         if it is not given.
@@ -102,17 +111,28 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
         If no case has a label, or an entity is not in the label tree.
     PanelError
         If the cases share no marker.
+    FlowmlError
+        If the share of gaps is none, or two `columns` are of one method.
     """
     check_data_kind(data_kind)
     known = _canonical(labels)
-    chosen = _labelled(found_cases(cases), known)
-    _check_entities([known[case.case_id] for case in chosen])
-    table = extract_table(chosen, recipe, reading, progress)
+    GapShares(gap_share, gap_share)  # refuses what is no share before the work is done
+    table = extract_table(_training_cases(cases, known), recipe, reading, progress, columns)
     said = {"compensation": policy_name(reading.compensation), "seed": seed, **(remarks or {})}
-    return _fitted(table, known, said | ({"data_kind": data_kind} if data_kind else {}))
+    said |= {"data_kind": data_kind} if data_kind else {}
+    return _fitted(table, known, said, gap_share)
 
 
-def _fitted(table: FeatureTable, labels: Mapping[str, str], said: dict[str, Any]) -> Training:
+def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:
+    """Return the cases that have a label; labels must be of two entities or more."""
+    chosen = _labelled(found_cases(cases), labels)
+    _check_entities([labels[case.case_id] for case in chosen])
+    return chosen
+
+
+def _fitted(
+    table: FeatureTable, labels: Mapping[str, str], said: dict[str, Any], gap_share: float
+) -> Training:
     """Fit a classifier on the rows of a table that can be used."""
     from flowml.models.classifier import LineageClassifier
 
@@ -127,7 +147,9 @@ def _fitted(table: FeatureTable, labels: Mapping[str, str], said: dict[str, Any]
     _check_entities(entities)
     _refuse_contradictions(usable, entities)
     common, left_out = _common_features(usable)
-    classifier = LineageClassifier(load_label_tree(), random_state=said["seed"])
+    classifier = LineageClassifier(
+        load_label_tree(), random_state=said["seed"], gap_share=gap_share
+    )
     classifier.fit(usable.to_frame()[common], entities, said)
     return Training(classifier, unusable, left_out, mixed_scales(classifier.training_))
 
@@ -183,7 +205,7 @@ def _labelled(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Case]:
 
 
 def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
-    """Keep the markers that every case measured.
+    """Keep the markers that every case measured, and the results that every one has.
 
     Trees send a missing value where training told them, so that a marker that is sometimes
     missing would teach them who orders it.
@@ -192,7 +214,7 @@ def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
     common = [name for name, whole in zip(table.names, complete.tolist(), strict=True) if whole]
     markers, results = Coverage(table.names).lacking(~complete)
     left_out = (*markers, *results)
-    if not common:
+    if not Coverage(common).markers:
         raise PanelError(
             f"the training cases share no marker; they have {', '.join(left_out[:20])}. "
             "Train on cases of one panel."
@@ -223,6 +245,7 @@ def classify(
     cases: Cases,
     model: TrainedModel | Path | str,
     *,
+    columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
 ) -> Classification:
@@ -234,6 +257,8 @@ def classify(
         Cases, or where to find them.
     model : TrainedModel or path-like
         A model, or the file that holds it; ``demo`` is the bundled one.
+    columns : sequence of OtherResults
+        Results of other methods, which some models need (`TrainedModel.results`).
     reading : Reading
         How files are read.
     progress : callable, optional
@@ -248,6 +273,8 @@ def classify(
     ------
     ModelError
         If the model cannot be used, or was not trained on FCS files.
+    FlowmlError
+        If two `columns` are of one method.
     """
     trained = model if isinstance(model, TrainedModel) else load_model(model)
     if trained.recipe is None:
@@ -256,9 +283,20 @@ def classify(
             "which features could be computed from FCS files."
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    table = extract_table(found, trained.recipe, reading, progress)
-    provenance = describe_run(trained, table, reading.compensation)
+    table = extract_table(found, trained.recipe, reading, progress, columns)
+    provenance = describe_run(trained, table, reading.compensation) | _origins(columns)
     return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
+
+
+def _origins(columns: Sequence[OtherResults]) -> dict[str, Any]:
+    """Say for the record what was joined; a file's name may tell too much."""
+    if not columns:
+        return {}
+    joined = [
+        {"method": r.method, "quantities": list(r.quantities), "sha256": r.sha256 or None}
+        for r in columns
+    ]
+    return {"other_methods": joined}
 
 
 def evaluate(
@@ -266,6 +304,7 @@ def evaluate(
     labels: Mapping[str, str],
     model: TrainedModel | Path | str,
     *,
+    columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
 ) -> tuple[Evaluation, Classification]:
@@ -279,6 +318,8 @@ def evaluate(
         Case id to entity.
     model : TrainedModel or path-like
         A model, or the file that holds it.
+    columns : sequence of OtherResults
+        Results of other methods, which some models need.
     reading : Reading
         How files are read.
     progress : callable, optional
@@ -297,8 +338,10 @@ def evaluate(
         If no case has a label, or an entity is not in the label tree.
     ModelError
         If the model cannot be used.
+    FlowmlError
+        If two `columns` are of one method.
     """
     known = _canonical(labels)
     labelled = _labelled(found_cases(cases), known)
-    found = classify(labelled, model, reading=reading, progress=progress)
+    found = classify(labelled, model, columns=columns, reading=reading, progress=progress)
     return evaluate_predictions(found.predictions, known), found

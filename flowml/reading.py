@@ -14,7 +14,8 @@ from flowml.cases import find_cases
 from flowml.errors import CaseError, FlowmlError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
-from flowml.features.table import assemble
+from flowml.features.assemble import assemble
+from flowml.features.columns import OtherResults, check_methods, join_columns
 from flowml.preprocess.compensate import POLICIES
 from flowml.records import Case
 from flowml.safety import printable
@@ -73,6 +74,7 @@ def extract(
     cases: Cases,
     recipe: str | Recipe | FittedRecipe = "ecdf",
     *,
+    columns: Sequence[OtherResults] = (),
     jobs: int = 1,
     reading: Reading | None = None,
     progress: Progress | None = None,
@@ -86,25 +88,31 @@ def extract(
     recipe : str, Recipe or FittedRecipe
         What to compute. A recipe that learns is fitted on these cases: give those of the
         training only, and its `FittedRecipe` for all others.
+    columns : sequence of OtherResults
+        Results of other methods, to be joined behind the recipe's columns; see
+        `flowml.features.columns.read_columns`.
     jobs : int
         Worker processes, where `reading` is not given.
     reading : Reading, optional
-        How files are read.
+        How files are read. Without it files are not hashed, as nothing in the table needs it;
+        a model that shall know its training cases again needs ``reading=Reading()``.
     progress : callable, optional
         Called with the number of cases done.
 
     Returns
     -------
     DataFrame, shape (n_cases, n_features), float32
-        One row a case, index ``case_id``; NaN where a marker was not measured, everywhere if
-        the case cannot be used. ``attrs`` carries the recipe and the findings.
+        One row a case, index ``case_id``; NaN where a marker was not measured or a result is
+        not known, everywhere if the case cannot be used. ``attrs`` carries the recipe and the
+        findings.
 
     Raises
     ------
     FlowmlError
-        If there are no cases or the recipe is unknown.
+        If there are no cases, the recipe is unknown, or two `columns` are of one method.
     """
-    return extract_table(cases, recipe, reading or Reading(jobs=jobs), progress).to_frame()
+    how = reading or Reading(jobs=jobs, hash_files=False)
+    return extract_table(cases, recipe, how, progress, columns).to_frame()
 
 
 def extract_table(
@@ -112,6 +120,7 @@ def extract_table(
     recipe: str | Recipe | FittedRecipe = "ecdf",
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
+    columns: Sequence[OtherResults] = (),
 ) -> FeatureTable:
     """Compute the features of cases, as a record of arrays.
 
@@ -125,12 +134,20 @@ def extract_table(
         How files are read.
     progress : callable, optional
         Called with the number of cases done.
+    columns : sequence of OtherResults
+        Results of other methods, to be joined behind the recipe's columns.
 
     Returns
     -------
     FeatureTable
         The same for any number of workers, order of files and chunk.
+
+    Raises
+    ------
+    FlowmlError
+        If there are no cases, the recipe is unknown, or two `columns` are of one method.
     """
+    check_methods(columns)
     found = found_cases(cases)
     fitted = _fitted(recipe, found, reading)
     work = partial(
@@ -140,7 +157,8 @@ def extract_table(
         chunk=reading.chunk,
         hashed=reading.hash_files,
     )
-    return assemble(run(work, found, jobs=reading.jobs, progress=progress), fitted)
+    table = assemble(run(work, found, jobs=reading.jobs, progress=progress), fitted)
+    return join_columns(table, columns)
 
 
 def found_cases(cases: Cases) -> list[Case]:

@@ -9,6 +9,8 @@ import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    columns_from,
+    columns_option,
     format_option,
     label_options,
     labels_from,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
               help="Gets results.csv and results.json.")  # fmt: skip
 @format_option
 @label_options(required=False)
+@columns_option
 @reading_options
 def command(
     path: Path, model: str, model_sha256: str | None, out: Path | None, **options: Any
@@ -54,12 +57,15 @@ def command(
     trained = load_model(model, sha256=model_sha256)
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases) if options["label_table"] else None
+    columns = columns_from(options, cases, labels.entities if labels else None)
     if labels is not None:
         cases = [case for case in cases if case.case_id in labels.entities]
     if out is not None:
         writable_folder(out)
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
-        found = classify(cases, trained, reading=reading_from(options), progress=advance)
+        found = classify(
+            cases, trained, columns=columns, reading=reading_from(options), progress=advance
+        )
     if out is not None:
         write_results(out, found.predictions, found.entities, found.provenance)
     _show(found, options)

@@ -9,6 +9,8 @@ import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    columns_from,
+    columns_option,
     format_option,
     label_options,
     labels_from,
@@ -32,6 +34,7 @@ from flowml.cli.options import (
     help="Gets evaluation.json, results.csv and results.json.",
 )
 @format_option
+@columns_option
 @reading_options
 def command(
     path: Path, model: str, model_sha256: str | None, out: Path | None, **options: Any
@@ -49,11 +52,17 @@ def command(
     trained = load_model(model, sha256=model_sha256)
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases)
+    columns = columns_from(options, cases, labels.entities)
     if out is not None:
         writable_folder(out)
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
         evaluation, found = evaluate(
-            cases, labels.entities, trained, reading=reading_from(options), progress=advance
+            cases,
+            labels.entities,
+            trained,
+            columns=columns,
+            reading=reading_from(options),
+            progress=advance,
         )
     document = json_text(evaluation_document(evaluation, found.provenance))
     if out is not None:

@@ -10,6 +10,9 @@ import click
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     chained,
+    column_files,
+    columns_from,
+    columns_option,
     path_argument,
     reading_from,
     reading_options,
@@ -61,6 +64,7 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Ends in .parquet or .csv; standard output (CSV) if omitted.")  # fmt: skip
 @recipe_options
+@columns_option
 @reading_options
 def command(path: Path, out: Path | None, **options: Any) -> int:
     """Compute features of the cases in FOLDER: one row a case.
@@ -70,7 +74,7 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
     from flowml.cases import find_cases
     from flowml.cli.talk import note, note_cases, progress
     from flowml.features import write_table
-    from flowml.features.table import check_suffix, table_csv
+    from flowml.features.tablefile import check_suffix, table_csv
     from flowml.reading import extract_table
     from flowml.reports.tables import findings_text
     from flowml.safety import printable
@@ -78,10 +82,12 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
     plan = recipe_from(options)
     if out is not None:
         check_suffix(out)
-        refuse_overwriting(out, path)
+        refuse_overwriting(out, path, *(file for _, file in column_files(options)))
     cases = find_cases(path, case_per=options["case_per"])
+    columns = columns_from(options, cases)
+    reading = reading_from(options, hash_files=False)  # nothing in a table needs the hashes
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
-        table = extract_table(cases, plan, reading_from(options), advance)
+        table = extract_table(cases, plan, reading, advance, columns)
     if out is None:
         click.echo(table_csv(table), nl=False)
     else:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flowml.cases import Labels
+    from flowml.features.columns import OtherResults
     from flowml.reading import Reading
     from flowml.records import Case
 
@@ -43,6 +46,12 @@ model_option = click.option(
 model_hash_option = click.option(
     "--model-sha256", metavar="HASH", help="Refuse any other model than the one with this hash."
 )
+columns_option = click.option(
+    "--with-columns", multiple=True, metavar="[METHOD=]CSV",
+    help="Join results of another method (blood counts, FISH, ...) by case id: numbers, yes or "
+    "no; may be repeated.",
+)  # fmt: skip
+MOST_SHOWN = 10  # names in a note
 
 
 def chained(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -113,7 +122,7 @@ def refuse_overwriting(out: Path, *inputs: Path) -> None:
         )
 
 
-def reading_from(options: dict[str, Any]) -> Reading:
+def reading_from(options: dict[str, Any], *, hash_files: bool = True) -> Reading:
     """Collect how files are read."""
     from flowml.preprocess.compensate import ALREADY
     from flowml.reading import Reading
@@ -126,7 +135,7 @@ def reading_from(options: dict[str, Any]) -> Reading:
                 f"{policy!r}. Choose one."
             )
         policy = ALREADY
-    return Reading(compensation=policy, jobs=options["jobs"])
+    return Reading(compensation=policy, jobs=options["jobs"], hash_files=hash_files)
 
 
 def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:
@@ -142,3 +151,55 @@ def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:
         label_column=options["label_column"],
         where=options["where"],
     )
+
+
+def column_files(options: dict[str, Any]) -> list[tuple[str, Path]]:
+    """Return the methods and files of ``--with-columns``; no method where none is given."""
+    return [_method_and_file(text) for text in options["with_columns"]]
+
+
+def _method_and_file(text: str) -> tuple[str, Path]:
+    """Take METHOD=FILE apart; a file whose name has the sign itself is that file."""
+    method, sign, name = text.partition("=")
+    if not sign or Path(text).is_file():
+        return "", Path(text)
+    if not method.strip() or not name:
+        raise click.BadParameter(
+            f"{text!r} lacks a method or a file. Write it like FISH=fish.csv, or fish.csv.",
+            param_hint="'--with-columns'",
+        )
+    return method.strip(), Path(name)
+
+
+def columns_from(
+    options: dict[str, Any], cases: list[Case], used: Collection[str] | None = None
+) -> list[OtherResults]:
+    """Read the results of other methods, and say which rows and cases did not meet.
+
+    `used` are the ids of the cases that shall have a row; all if it is not given.
+    """
+    from flowml.features.columns import check_methods, read_columns
+
+    columns = [read_columns(file, cases, method) for method, file in column_files(options)]
+    check_methods(columns)
+    wanted = [c.case_id for c in cases if used is None or c.case_id in used]
+    for results in () if options["quiet"] else columns:
+        _note_columns(results, wanted)
+    return columns
+
+
+def _note_columns(results: OtherResults, wanted: list[str]) -> None:
+    from flowml.cli.talk import note
+    from flowml.safety import printable
+
+    if not results.values:
+        note(
+            f"{results.method}: none of {results.strangers} rows names a case here; ids are "
+            "case ids, file names, or file names without their ending"
+        )
+    elif results.strangers:
+        note(f"{results.method}: {results.strangers} rows name no case here, and are left out")
+    if without := [case_id for case_id in wanted if case_id not in results.values]:
+        shown = printable(", ".join(without[:MOST_SHOWN]), 400)
+        more = ", …" if len(without) > MOST_SHOWN else ""
+        note(f"{results.method}: {len(without)} cases have no row: {shown}{more}")

@@ -10,6 +10,9 @@ import click
 from flowml.about import DISCLAIMER
 from flowml.cli.features import recipe_from, recipe_options
 from flowml.cli.options import (
+    column_files,
+    columns_from,
+    columns_option,
     label_options,
     labels_from,
     path_argument,
@@ -33,7 +36,11 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 @click.option("--data-kind",
               type=click.Choice(["real", "simulated-from-real", "resampled", "synthetic"]),
               help="What the cases are; found from the files if omitted.")  # fmt: skip
+@click.option("--gap-share", type=click.FloatRange(0, 1, max_open=True), default=0.0,
+              show_default=True, help="Train on copies of the cases too, in which each marker "
+              "and each tube is left out with this probability.")  # fmt: skip
 @recipe_options
+@columns_option
 @seed_option
 @reading_options
 def command(path: Path, out: Path, **options: Any) -> int:
@@ -43,18 +50,22 @@ def command(path: Path, out: Path, **options: Any) -> int:
     from flowml.pipeline import train
     from flowml.safety import writable_folder
 
-    refuse_overwriting(out, path, options["label_table"])
+    joined = (file for _, file in column_files(options))
+    refuse_overwriting(out, path, options["label_table"], *joined)
     plan = recipe_from(options)
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases)
+    columns = columns_from(options, cases, labels.entities)
     writable_folder(next(parent for parent in out.absolute().parents if parent.exists()))
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
         training = train(
             cases,
             labels.entities,
             plan,
+            columns=columns,
             reading=reading_from(options),
             seed=options["seed"],
+            gap_share=options["gap_share"],
             data_kind=options["data_kind"],
             progress=advance,
         )
@@ -75,6 +86,8 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
         f"trained on {model.training['n_cases']} {model.training['data_kind']} cases: {counts}"
     )
     click.echo(f"markers: {printable(', '.join(model.markers), 400)}")
+    if model.results:
+        click.echo(f"results of other methods: {printable(', '.join(model.results), 400)}")
     few = [name for name, n in model.training["cases"].items() if n < FEW_CASES]
     if few:
         click.echo(f"fewer than {FEW_CASES} cases of {', '.join(few)}: expect little of these")
@@ -83,6 +96,6 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
         click.echo(f"measured on scales that are not comparable, and mixed: {mixed}")
     if training.left_out_markers:
         left_out = printable(", ".join(training.left_out_markers), 400)
-        click.echo(f"left out, because not every case measured them: {left_out}")
+        click.echo(f"left out, because not every case has them: {left_out}")
     click.echo(f"model: {printable(out)} (SHA-256 {file_sha256(out)})")
     click.echo(DISCLAIMER)

@@ -61,7 +61,7 @@ def checked_spillover(
     FcsError
         If a value is not a number, a detector stands twice, or the matrix is singular.
     """
-    numbers = [real_number(value.strip()) for value in values]
+    numbers = _numbers(tuple(values))
     if None in numbers:
         raise FcsError(f"{source} holds a value that is not a finite number", "FCS-SPILL")
     matrix = np.array(numbers, dtype=np.float64).reshape(len(names), len(names))
@@ -153,6 +153,11 @@ def _checked_condition(matrix: NDArray[np.float64], source: str) -> float:
 
 
 @lru_cache(maxsize=64)  # the tubes of a panel and a day have the same matrix
+def _numbers(texts: tuple[str, ...]) -> tuple[float | None, ...]:
+    return tuple(real_number(text.strip()) for text in texts)
+
+
+@lru_cache(maxsize=64)
 def _stretches(matrix: bytes, size: int) -> tuple[float, float]:
     """Return the largest and the smallest singular value."""
     values = np.linalg.svd(np.frombuffer(matrix).reshape(size, size), compute_uv=False)

@@ -3,7 +3,8 @@
 from flowml.features.describe import CaseFeatures, describe_case
 from flowml.features.names import FeatureName, feature_name, parse_name
 from flowml.features.recipes import RECIPES, FittedRecipe, Group, Recipe, make_recipe
-from flowml.features.table import FeatureTable, read_table, write_table
+from flowml.features.table import FeatureTable
+from flowml.features.tablefile import read_table, write_table
 from flowml.features.tube import TubeRead
 
 __all__ = [

@@ -106,6 +106,8 @@ def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseF
     """Compute the features of a case whose tubes were all counted."""
     total = pooled(tubes, by_tube=recipe.by_tube)
     n_events = sum(tube.read.n_events for tube in tubes)
+    if not total:
+        return _unusable(case, tubes, (), _none_wanted(recipe), "CASE-NO-MARKER")
     if not any(counts.any() for _, counts in total):
         what = "value that is a number" if n_events else "event"
         return _unusable(case, tubes, (), f"the case holds no {what}", "CASE-EMPTY")
@@ -121,6 +123,13 @@ def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseF
         values=np.concatenate(values),
         findings=tuple(dict.fromkeys(findings)),
         tubes=tuple(tube.read for tube in tubes),
+    )
+
+
+def _none_wanted(recipe: FittedRecipe) -> str:
+    return (
+        f"the case has none of the markers that the recipe {recipe.name} counts: it was "
+        "learned from cases with others"
     )
 
 
@@ -140,6 +149,13 @@ def pooled(tubes: Sequence[TubeCounts], *, by_tube: bool = False) -> Total:
         One for each part that counted something. What several tubes measure is counted over
         all of them: every event counts alike.
     """
+    if len(tubes) == 1:  # its tables are as they shall be: to stack them again takes a while
+        name = tubes[0].key if by_tube else ""
+        return [
+            (tuple(Group(part, name, key) for key in keys), table)
+            for part, (keys, table) in enumerate(tubes[0].counts)
+            if keys
+        ]
     total = []
     for part in range(len(tubes[0].counts)):
         found: dict[Group, NDArray[np.int64]] = {}
@@ -149,17 +165,8 @@ def pooled(tubes: Sequence[TubeCounts], *, by_tube: bool = False) -> Total:
                 group = Group(part, tube.key if by_tube else "", markers)
                 found[group] = found[group] + counts if group in found else counts
         if groups := tuple(sorted(found, key=_order)):
-            # the table of a single tube is as it shall be: to stack it again takes a while
-            alone = len(tubes) == 1
-            table = tubes[0].counts[part].table if alone else _stacked(found, groups)
-            total.append((groups, table))
+            total.append((groups, np.stack([found[group] for group in groups])))
     return total
-
-
-def _stacked(
-    found: dict[Group, NDArray[np.int64]], groups: tuple[Group, ...]
-) -> NDArray[np.int64]:
-    return np.stack([found[group] for group in groups])
 
 
 def _order(group: Group) -> tuple[str, tuple[str, ...]]:
@@ -177,6 +184,9 @@ def _thin_evidence(total: Total, n_events: int) -> list[Finding]:
     every, known = set[str](), set[str]()
     for groups, table in total:
         counted = np.asarray(table.reshape(len(groups), -1).any(axis=1))
+        if counted.all():
+            known.update(*(group.markers for group in groups))
+            continue
         for group, is_known in zip(groups, counted.tolist(), strict=True):
             every.update(group.markers)
             known.update(group.markers if is_known else ())

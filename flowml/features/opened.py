@@ -132,8 +132,9 @@ def _no_marker(sample: Sample, markers: Sequence[str]) -> str:
     found = printable(", ".join(sample.channel_names[:20]))
     if markers:
         return (
-            f"{printable(sample.name)} has none of the markers {', '.join(markers[:20])}; its "
-            f"channels are {found}. Leave markers= out to use those that it has."
+            f"{printable(sample.name)} has none of the markers "
+            f"{printable(', '.join(markers[:20]))}; its channels are {found}. Leave markers= "
+            "out to use those that it has."
         )
     return (
         f"no marker is recognised in {printable(sample.name)}; its channels are {found}. "

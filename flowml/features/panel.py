@@ -54,7 +54,7 @@ def marker_columns(sample: Sample) -> tuple[dict[str, int], tuple[Finding, ...]]
 def _claimed(channel: Channel) -> str:
     """Return what a channel measures, without the pulse: FSC-A and FSC-H compete."""
     scatter = channel.role in {Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
-    return channel.marker.rpartition("-")[0] if scatter else channel.marker
+    return channel.marker.rpartition("-")[0] if scatter else as_marker(channel.marker)
 
 
 def as_marker(text: str) -> str:
@@ -86,9 +86,10 @@ def tube_key(tube: Tube, channels: Mapping[str, Channel]) -> str:
     Returns
     -------
     str
-        The label; without one, the markers of the tube's fluorescence channels.
+        The label; without one, the markers of the tube's fluorescence channels, parted by
+        spaces.
     """
     if tube.label:
         return as_marker(tube.label)
     stained = [m for m, channel in channels.items() if channel.role is Role.FLUORESCENCE]
-    return "+".join(sorted(stained or channels))
+    return " ".join(sorted(stained or channels))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,10 @@ from flowml.errors import FlowmlError
 from flowml.events import COMPUTE_BLOCK
 from flowml.fcs.codes import finding
 from flowml.fcs.keys import SIMULATED_KEY
+from flowml.features.counting.blocks import largest
 from flowml.features.opened import OpenTube, open_tube
 from flowml.features.panel import tube_key
+from flowml.features.recipes.parts import is_measured
 from flowml.features.recipes.plan import PartCounts, Plan, make_plan
 from flowml.findings import Finding, Severity
 from flowml.preprocess import Unmixing
@@ -25,6 +27,8 @@ from flowml.safety import file_sha256, printable
 from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from flowml.features.recipes.fitted import FittedRecipe
     from flowml.records import Tube
 
@@ -145,30 +149,64 @@ def _counted(
     opened: OpenTube, recipe: FittedRecipe, chunk: int
 ) -> tuple[list[PartCounts], int]:
     """Count a tube's events, block by block, and the values that are none."""
-    plan = _plan(_PlanKey(recipe.sha256, tuple(opened.channels.items()), recipe))
+    by_range = _plan_of(recipe, opened.channels, measured=False)
     with Scratch() as scratch:
-        if recipe.passes > 1:
-            plan = _plan_by(_maxima(opened, plan, scratch), opened, recipe)
-        blocks = opened.blocks(plan.markers, scratch, exact=plan.exact)
-        tally = plan.tally(scratch)
+        tally = by_range.tally(scratch)
+        by_maximum = (
+            _ByMaximum(opened, recipe, by_range, scratch) if recipe.passes > 1 else None
+        )
+        blocks = opened.blocks(by_range.markers, scratch, exact=recipe.exact)
         for values in blocks.read(chunk):
             tally.see(values)
-        return tally.counts(), blocks.odd
+            if by_maximum is not None:
+                by_maximum.see(values)
+        counts = tally.counts()
+        if by_maximum is not None:
+            counts = by_maximum.beside(counts)
+        return counts, blocks.odd
 
 
-def _maxima(opened: OpenTube, plan: Plan, scratch: Scratch) -> dict[str, float]:
-    """Read a tube's events once for the largest finite value of each marker."""
-    highest = np.full(len(plan.markers), -np.inf, dtype=np.float32)
-    for values in opened.values(plan.markers, scratch, exact=plan.exact):
-        finite = np.where(values < np.inf, values, -np.inf)
-        highest = np.fmax(highest, np.fmax.reduce(finite, axis=1))
-    return dict(zip(plan.markers, highest.tolist(), strict=True))
+class _ByMaximum:
+    """Counts the parts that measure by the tube's own maxima: values are divided by them.
 
+    Parameters
+    ----------
+    opened : OpenTube
+        Is read once, for the maxima.
+    recipe : FittedRecipe
+        Has such parts.
+    plan : Plan
+        Of the other parts; gives the rows of the values.
+    scratch : Scratch
+        Lends the buffers.
+    """
 
-def _plan_by(maxima: Mapping[str, float], opened: OpenTube, recipe: FittedRecipe) -> Plan:
-    return make_plan(
-        recipe.parts, recipe.scales, opened.channels, exact=recipe.exact, maxima=maxima
-    )
+    def __init__(
+        self, opened: OpenTube, recipe: FittedRecipe, plan: Plan, scratch: Scratch
+    ) -> None:
+        highest = np.full(len(plan.markers), -np.inf, dtype=np.float32)
+        for values in opened.values(plan.markers, scratch, exact=recipe.exact):
+            highest = np.fmax(highest, largest(values))
+        positive = {
+            marker: float(top)
+            for marker, top in zip(plan.markers, highest, strict=True)
+            if 0 < top < np.inf  # there is nothing to measure by where no value is above zero
+        }
+        channels = {m: replace(opened.channels[m], top=1.0) for m in positive}
+        own = _plan_of(recipe, channels, measured=True)
+        self._recipe, self._tally = recipe, own.tally(scratch)
+        self._rows = [plan.markers.index(marker) for marker in own.markers]
+        self._tops = np.array([positive[m] for m in own.markers], np.float32)[:, None]
+
+    def see(self, values: NDArray[np.float32]) -> None:
+        """Count a block."""
+        with np.errstate(over="ignore"):
+            self._tally.see(values[self._rows] / self._tops)
+
+    def beside(self, others: Sequence[PartCounts]) -> list[PartCounts]:
+        """Return all counts in the order of the recipe's parts."""
+        own, rest = iter(self._tally.counts()), iter(others)
+        return [next(own if is_measured(part) else rest) for part in self._recipe.parts]
 
 
 @dataclass(frozen=True)
@@ -177,13 +215,20 @@ class _PlanKey:
 
     recipe_sha256: str
     channels: tuple[tuple[str, Channel], ...]
+    measured: bool
     recipe: FittedRecipe = field(compare=False)
+
+
+def _plan_of(recipe: FittedRecipe, channels: Mapping[str, Channel], *, measured: bool) -> Plan:
+    """Return the plan of the parts that measure by a tube's maxima, or of the others."""
+    return _plan(_PlanKey(recipe.sha256, tuple(channels.items()), measured, recipe))
 
 
 @lru_cache(maxsize=MOST_PLANS)
 def _plan(key: _PlanKey) -> Plan:
     recipe = key.recipe
-    return make_plan(recipe.parts, recipe.scales, dict(key.channels), exact=recipe.exact)
+    parts = [part for part in recipe.parts if is_measured(part) == key.measured]
+    return make_plan(parts, recipe.scales, dict(key.channels), exact=recipe.exact)
 
 
 def _applied(unmixing: Unmixing | None, policy: str) -> str:

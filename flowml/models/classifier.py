@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from flowml.errors import LabelError, ModelError
+from flowml.features.gaps import GapShares, with_gaps
 from flowml.features.table import ATTRS, FeatureTable
 from flowml.knowledge import LabelTree, load_label_tree
 from flowml.models.bundle import save_model
@@ -48,8 +49,13 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         Shares of cases and features that a tree sees.
     min_probability : float
         What an answer must reach to be given.
+    gap_share : float
+        Where it is above 0, a copy of each case is trained on as well, of which every marker
+        is left out with this probability, and every tube too (`flowml.features.gaps`). It does
+        not allow a marker to be missing later: a new case must still have all markers, as long
+        as it is not validated what the model answers without one.
     random_state : int
-        Seed; the same seed and cases give the same trees.
+        Seed; the same seed and cases give the same gaps and trees.
 
     Attributes
     ----------
@@ -70,6 +76,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         subsample: float = 0.8,
         colsample: float = 0.3,
         min_probability: float = 0.5,
+        gap_share: float = 0.0,
         random_state: int = 0,
     ) -> None:
         self.scheme = scheme
@@ -80,6 +87,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         self.subsample = subsample
         self.colsample = colsample
         self.min_probability = min_probability
+        self.gap_share = gap_share
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -112,6 +120,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ------
         LabelError
             If a label is not in the scheme, or there is only one.
+        FlowmlError
+            If the share of gaps is not a number from 0 to below 1.
         """
         X, labels, story = _usable(X, _aligned(X, y))
         self.recipe_ = story.recipe if story else None
@@ -128,7 +138,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
                 "cases of another entity."
             )
         self.training_ = self._record(story, codes, training or {})
-        self.document_ = self._boost(rows, codes)
+        self.document_ = self._boost(*self._with_gaps(rows, codes, story))
         self.ensemble_ = read_trees(self.document_, rows.shape[1], len(self.classes_))
         return self
 
@@ -139,7 +149,22 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         counts = zip(self.classes_, np.bincount(codes), strict=True)
         found = training_record(story.cases if story else (), said.get("data_kind"))
         cases = {str(label): int(number) for label, number in counts}
-        return {**said, **found, "cases": cases, "n_cases": len(codes)}
+        gaps = {"gap_share": self.gap_share} if self.gap_share else {}
+        return {**said, **found, **gaps, "cases": cases, "n_cases": len(codes)}
+
+    def _with_gaps(
+        self, rows: NDArray[np.float32], codes: NDArray[np.int64], story: FeatureTable | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Add copies of the cases that lack markers and tubes, if there shall be some."""
+        if not self.gap_share:
+            return rows, codes
+        names = getattr(self, "feature_names_in_", range(rows.shape[1]))
+        cases = story.cases if story else ()
+        tubes = [[tube.tops for tube in case.tubes] for case in cases] or [[]] * len(rows)
+        shares = GapShares(self.gap_share, self.gap_share)
+        rng = np.random.default_rng(self.random_state)
+        values, source = with_gaps(rows, [*map(str, names)], tubes, shares, rng)
+        return values, codes[source]
 
     def _boost(self, rows: NDArray[np.float32], codes: NDArray[np.int64]) -> bytes:
         """Train the trees and return them as xgboost's JSON."""

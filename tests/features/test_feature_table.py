@@ -13,7 +13,8 @@ from small import cohort, plain_sample
 import flowml
 from flowml.errors import FlowmlError, OutputError
 from flowml.features import FeatureTable, make_recipe, read_table, write_table
-from flowml.features.table import ATTRS, table_csv
+from flowml.features.table import ATTRS
+from flowml.features.tablefile import table_csv
 from flowml.pipeline import extract_table
 from flowml.records import Case, Tube
 

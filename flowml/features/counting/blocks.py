@@ -66,7 +66,8 @@ class Blocks:
         self._rows = scratch.empty((COMPUTE_BLOCK, n_channels), self._kind)
         self._values = scratch.empty((n_columns * COMPUTE_BLOCK,), np.float32)
         self._product = scratch.empty((n_columns * COMPUTE_BLOCK if exact else 0,), self._kind)
-        self._weights = _weights(self._columns, n_channels, unmixing).astype(self._kind)
+        with np.errstate(over="ignore"):  # of a matrix that can hardly be inverted
+            self._weights = _weights(self._columns, n_channels, unmixing).astype(self._kind)
 
     def read(self, chunk: int) -> Iterator[NDArray[np.float32]]:
         """Yield the values of one block of events after the other.
@@ -115,8 +116,8 @@ class Blocks:
 
     def _look_closer(self, events: Array, values: NDArray[np.float32]) -> None:
         """Count values that are not finite, and keep them from spoiling other channels."""
-        finite = np.isfinite(events)
-        self.odd += int(np.count_nonzero(~finite[:, self._columns]))
+        self.odd += int(np.count_nonzero(~np.isfinite(events[:, self._columns])))
+        finite = np.isfinite(events.astype(self._kind))  # what the product takes
         if self._unmixing is not None and not finite.all():
             self._unmix(np.where(finite, events, 0), values)
             self._put_back(events, ~finite, values)
@@ -136,6 +137,23 @@ class Blocks:
             else:
                 own = np.flatnonzero(odd[:, column])
                 values[row, own] = events[own, column]
+
+
+def largest(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the largest finite value of each channel.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_channels, n_events), float32
+        A block.
+
+    Returns
+    -------
+    ndarray, shape (n_channels,), float32
+        Minus infinity where there is none.
+    """
+    finite = np.where(values < np.inf, values, np.float32(-np.inf))
+    return np.asarray(finite.max(axis=1, initial=-np.inf))
 
 
 def _weights(columns: list[int], n_channels: int, unmixing: Unmixing | None) -> Array:

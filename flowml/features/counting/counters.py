@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowml.features.counting.places import Ruler
     from flowml.scratch import Scratch
 
+GATHERED = 4 * COMPUTE_BLOCK  # events that are counted at a time: fewer calls, still in cache
 UPPER = 1 if sys.byteorder == "little" else 0  # which half of a float32 holds its exponent
 
 
@@ -50,34 +51,41 @@ class BinCounter:
     ) -> None:
         self._exact = exact
         self._slabs = _slabs(rulers)
-        size = len(rulers) * COMPUTE_BLOCK
-        self._entries = scratch.empty((size,), np.uint16)
-        self._places = scratch.empty((size,), np.uint16)
-        self._joint = scratch.empty((COMPUTE_BLOCK,), np.uint16)
-        self._index = scratch.empty((COMPUTE_BLOCK,), np.intp)
+        self._entries = scratch.empty((len(rulers) * COMPUTE_BLOCK,), np.uint16)
+        self._fine_places = scratch.empty((len(rulers), GATHERED), np.uint16)
+        self._coarse_places = scratch.empty((len(rulers), GATHERED), np.uint16)
+        self._joint = scratch.empty((GATHERED,), np.uint16)
+        self._waiting = 0  # events whose places are known, and that are not counted yet
         self._fine = [_Stack(joints, scratch) for joints in _alike(fine)]
         self._coarse = [_Stack(joints, scratch) for joints in _alike(coarse)]
 
     def see(self, values: NDArray[np.float32]) -> None:
-        """Count a block.
+        """Find the places of a block, and count when enough are gathered.
 
         Parameters
         ----------
         values : ndarray, shape (n_channels, n_events), float32
             Contiguous. Up to `COMPUTE_BLOCK` events. Infinities count at the ends, NaN nowhere.
         """
-        shape = values.shape
-        entries = self._entries[: values.size].reshape(shape)
-        places = self._places[: values.size].reshape(shape)
+        start, stop = self._waiting, self._waiting + values.shape[1]
+        entries = self._entries[: values.size].reshape(values.shape)
         self._find(values, entries)
-        if self._fine:
-            for rows, ruler in self._slabs:
-                np.bitwise_and(entries[rows], (1 << ruler.fine_bits) - 1, out=places[rows])
-            self._count(self._fine, places)
-        if self._coarse:
-            for rows, ruler in self._slabs:
-                np.right_shift(entries[rows], ruler.fine_bits, out=places[rows])
-            self._count(self._coarse, places)
+        for rows, ruler in self._slabs:
+            if self._fine:
+                places, mask = self._fine_places[rows, start:stop], (1 << ruler.fine_bits) - 1
+                np.bitwise_and(entries[rows], mask, out=places)
+            if self._coarse:
+                places = self._coarse_places[rows, start:stop]
+                np.right_shift(entries[rows], ruler.fine_bits, out=places)
+        self._waiting = stop
+        if stop + COMPUTE_BLOCK > GATHERED:
+            self._count_gathered()
+
+    def _count_gathered(self) -> None:
+        count, self._waiting = self._waiting, 0
+        if count:
+            self._count(self._fine, self._fine_places[:, :count])
+            self._count(self._coarse, self._coarse_places[:, :count])
 
     def _find(self, values: NDArray[np.float32], entries: NDArray[np.uint16]) -> None:
         """Look every value up; compare those near a cut, where that is asked for."""
@@ -91,14 +99,16 @@ class BinCounter:
             np.bitwise_and(entries, MARK - 1, out=entries)
 
     def _count(self, stacks: Sequence[_Stack], places: NDArray[np.uint16]) -> None:
-        found, index = (buffer[: places.shape[1]] for buffer in (self._joint, self._index))
+        found = self._joint[: places.shape[1]]
         for stack in stacks:
+            size = stack.counts.shape[1]
             for joint, counts in zip(stack.joints, stack.counts, strict=True):
-                index[...] = joint_places(joint, places, found)
-                np.add.at(counts, index, 1)  # a fifth quicker than bincount, which begins anew
+                once = np.bincount(joint_places(joint, places, found), minlength=size)
+                np.add(counts, once, out=counts)
 
     def distributions(self) -> dict[int, NDArray[np.int64]]:
         """Return the distribution of every channel, shape (n_fine + 1,), int64, by its row."""
+        self._count_gathered()
         return {
             channel: found[:-1]
             for stack in self._fine
@@ -114,6 +124,7 @@ class BinCounter:
         dict of (int, int) to ndarray, shape (n_first + 1, n_second + 1), int64
             Between the fine cuts of pairs that were counted so, else the coarse ones.
         """
+        self._count_gathered()
         found: dict[tuple[int, int], NDArray[np.int64]] = {}
         for stack in (*self._coarse, *self._fine):
             found |= pair_marginals(stack.joints, stack.counts)

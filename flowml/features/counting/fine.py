@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FINE_BINS = 4096
 LOWEST, HIGHEST = -0.5, 1.5
 WIDTH = (HIGHEST - LOWEST) / FINE_BINS
+MIDDLE = 0.5  # of the scale; moments about it keep their digits
 
 
 class FineCounter:
@@ -53,8 +54,9 @@ class FineCounter:
         """
         shown = self._display.of(values)
         place = self._place[: values.shape[1]]
-        shown -= np.float32(LOWEST)
-        shown *= np.float32(1 / WIDTH)
+        with np.errstate(over="ignore"):
+            shown -= np.float32(LOWEST)
+            shown *= np.float32(1 / WIDTH)
         np.fmin(np.fmax(shown, 0, out=shown), FINE_BINS - 1, out=shown)
         for row, counts in zip(shown, self.counts, strict=True):
             place[...] = row
@@ -129,7 +131,8 @@ def quantiles(counts: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.
     for row, histogram in enumerate(counts):
         below = np.concatenate([[0], np.cumsum(histogram)])
         if below[-1]:
-            wanted = np.asarray(shares, dtype=np.float64) * below[-1]
+            # 7 % of 100 events are 7, and not 7.000000000000001
+            wanted = np.round(np.asarray(shares, dtype=np.float64) * below[-1], 6)
             bins = np.searchsorted(below, wanted, side="left").clip(1, FINE_BINS)
             inside = (wanted - below[bins - 1]) / np.maximum(below[bins] - below[bins - 1], 1)
             found[row] = ends[bins - 1] + WIDTH * inside
@@ -152,13 +155,11 @@ def moments(counts: NDArray[np.int64]) -> NDArray[np.float64]:
         events are in one bin.
     """
     total = counts.sum(axis=1, keepdims=True).astype(np.float64)
+    away = centres() - MIDDLE
     with np.errstate(invalid="ignore", divide="ignore"):
         weights = counts / total
-    middle = centres()
-    mean = (weights * middle).sum(axis=1, keepdims=True)
-    away = middle - mean
-    variance = (weights * away**2).sum(axis=1)
-    third = (weights * away**3).sum(axis=1)
-    sd = np.sqrt(variance)
-    skewness = third / np.where(sd > WIDTH / 2, sd, np.inf) ** 3
-    return np.column_stack([mean[:, 0], sd, np.where(np.isnan(mean[:, 0]), np.nan, skewness)])
+    first, second, third = (weights @ np.stack([away, away**2, away**3], axis=1)).T
+    sd = np.sqrt(np.maximum(second - first**2, 0))
+    cubed = third - 3 * first * second + 2 * first**3
+    skewness = np.where(sd > WIDTH / 2, cubed / np.maximum(sd, WIDTH / 2) ** 3, 0.0)
+    return np.column_stack([MIDDLE + first, sd, np.where(np.isnan(first), np.nan, skewness)])

@@ -9,6 +9,7 @@ not change a result.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -45,7 +46,7 @@ class Joint:
     @property
     def size(self) -> int:
         """Places of the joint count."""
-        return int(np.prod(self.radix))
+        return math.prod(self.radix)
 
 
 def fine_joints(radix: Sequence[int]) -> tuple[Joint, ...]:
@@ -122,7 +123,7 @@ def _greedy(
 
 
 def _fits(channels: Sequence[int], radix: Sequence[int]) -> bool:
-    return int(np.prod([radix[c] for c in channels])) <= MOST_PLACES
+    return math.prod(radix[c] for c in channels) <= MOST_PLACES
 
 
 def joint_places(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.features.counting.fine import Display
+from flowml.features.counting.fine import HIGHEST, LOWEST, Display
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +51,11 @@ class NodeCounter:
         Parameters
         ----------
         values : ndarray, shape (n_channels, n_events), float32
-            Events with a value that is not finite in one of the markers count nowhere.
+            Events with a value that is not finite in one of the markers count nowhere. Values
+            far off the scale are taken for the end of the fine bins, as in learning.
         """
         shown = self._display.of(np.ascontiguousarray(values[self._rows]))
-        whole = shown[:, np.isfinite(shown).all(axis=0)]
+        whole = np.clip(shown[:, np.isfinite(shown).all(axis=0)], LOWEST, HIGHEST)
         self.counts += np.bincount(nearest(whole.T, self._nodes), minlength=len(self._nodes))
 
 

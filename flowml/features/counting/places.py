@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 KEYS = 1 << 16
 HALF_KEY = 1 << 15  # where a key's values are divided, in its lower 16 bits
-MARK = 1 << 15  # in an entry: a cut lies among the values of this key
+ENTRY_BITS = 15  # of a fine and a coarse place together; the sixteenth is the mark
+MARK = 1 << ENTRY_BITS  # in an entry: a cut lies among the values of this key
 MOST_TABLES = 256  # that are kept, of 128 KiB each
 POSITIVE = 1 << 15  # keys without the sign bit
 INFINITY = 0x7F80  # key of infinity; keys above it are no numbers
@@ -108,7 +109,7 @@ def make_ruler(fine: Array, coarse: Array) -> Ruler:
 def _ruler(fine: bytes, coarse: bytes) -> Ruler:
     exact = [rounded_up(np.frombuffer(each), np.dtype(np.float32)) for each in (fine, coarse)]
     fine_bits, coarse_bits = ((len(each) + 1).bit_length() for each in exact)
-    if fine_bits + coarse_bits > 15:
+    if fine_bits + coarse_bits > ENTRY_BITS:
         raise FlowmlError(
             f"{len(exact[0]) + 1} bins of a marker and {len(exact[1]) + 1} of its pairs are "
             "too many together, expected 8,192 at most as a product. Use fewer bins."
@@ -116,6 +117,8 @@ def _ruler(fine: bytes, coarse: bytes) -> Ruler:
     places, marks = zip(*map(_table, exact), strict=True)
     table = places[0] | places[1] << np.uint16(fine_bits)
     table |= np.where(marks[0] | marks[1], MARK, 0).astype(np.uint16)
+    for shared in (*exact, table):
+        shared.flags.writeable = False
     return Ruler(exact[0], exact[1], table, fine_bits)
 
 
@@ -167,4 +170,4 @@ def rounded_up(cuts: Array, kind: np.dtype[Any]) -> Array:
     """
     with np.errstate(over="ignore"):
         near = cuts.astype(kind)
-    return np.where(near < cuts, np.nextafter(near, kind.type(np.inf)), near)
+        return np.where(near < cuts, np.nextafter(near, kind.type(np.inf)), near)

@@ -8,16 +8,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, fields
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from flowml.errors import FlowmlError
+from flowml.features.counting.places import ENTRY_BITS
 from flowml.features.names import BAR, COLON, feature_name
 from flowml.features.recipes.mll2021 import MllDistribution, MllQuadrants, Standard
-from flowml.features.recipes.parts import Ecdf, Moments, Pairs, Part, Quantiles
+from flowml.features.recipes.parts import (
+    Ecdf,
+    Kind,
+    Moments,
+    Pairs,
+    Part,
+    Quantiles,
+    is_measured,
+)
 from flowml.features.recipes.scales import Scales
 from flowml.features.recipes.som import Som
 from flowml.safety import printable
@@ -83,6 +92,13 @@ class FittedRecipe:
         if len(set(names)) < len(names):
             raise FlowmlError(f"a recipe names a part twice: {', '.join(names)}.")
         check_choices(self.markers, self.by_tube, self.exact)
+        counted = [part for part in self.parts if part.kind in (Kind.CUTS, Kind.PAIRS)]
+        pairs = [part for part in counted if part.kind is Kind.PAIRS]
+        check_bins(*(sum(getattr(p, "bins", 2) for p in parts) for parts in (counted, pairs)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone: what was worked out of them is long."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
     def name(self) -> str:
@@ -92,7 +108,7 @@ class FittedRecipe:
     @property
     def passes(self) -> int:
         """How often the events of a tube are read: 2 where a part needs their maxima."""
-        return 2 if any(getattr(part, "measured", False) for part in self.parts) else 1
+        return 2 if any(map(is_measured, self.parts)) else 1
 
     def feature_names(self, group: Group) -> tuple[str, ...]:
         """Return the names of a group's features.
@@ -107,8 +123,7 @@ class FittedRecipe:
         tuple of str
             In the order of the part's values.
         """
-        statistics = self._statistics[group.part]
-        return tuple(feature_name(group.tube, group.markers, name) for name in statistics)
+        return _names(self.parts[group.part], group.tube, group.markers)
 
     def size(self, group: Group) -> int:
         """Return the number of a group's features.
@@ -123,12 +138,12 @@ class FittedRecipe:
         int
             As many as it has names.
         """
-        return len(self._statistics[group.part])
+        return self._sizes[group.part]
 
     @cached_property
-    def _statistics(self) -> tuple[tuple[str, ...], ...]:
-        """Names of the statistics of each part."""
-        return tuple(part.statistics() for part in self.parts)
+    def _sizes(self) -> tuple[int, ...]:
+        """Number of statistics of each part."""
+        return tuple(len(part.statistics()) for part in self.parts)
 
     def get_feature_names_out(self, groups: Sequence[Group]) -> np.ndarray[Any, Any]:
         """Return the names of the features of some groups, as scikit-learn's method does.
@@ -194,20 +209,34 @@ class FittedRecipe:
             If a value is missing or not what it should be.
         """
         try:
-            parts = tuple(PARTS[plain["part"]](plain) for plain in values["parts"])
-            widths = tuple(_width(pair) for pair in values["widths"])
+            parts = tuple(PARTS[plain["part"]](plain) for plain in _listed(values["parts"]))
+            widths = tuple(_width(pair) for pair in _listed(values["widths"]))
             scales = Scales(values["transform"], widths)
-            markers = tuple(values["markers"])
+            markers = _listed(values["markers"])
             return cls(parts, scales, markers, values["by_tube"], values["exact"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise FlowmlError(
-                f"a recipe lacks a value or has a wrong one: {printable(error, 80)}."
+                f"a recipe lacks a value or has a wrong one: {type(error).__name__}, "
+                f"{printable(error, 80)}."
             ) from error
 
 
 def _shortened(value: Any) -> Any:
-    is_long = isinstance(value, (list, tuple)) and len(value) > MOST_SHOWN
-    return f"{len(value)} values" if is_long else value
+    is_table = isinstance(value, list) and any(isinstance(each, list) for each in value)
+    if is_table or (isinstance(value, list) and len(value) > MOST_SHOWN):
+        return f"{len(value)} {'rows' if is_table else 'values'}"
+    return value
+
+
+@lru_cache(maxsize=4096)  # run after run asks for the names of the same panels
+def _names(part: Part, tube: str, markers: Markers) -> tuple[str, ...]:
+    return tuple(feature_name(tube, markers, name) for name in part.statistics())
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TypeError("expected a list")
+    return tuple(value)
 
 
 def _width(pair: Any) -> tuple[str, float]:
@@ -215,6 +244,28 @@ def _width(pair: Any) -> tuple[str, float]:
     if not (isinstance(marker, str) and isinstance(width, float)):
         raise TypeError("a width must be a marker and a number")
     return marker, width
+
+
+def check_bins(bins: int, pair_bins: int) -> None:
+    """Refuse more bins than a table of 16 bits can tell apart.
+
+    Parameters
+    ----------
+    bins : int
+        Of all parts that count a marker or pairs, together.
+    pair_bins : int
+        Of all parts that count pairs, together.
+
+    Raises
+    ------
+    FlowmlError
+        If they are too many.
+    """
+    if (bins + 1).bit_length() + (pair_bins + 1).bit_length() > ENTRY_BITS:
+        raise FlowmlError(
+            f"{bins} bins of a marker with {pair_bins} of its pairs are too many together: "
+            "more than 2^15 combinations. Use fewer bins, or two recipes."
+        )
 
 
 def check_choices(markers: Any, by_tube: Any, exact: Any) -> None:
@@ -233,7 +284,11 @@ def check_choices(markers: Any, by_tube: Any, exact: Any) -> None:
         If one is something else.
     """
     sound = isinstance(markers, tuple) and all(isinstance(m, str) and m for m in markers)
-    if not sound or any(BAR in m or COLON in m for m in markers):
+    if (
+        not sound
+        or len(set(markers)) < len(markers)
+        or any(BAR in m or COLON in m for m in markers)
+    ):
         raise FlowmlError(
             f"markers are {printable(markers, 80)}, expected canonical names such as CD19."
         )
@@ -242,20 +297,20 @@ def check_choices(markers: Any, by_tube: Any, exact: Any) -> None:
 
 
 def _standards(plain: Mapping[str, Any]) -> tuple[Standard, ...]:
-    return tuple(Standard(*row) for row in plain["standards"])
+    return tuple(Standard(*_listed(row)) for row in _listed(plain["standards"]))
 
 
 # by name: how a part is built from the plain values of its `to_dict`
 PARTS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "ecdf": lambda plain: Ecdf(plain["bins"]),
     "pairs": lambda plain: Pairs(plain["bins"]),
-    "quantiles": lambda plain: Quantiles(tuple(plain["shares"])),
+    "quantiles": lambda plain: Quantiles(_listed(plain["shares"])),
     "moments": lambda plain: Moments(),  # noqa: ARG005
     "mll2021": lambda plain: MllDistribution(
         _standards(plain), plain["measured"], plain["bins"]
     ),
     "mll2021 quadrants": lambda plain: MllQuadrants(_standards(plain), plain["measured"]),
     "som": lambda plain: Som(
-        tuple(plain["markers"]), plain["side"], tuple(map(tuple, plain["codebook"]))
+        _listed(plain["markers"]), plain["side"], tuple(map(_listed, plain["codebook"]))
     ),
 }

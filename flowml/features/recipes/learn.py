@@ -6,6 +6,7 @@ alike, however many events it has.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.features.counting.fine import FINE_BINS, FineCounter, centres
+from flowml.features.counting.blocks import largest
+from flowml.features.counting.fine import FINE_BINS, HIGHEST, LOWEST, FineCounter, centres
 from flowml.features.opened import OpenTube, open_tube
 from flowml.features.recipes.mll2021 import UNITS, Standard, learn_standard
 from flowml.features.recipes.scales import Scales
@@ -64,12 +66,15 @@ class Survey:
 
     Parameters
     ----------
+    case_id : str
+        The case.
     histograms : mapping of str to SurveyedMarker
         By marker; empty if the case cannot be used.
     events : tuple of (mapping of str to Channel, ndarray)
         For each tube its markers and some of its events, shape (n_markers, n), float32.
     """
 
+    case_id: str
     histograms: Mapping[str, SurveyedMarker] = field(default_factory=dict)
     events: tuple[tuple[Mapping[str, Channel], NDArray[np.float32]], ...] = ()
 
@@ -119,8 +124,9 @@ def survey(case: Case, markers: Sequence[str], compensation: str, n_events: int 
                 found[marker] = _together(found[marker], seen) if marker in found else seen
             kept.append((opened.channels, events))
     except FlowmlError:
-        return Survey()
-    return Survey({m: seen for m, seen in found.items() if seen.counts.any()}, tuple(kept))
+        return Survey(case.case_id)
+    counted = {marker: seen for marker, seen in found.items() if seen.counts.any()}
+    return Survey(case.case_id, counted, tuple(kept))
 
 
 def _one_tube(
@@ -135,7 +141,7 @@ def _one_tube(
         counter = FineCounter([SURVEYED.of(opened.channels[name]) for name in names], scratch)
         for values in opened.values(names, scratch, exact=False):
             counter.see(values)
-            highest = np.fmax(highest, np.fmax.reduce(values, axis=1))
+            highest = np.fmax(highest, largest(values))
             if n_events:
                 kept.append(values[:, (-start) % step :: step].copy())
             start += values.shape[1]
@@ -179,11 +185,13 @@ def widths(surveys: Sequence[Survey]) -> tuple[tuple[str, float], ...]:
     """
     found = []
     for marker, every in _by_marker(surveys).items():
-        over_top = every[0].over_top()
         curved = [seen for seen in every if seen.in_decades]
+        if not curved:
+            continue
+        over_top = curved[0].over_top()
         weights = sum((_weights(seen) for seen in curved), np.zeros(FINE_BINS))
         negative = np.where(over_top < 0, weights, 0.0)
-        if curved and negative.sum() > 0:
+        if negative.sum() > 0:
             below = np.cumsum(negative) / negative.sum()
             reference = float(over_top[np.searchsorted(below, NEGATIVE_SHARE)])
             found.append((marker, float(logicle_width(reference, 1.0))))
@@ -250,22 +258,29 @@ def codebook(
     FlowmlError
         If the tubes share fewer than two markers, or have no events with all of them.
     """
-    tubes = [tube for each in surveys for tube in each.events]
-    common = set.intersection(*(set(channels) for channels, _ in tubes)) if tubes else set()
+    tubes = [(each.case_id, *tube) for each in surveys for tube in each.events]
+    common = set.intersection(*(set(channels) for _, channels, _ in tubes)) if tubes else set()
     axes = tuple(sorted(markers or common))
     points = [
-        _shown(channels, events, axes, scales)
-        for channels, events in tubes
-        if set(axes) <= set(channels)
+        (case_id, _shown(channels, events, axes, scales))
+        for case_id, channels, events in tubes
+        if axes and set(axes) <= set(channels)
     ]
-    every = np.concatenate(points) if points else np.empty((0, len(axes)), np.float32)
+    every = np.concatenate([np.empty((0, len(axes)), np.float32), *(p for _, p in points)])
     if len(axes) < FEWEST_MARKERS or len(every) < side**2:
         raise FlowmlError(
             f"a map is learned from {side**2} events or more with two markers or more; found "
             f"{len(every)} events with {', '.join(axes) or 'no marker'} in common. Name the "
             "markers of one tube (markers=...)."
         )
-    return part_from(axes, learn_codebook(every, side), side)
+    events_of = Counter[str]()
+    for case_id, found in points:
+        events_of[case_id] += len(found)
+    weights = [
+        np.full(len(found), 1 / events_of[case_id]) for case_id, found in points if len(found)
+    ]
+    whole = np.concatenate(weights)
+    return part_from(axes, learn_codebook(every, whole / whole.sum(), side), side)
 
 
 def _shown(
@@ -278,4 +293,5 @@ def _shown(
     rows = list(channels)
     columns = [Tabled(scales.of(channels[axis]))(events[rows.index(axis)]) for axis in axes]
     shown = np.stack(columns, axis=1)
-    return np.asarray(shown[np.isfinite(shown).all(axis=1)])
+    whole = shown[np.isfinite(shown).all(axis=1)]
+    return np.asarray(np.clip(whole, LOWEST, HIGHEST))  # one value far off would rule the map

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 UNITS = 1024.0  # the maximum is shown at so many
 FEWEST_BINS, MOST_BINS = 16, 128
 TAIL = 0.001  # share of the training cases' events beyond the outer bins' inner edges
+FARTHEST = 100.0  # arcsinh of any value that an instrument measures is far below
 LEAST_SD = 1e-6  # of the 1,024 units; below it a marker does not vary
 
 
@@ -65,6 +66,7 @@ class Standard:
         numbers = (self.mean, self.sd, self.low, self.high, self.cut)
         sound = all(isinstance(n, float) and math.isfinite(n) for n in numbers)
         sound = sound and isinstance(self.marker, str)
+        sound = sound and max(map(abs, numbers[2:])) <= FARTHEST
         if not (sound and self.sd > 0 and self.low < self.high):
             raise FlowmlError(
                 f"the standard of {printable(self.marker, 40)!r} is {printable(numbers, 120)}, "

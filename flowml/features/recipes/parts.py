@@ -46,6 +46,10 @@ class Part(Protocol):
     name: ClassVar[str]
     kind: ClassVar[Kind]
 
+    def __hash__(self) -> int:
+        """Return a hash: parts are frozen."""
+        ...
+
     def cuts(self, channel: Channel, scales: Scales) -> NDArray[np.float64] | None:
         """Return the cuts of a channel in linear units, rising; None if it is not wanted."""
         ...
@@ -108,7 +112,8 @@ class Plain:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part as plain values, for JSON."""
-        return {"part": self.name, **asdict(self)}  # type: ignore[call-overload]
+        plain = asdict(self)  # type: ignore[call-overload]
+        return {"part": self.name, **{key: as_lists(value) for key, value in plain.items()}}
 
 
 @dataclass(frozen=True)
@@ -226,6 +231,10 @@ class Quantiles(Plain):
     shares: tuple[float, ...] = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.shares, tuple):
+            raise FlowmlError(
+                f"quantiles are {printable(self.shares, 80)}, expected a list of shares."
+            )
         percents = [_percent(share) for share in self.shares]
         rising = all(a < b for a, b in pairwise(percents))
         if not (percents and rising):
@@ -256,7 +265,7 @@ class Quantiles(Plain):
 
 def _percent(share: object) -> int:
     """Return a share in percent, or refuse it."""
-    if isinstance(share, float):
+    if isinstance(share, float) and 0 < share < 1:
         percent = round(share * PERCENT)
         if 1 <= percent <= MOST_QUANTILES and abs(percent - share * PERCENT) < 1e-9:
             return percent
@@ -297,6 +306,38 @@ class Moments(Plain):
         mean, sd, skewness = moments(counts).T
         low, median, high = quantiles(counts, (0.25, 0.5, 0.75)).T
         return np.column_stack([mean, sd, median, high - low, skewness])
+
+
+def is_measured(part: Part) -> bool:
+    """Tell whether a part measures by the largest values of the very tube.
+
+    Parameters
+    ----------
+    part : Part
+        Any.
+
+    Returns
+    -------
+    bool
+        Such a part gets values over their maximum, of channels whose top is 1.
+    """
+    return bool(getattr(part, "measured", False))
+
+
+def as_lists(value: Any) -> Any:
+    """Return a value as JSON would give it back: lists in place of tuples.
+
+    Parameters
+    ----------
+    value : object
+        Plain values, in tuples or not.
+
+    Returns
+    -------
+    object
+        The same, without tuples.
+    """
+    return [as_lists(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
 def shares(counts: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ sum over these places. Counts are whole numbers, so that sharing changes no feat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -232,7 +232,6 @@ def make_plan(
     channels: Mapping[str, Channel],
     *,
     exact: bool,
-    maxima: Mapping[str, float] | None = None,
 ) -> Plan:
     """Work out what is counted of tubes with these channels.
 
@@ -246,13 +245,11 @@ def make_plan(
         The channel that stands for each marker.
     exact : bool
         Whether values near a cut are compared with it.
-    maxima : mapping of str to float, optional
-        Largest value of each marker in this very tube, for parts that measure by it.
 
     Returns
     -------
     Plan
-        For any number of tubes; for one, if there are maxima.
+        For any number of tubes.
 
     Raises
     ------
@@ -260,7 +257,7 @@ def make_plan(
         If there are more bins than can be told apart.
     """
     markers, shown = _side_by_side(scales, channels)
-    cuts = _cuts(parts, scales, channels, maxima or {})
+    cuts = _cuts(parts, scales, channels)
     wanted = _pairs(parts, markers, cuts)
     fine, coarse = _unions(parts, markers, cuts)
     has_fine = any(part.kind is Kind.CUTS for part in parts)
@@ -295,21 +292,15 @@ def _side_by_side(
 
 
 def _cuts(
-    parts: Sequence[Part],
-    scales: Scales,
-    channels: Mapping[str, Channel],
-    maxima: Mapping[str, float],
+    parts: Sequence[Part], scales: Scales, channels: Mapping[str, Channel]
 ) -> dict[tuple[int, str], NDArray[np.float64]]:
     """Return the cuts that each part wants of each marker."""
     found = {}
     for index, part in enumerate(parts):
-        measured = getattr(part, "measured", False)
         for marker, channel in channels.items():
-            top = maxima.get(marker, np.nan) if measured else channel.top
-            if top > 0:  # not where no value is above zero: there is nothing to measure by
-                cuts = part.cuts(replace(channel, top=top) if measured else channel, scales)
-                if cuts is not None:
-                    found[index, marker] = cuts
+            cuts = part.cuts(channel, scales)
+            if cuts is not None:
+                found[index, marker] = cuts
     return found
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowml.errors import FlowmlError
 from flowml.features.recipes import learn
-from flowml.features.recipes.fitted import PLUS, FittedRecipe, check_choices
+from flowml.features.recipes.fitted import PLUS, FittedRecipe, check_bins, check_choices
 from flowml.features.recipes.mll2021 import FEWEST_BINS, MllDistribution, MllQuadrants
 from flowml.features.recipes.mll2021 import MOST_BINS as MOST_MLL_BINS
 from flowml.features.recipes.parts import (
@@ -26,6 +26,7 @@ from flowml.features.recipes.parts import (
 )
 from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE
+from flowml.knowledge.markers import name_channel
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ class Recipe:
         if self.width == AUTO and self.transform != LOGICLE:
             raise FlowmlError(f"an automatic width is logicle's, not that of {self.transform}.")
         check_choices(self.markers, self.by_tube, self.exact)
+        bins = {"ecdf": self.bins, "mll2021": self.bins + 2, "pairs": self.pair_bins}
+        pair_bins = {"mll2021": 2, "pairs": self.pair_bins}
+        check_bins(
+            *(sum(n[name] for name in self.names if name in n) for n in (bins, pair_bins))
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,7 +121,7 @@ class Recipe:
     @property
     def learns(self) -> bool:
         """Whether fitting learns anything of the training cases."""
-        return self.width == AUTO or bool({"mll2021", "som"} & set(self.names))
+        return self.width == AUTO or not LEARNING.isdisjoint(self.names)
 
     def fit(self, cases: Sequence[Case], compensation: str = AUTO) -> FittedRecipe:
         """Fit the recipe on training cases.
@@ -164,7 +170,9 @@ class Recipe:
             case,
             self.markers,
             compensation,
-            n_events=learn.share_of_events(n_cases) if "som" in self.names else 0,
+            n_events=(
+                0 if NEED_EVENTS.isdisjoint(self.names) else learn.share_of_events(n_cases)
+            ),
         )
 
     def learn(self, surveys: Sequence[Survey]) -> FittedRecipe:
@@ -185,7 +193,9 @@ class Recipe:
         FlowmlError
             If there is something to learn, and nothing to learn it from.
         """
-        usable = [survey for survey in surveys if survey.histograms]
+        # sorted, as a sum of floats depends on its order
+        every = sorted(surveys, key=lambda survey: survey.case_id)
+        usable = [survey for survey in every if survey.histograms]
         if self.learns and not usable:
             raise FlowmlError(
                 f"the recipe {self.name} learns from training cases, and none of "
@@ -199,7 +209,7 @@ class Recipe:
 
 
 def _check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise FlowmlError(
             f"{what} is {printable(value, 40)!r}, expected {' or '.join(choices)}."
         )
@@ -217,7 +227,8 @@ def make_recipe(name: str, transform: str = LOGICLE, bins: int = 32, **options: 
     bins : int
         Bins on the display scale.
     **options
-        Any other parameter of `Recipe`; lists are taken for tuples.
+        Any other parameter of `Recipe`; lists are taken for tuples, and markers for what
+        they mean: ``cd19`` for ``CD19``, ``SSC`` for ``SSC-A``.
 
     Returns
     -------
@@ -236,8 +247,14 @@ def make_recipe(name: str, transform: str = LOGICLE, bins: int = 32, **options: 
             f"choose from {', '.join(Recipe.__dataclass_fields__)}."
         )
     plain: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in options.items()
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in options.items()
     }
+    if isinstance(markers := plain.get("markers"), tuple):
+        plain["markers"] = tuple(
+            (name_channel(name, "").marker or name) if isinstance(name, str) else name
+            for name in markers
+        )
     return Recipe(name, transform, bins, **plain)
 
 
@@ -263,3 +280,5 @@ RECIPES: dict[str, Callable[[Recipe, Sequence[Survey], Scales], tuple[Part, ...]
     "mll2021": _mll2021,
     "som": _som,
 }
+LEARNING = frozenset({"mll2021", "som"})  # these want to see training cases, ...
+NEED_EVENTS = frozenset({"som"})  # ... and these some of their events

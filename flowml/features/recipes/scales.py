@@ -40,13 +40,15 @@ class Scales:
     widths: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.transform not in TRANSFORMS:
+        if not isinstance(self.transform, str) or self.transform not in TRANSFORMS:
             raise FlowmlError(
                 f"unknown transform {printable(self.transform)!r}; "
                 f"choose from {', '.join(TRANSFORMS)}."
             )
         if self.widths and self.transform != LOGICLE:
             raise FlowmlError(f"widths are logicle's, not those of {self.transform}.")
+        for _, width in self.widths:
+            Logicle(1.0, width)  # refuses a width that is none
 
     def of(self, channel: Channel) -> Transform:
         """Return the display scale of a channel.

@@ -29,7 +29,8 @@ MOST_SIDE = 32
 FEWEST_MARKERS = 2
 ROUNDS = 20  # of the batch algorithm; the codebook hardly moves after the twelfth
 LAST_RADIUS = 0.5  # nodes; the neighbours' part is then a seventh of the node's own
-LEAST_WEIGHT = 1e-9  # a node without any point near it stays where it is
+FARTHEST = 1e6  # display units; a scale has one
+LEAST_WEIGHT = 1e-9  # of all points; a node with fewer near it stays where it is
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Som(Plain):
         check_number("map_side", self.side, 2, MOST_SIDE)
         whole = len(self.codebook) == self.side**2 and all(
             len(node) == len(self.markers)
-            and all(isinstance(x, float) and math.isfinite(x) for x in node)
+            and all(isinstance(x, float) and abs(x) <= FARTHEST for x in node)
             for node in self.codebook
         )
         named = all(isinstance(marker, str) for marker in self.markers)
@@ -94,7 +95,9 @@ class Som(Plain):
         return shares(counts, counts.sum(axis=1))
 
 
-def learn_codebook(points: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def learn_codebook(
+    points: NDArray[np.float32], weights: NDArray[np.float64], side: int
+) -> NDArray[np.float32]:
     """Learn a map by the batch algorithm.
 
     Starts from the plane of the two largest principal components, and moves every node to the
@@ -105,6 +108,8 @@ def learn_codebook(points: NDArray[np.float32], side: int) -> NDArray[np.float32
     ----------
     points : ndarray, shape (n, d), float32
         Display values of training cases; finite, n and d at least 2.
+    weights : ndarray, shape (n,), float64
+        How much each point counts; add up to 1.
     side : int
         The map has side x side nodes.
 
@@ -113,27 +118,27 @@ def learn_codebook(points: NDArray[np.float32], side: int) -> NDArray[np.float32
     ndarray, shape (side * side, d), float32
         Place of each node, row by row.
     """
-    nodes = _plane(points, side)
+    nodes = _plane(points, weights, side)
     grid = np.stack(np.divmod(np.arange(side**2), side), axis=1)
     apart = ((grid[:, None, :] - grid[None, :, :]) ** 2).sum(axis=2)
     for radius in np.geomspace(max(side / 3, LAST_RADIUS), LAST_RADIUS, ROUNDS):
         place = nearest(points, nodes.astype(np.float32))
-        n_points = np.bincount(place, minlength=len(nodes))
-        sums = np.stack(
-            [np.bincount(place, axis, minlength=len(nodes)) for axis in points.T], axis=1
-        )
+        own = np.bincount(place, weights, minlength=len(nodes))
+        sums = [np.bincount(place, axis * weights, minlength=len(nodes)) for axis in points.T]
         part = np.exp(-apart / (2 * radius**2))
-        weight = part @ n_points
-        moved = (part @ sums) / np.maximum(weight, np.finfo(np.float64).tiny)[:, None]
+        weight = part @ own
+        moved = (part @ np.stack(sums, axis=1)) / np.maximum(weight, LEAST_WEIGHT)[:, None]
         nodes = np.where(weight[:, None] > LEAST_WEIGHT, moved, nodes)
     return nodes.astype(np.float32)
 
 
-def _plane(points: NDArray[np.float32], side: int) -> NDArray[np.float64]:
+def _plane(
+    points: NDArray[np.float32], weights: NDArray[np.float64], side: int
+) -> NDArray[np.float64]:
     """Spread nodes over two standard deviations along the two largest components."""
-    values = points.astype(np.float64)
-    mean = values.mean(axis=0)
-    spread, axes = np.linalg.eigh(np.cov(values.T))
+    values, share = points.astype(np.float64), weights / weights.sum()
+    mean = share @ values
+    spread, axes = np.linalg.eigh((values - mean).T @ ((values - mean) * share[:, None]))
     steps = np.linspace(-2, 2, side)
     tall, wide = (axes[:, -n] * math.sqrt(max(spread[-n], 0.0)) for n in (1, 2))
     tall, wide = (axis * np.sign(axis[np.abs(axis).argmax()] or 1.0) for axis in (tall, wide))

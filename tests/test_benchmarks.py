@@ -1,0 +1,161 @@
+"""The benchmark from folder to features: its parts, on little data; nothing is timed here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+from places import ROOT
+
+import flowml
+
+HOME = ROOT / "benchmarks"
+N_EVENTS, N_FILES = 700, 2
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """Import the benchmark's modules; they go again afterwards, for their names are short."""
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(HOME), *sys.path])
+        yield {name: import_module(name) for name in ("stained", "ways", "run", "tables")}
+    ours = [name for name in set(sys.modules) - before if _is_ours(sys.modules[name])]
+    for name in ours:
+        del sys.modules[name]
+
+
+def _is_ours(module):
+    return str(getattr(module, "__file__", None) or "").startswith(str(HOME))
+
+
+@pytest.fixture(scope="module")
+def folder(bench, tmp_path_factory):
+    place = tmp_path_factory.mktemp("stained")
+    bench["stained"].write_folder(place, N_FILES, N_EVENTS)
+    return place
+
+
+@pytest.fixture(scope="module")
+def files(folder):
+    return sorted(map(str, folder.iterdir()))
+
+
+def test_files_are_what_they_say(bench, files):
+    sample = flowml.read_fcs(files[0])
+    assert not sample.findings
+    assert sample.events().shape == (N_EVENTS, 14)
+    assert sample.spillover.matrix.shape == (10, 10)
+    unmixed = sample.events()[:, 3:13] @ np.linalg.inv(sample.spillover.matrix)
+    assert (unmixed < 0).mean() > 0.05, "noise puts negatives below zero"
+    assert set(bench["ways"].MARKERS) <= set(sample.markers)
+    assert not np.array_equal(sample.events(), flowml.read_fcs(files[1]).events())
+
+
+def test_a_file_does_not_depend_on_how_it_is_written(bench, tmp_path, monkeypatch):
+    bench["stained"].write_stained(tmp_path / "a.fcs", 250, seed=3)
+    bench["stained"].write_stained(tmp_path / "b.fcs", 250, seed=3)
+    monkeypatch.setattr(bench["stained"], "AT_A_TIME", 100)
+    bench["stained"].write_stained(tmp_path / "c.fcs", 250, seed=3)
+    a, b, c = (tmp_path / f"{name}.fcs" for name in "abc")
+    assert a.read_bytes() == b.read_bytes()
+    assert flowml.read_fcs(c).events().shape == (250, 14)
+    assert np.array_equal(
+        flowml.read_fcs(c).events()[:, -1], flowml.read_fcs(a).events()[:, -1]
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ways_agree(bench, folder, files, tmp_path):
+    """The counts of all ways are those of FlowKit, but for values close to a cut."""
+    ways, found = bench["ways"], {}
+    for i, name in enumerate(("flowkit", "flowio + numpy", "flowml", "flowml, exact")):
+        worker, request = ways.Worker(), {"way": name, "folder": str(folder), "files": files}
+        assert not worker.prepare(request)["wrong"]
+        found[name] = str(tmp_path / f"{i}.npz")
+        worker.counts(request | {"out": found[name]})
+    for name, least in (("flowio + numpy", 1), ("flowml", 0.98), ("flowml, exact", 0.9995)):
+        same = worker.compare({"truth": found["flowkit"], "found": found[name]})
+        for key, size in (("single", 10), ("pairs", 45)):
+            with np.load(found[name]) as counts:
+                assert counts[key].sum() == N_FILES * N_EVENTS * size
+            assert same[key]["counts"] >= least, name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_way_can_be_taken_or_says_why_not(bench, folder, files):
+    ways = bench["ways"]
+    for name in (*ways.BY_FILE, *ways.BY_FOLDER):
+        worker, request = ways.Worker(), {"way": name, "folder": str(folder), "files": files}
+        wrong = worker.prepare(request)["wrong"]
+        if name.endswith("compensated only"):
+            assert not wrong or wrong.startswith("cannot: ")
+        else:
+            assert not wrong, name
+            assert set(worker.time(request | {"passes": 2})) == {"cpu", "wall"}
+
+
+def test_agreement_tells_counts_that_moved(bench):
+    truth = np.array([[5, 5, 0, 0]])
+    same = bench["ways"].agreement(truth, np.array([[4, 5, 1, 0]]))
+    assert same == {"counts": 0.9, "bins": pytest.approx(1 / 3)}
+    assert bench["ways"].agreement(truth, truth) == {"counts": 1, "bins": 1}
+
+
+def test_turns_go_round_the_files(bench):
+    some_of = bench["run"].some_of
+    assert [some_of(["a", "b", "c"], turn, 2) for turn in range(3)] == [
+        ["a", "b"], ["c", "a"], ["b", "c"],
+    ]  # fmt: skip
+    assert some_of(["a"], 5, 8) == ["a"]
+
+
+def test_only_takes_names_with_commas(bench):
+    chosen = bench["run"].chosen
+    assert chosen("flowml, exact,ecdf, workers") == {
+        "flowml", "floor", "flowml, exact", "ecdf", "workers",
+    }  # fmt: skip
+    assert "agreement" in chosen("")
+    with pytest.raises(SystemExit, match="--only nonsense"):
+        chosen("ecdf,nonsense")
+
+
+@pytest.fixture(scope="module")
+def report(bench):
+    """All parts once, without the ways of others, on files of a few events."""
+    arguments = "--files 2 --events 300 --rounds 2 --many 3 --worker-rounds 2"
+    args = bench["run"].parsed([*arguments.split(), "--only", "ecdf,workers"])
+    return bench["run"].measure(args)
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+def test_a_whole_run_is_shown_and_judged(bench, report, capsys, markdown):
+    bench["run"].show(report, bench["tables"].Printer(markdown=markdown))
+    shown = capsys.readouterr().out
+    assert set(report["features"]["ways"]) == {"flowml", "floor", "ecdf"}
+    assert len(report["targets"]) == 3
+    assert ("| flowml / floor |" in shown) is markdown
+    assert "two workers, second call" in shown
+    json.dumps(report, allow_nan=False)
+
+
+def test_targets_are_judged_on_the_right_side(bench):
+    target = bench["run"].target
+    assert [target("x", 2, 2, least=least)["met"] for least in (True, False)] == [True, True]
+    assert not target("x", 1.9, 2, least=True)["met"]
+    assert not target("x", 2.1, 2, least=False)["met"]
+
+
+def test_quartiles_need_two_rounds(bench, capsys):
+    with pytest.raises(SystemExit):
+        bench["run"].parsed(["--rounds", "1"])
+    assert "2 or more" in capsys.readouterr().err
+
+
+def test_memory_is_that_of_a_process_of_its_own(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench["run"], "MEMORY", {"little": (1, 200)})
+    monkeypatch.setattr(bench["run"], "MEMORY_RECIPES", ("ecdf",))
+    assert 10 < bench["run"].memory(tmp_path / "files")["little"]["ecdf"] < 4096
