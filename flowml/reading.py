@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowml.batch import run
+from flowml.batch import run, stream
 from flowml.cases import find_cases
 from flowml.errors import CaseError, FlowmlError
 from flowml.events import COMPUTE_BLOCK
@@ -157,7 +157,8 @@ def extract_table(
         chunk=reading.chunk,
         hashed=reading.hash_files,
     )
-    table = assemble(run(work, found, jobs=reading.jobs, progress=progress), fitted)
+    rows = stream(work, found, jobs=reading.jobs, progress=progress)
+    table = assemble(rows, fitted, len(found))
     return join_columns(table, columns)
 
 

@@ -74,7 +74,7 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
     from flowml.cases import find_cases
     from flowml.cli.talk import note, note_cases, progress
     from flowml.features import write_table
-    from flowml.features.tablefile import check_suffix, table_csv
+    from flowml.features.tablefile import check_suffix, csv_lines
     from flowml.reading import extract_table
     from flowml.reports.tables import findings_text
     from flowml.safety import printable
@@ -89,7 +89,8 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
         table = extract_table(cases, plan, reading, advance, columns)
     if out is None:
-        click.echo(table_csv(table), nl=False)
+        for line in csv_lines(table):
+            click.echo(line, nl=False)
     else:
         write_table(table, out)
         what = f"{len(cases)} cases, {len(table.names)} features: {printable(out)}"

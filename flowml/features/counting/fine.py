@@ -158,7 +158,8 @@ def moments(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     away = centres() - MIDDLE
     with np.errstate(invalid="ignore", divide="ignore"):
         weights = counts / total
-    first, second, third = (weights @ np.stack([away, away**2, away**3], axis=1)).T
+    # no product of matrices: a row's bits must not depend on the number of rows
+    first, second, third = ((weights * away**power).sum(axis=1) for power in (1, 2, 3))
     sd = np.sqrt(np.maximum(second - first**2, 0))
     cubed = third - 3 * first * second + 2 * first**3
     skewness = np.where(sd > WIDTH / 2, cubed / np.maximum(sd, WIDTH / 2) ** 3, 0.0)
