@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ GAINS = (1e-6, 1e6)
 TIME_STEPS = (1e-12, 1e6)  # seconds
 # a copy of a file keeps the name of a channel, but not always its amplifier: SS Log, FSC LogH
 LOG_WORD = re.compile(r"(?<![A-Za-z])(log|Log|LOG)(?![a-z])")
+# all keywords that the functions of this module look at begin so
+_TELL_OF_CHANNELS = ("$P", "FLOWCORE_$P", FLOWCORE_SCALED, "$TIMESTEP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,16 @@ def describe_channels(
     findings : list of Finding
         What was odd.
     """
+    told = tuple(pair for pair in keywords.items() if pair[0].startswith(_TELL_OF_CHANNELS))
+    channels, amplifiers, findings = _described(told, fields)
+    return channels, amplifiers, list(findings)
+
+
+@lru_cache(maxsize=64)  # the files of a panel tell the same
+def _described(
+    told: tuple[tuple[str, str], ...], fields: tuple[Field, ...]
+) -> tuple[tuple[Channel, ...], tuple[Amplifier, ...], tuple[Finding, ...]]:
+    keywords = dict(told)
     findings: list[Finding] = []
     names = _unique_names(keywords, len(fields), findings)
     channels, amplifiers, unknown = [], [], []
@@ -114,7 +127,7 @@ def describe_channels(
         findings.append(finding("FCS-KEY-09"))
     if step and all(channel.role is not Role.TIME for channel in channels):
         findings.append(finding("FCS-KEY-14"))
-    return tuple(channels), tuple(amplifiers), merged(findings)
+    return tuple(channels), tuple(amplifiers), tuple(merged(findings))
 
 
 def _unique_names(

@@ -7,7 +7,6 @@ diagonal. What is not such a matrix is refused; what is one, but odd, is a findi
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,7 +60,7 @@ def checked_spillover(
     FcsError
         If a value is not a number, a detector stands twice, or the matrix is singular.
     """
-    numbers = _numbers(tuple(values))
+    numbers = [real_number(value.strip()) for value in values]
     if None in numbers:
         raise FcsError(f"{source} holds a value that is not a finite number", "FCS-SPILL")
     matrix = np.array(numbers, dtype=np.float64).reshape(len(names), len(names))
@@ -140,7 +139,8 @@ def _checked_condition(matrix: NDArray[np.float64], source: str) -> float:
             "FCS-SPILL",
         )
     diagonal = np.diag(matrix)
-    longest, shortest = _stretches(matrix.tobytes(), len(matrix))
+    stretches = np.linalg.svd(matrix, compute_uv=False)  # singular values, falling
+    longest, shortest = float(stretches[0]), float(stretches[-1])
     if shortest <= longest * len(matrix) * np.finfo(np.float64).eps:
         raise FcsError(f"{source} is singular: it cannot be inverted", "FCS-SPILL")
     if (np.abs(diagonal - 1) > DIAGONAL_ROUNDING).any():
@@ -150,15 +150,3 @@ def _checked_condition(matrix: NDArray[np.float64], source: str) -> float:
             "FCS-SPILL",
         )
     return longest / shortest
-
-
-@lru_cache(maxsize=64)  # the tubes of a panel and a day have the same matrix
-def _numbers(texts: tuple[str, ...]) -> tuple[float | None, ...]:
-    return tuple(real_number(text.strip()) for text in texts)
-
-
-@lru_cache(maxsize=64)
-def _stretches(matrix: bytes, size: int) -> tuple[float, float]:
-    """Return the largest and the smallest singular value."""
-    values = np.linalg.svd(np.frombuffer(matrix).reshape(size, size), compute_uv=False)
-    return float(values[0]), float(values[-1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -170,13 +171,30 @@ def _one_keyword(
     channels: tuple[Channel, ...],
     findings: list[Finding],
 ) -> Spillover:
-    names, values = _split_matrix(keywords[key], key, len(channels))
-    _refuse_ambiguous(names, keywords, len(channels), key)
-    known = _known(names, channels, key)
-    order = [channel.name for channel in channels]
-    if known != sorted(known, key=order.index):
-        findings.append(finding("SPILL-ORDER", key))
-    return checked_spillover(known, values, key, findings)
+    own = tuple(channel.name for channel in channels)
+    given = tuple(keywords.get(f"$P{n}N", "") for n in range(1, len(own) + 1))
+    found, noticed = _parsed(key, keywords[key], own, given)
+    findings.extend(noticed)
+    if isinstance(found, FcsError):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=64)  # the tubes of a panel and a day have the same matrix
+def _parsed(
+    key: str, text: str, own: tuple[str, ...], given: tuple[str, ...]
+) -> tuple[Spillover | FcsError, tuple[Finding, ...]]:
+    """Return the matrix, or why there is none, and what was noticed on the way."""
+    findings: list[Finding] = []
+    try:
+        names, values = _split_matrix(text, key, len(own))
+        _refuse_ambiguous(names, given, key)
+        known = _known(names, own, key)
+        if known != sorted(known, key=own.index):
+            findings.append(finding("SPILL-ORDER", key))
+        return checked_spillover(known, values, key, findings), tuple(findings)
+    except FcsError as error:
+        return FcsError(str(error), error.code), tuple(findings)
 
 
 def _agrees(
@@ -197,12 +215,10 @@ def _same_matrix(one: Spillover, other: Spillover) -> bool:
     return bool(np.allclose(one.matrix, turned, rtol=0, atol=SAME_SHARE))
 
 
-def _refuse_ambiguous(
-    names: Sequence[str], keywords: Mapping[str, str], n_channels: int, key: str
-) -> None:
+def _refuse_ambiguous(names: Sequence[str], given: Sequence[str], key: str) -> None:
     """Refuse a detector whose name more than one channel has."""
-    given = Counter(keywords.get(f"$P{n}N", "") for n in range(1, n_channels + 1))
-    double = [name.strip() for name in names if given[name.strip()] > 1]
+    often = Counter(given)
+    double = [name.strip() for name in names if often[name.strip()] > 1]
     if double:
         raise FcsError(
             f"{key} names the detectors {printable(', '.join(double), 120)}, and more than one "
@@ -236,10 +252,10 @@ def _split_matrix(text: str, key: str, n_channels: int) -> tuple[list[str], list
     return items[:size], items[size:]
 
 
-def _known(names: Sequence[str], channels: tuple[Channel, ...], key: str) -> list[str]:
+def _known(names: Sequence[str], own: Sequence[str], key: str) -> list[str]:
     """Find each detector among the channels: by name, or by its number."""
-    known = {channel.name: channel.name for channel in channels}
-    known |= {str(n): channel.name for n, channel in enumerate(channels, 1)} | known
+    known = {name: name for name in own}
+    known |= {str(n): name for n, name in enumerate(own, 1)} | known
     unknown = [name for name in names if name.strip() not in known]
     if unknown:
         raise FcsError(

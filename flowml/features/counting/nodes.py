@@ -51,11 +51,11 @@ class NodeCounter:
         Parameters
         ----------
         values : ndarray, shape (n_channels, n_events), float32
-            Events with a value that is not finite in one of the markers count nowhere. Values
+            Events with a value that is no number in one of the markers count nowhere. Values
             far off the scale are taken for the end of the fine bins, as in learning.
         """
         shown = self._display.of(np.ascontiguousarray(values[self._rows]))
-        whole = np.clip(shown[:, np.isfinite(shown).all(axis=0)], LOWEST, HIGHEST)
+        whole = np.clip(shown[:, ~np.isnan(shown).any(axis=0)], LOWEST, HIGHEST)
         self.counts += np.bincount(nearest(whole.T, self._nodes), minlength=len(self._nodes))
 
 

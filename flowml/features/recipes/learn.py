@@ -293,5 +293,5 @@ def _shown(
     rows = list(channels)
     columns = [Tabled(scales.of(channels[axis]))(events[rows.index(axis)]) for axis in axes]
     shown = np.stack(columns, axis=1)
-    whole = shown[np.isfinite(shown).all(axis=1)]
+    whole = shown[~np.isnan(shown).any(axis=1)]
     return np.asarray(np.clip(whole, LOWEST, HIGHEST))  # one value far off would rule the map
