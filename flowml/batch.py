@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import BrokenExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from flowml.errors import FlowmlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -98,11 +101,17 @@ def stream(
 
 
 def _here(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _blas().limit(limits=1, user_api="blas"):
         for item in items:
             yield function(item)
+
+
+@cache  # to look through the libraries of a process takes some milliseconds
+def _blas() -> ThreadpoolController:
+    import numpy as np  # noqa: F401 - its BLAS must be there to be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _on_workers(

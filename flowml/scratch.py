@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 MOST_IDLE = 24  # buffers that wait to be used again
-LARGEST = 1 << 21  # bytes; larger ones are not kept
+LARGEST = 1 << 23  # bytes; larger ones are not kept
 
 _idle: deque[NDArray[np.uint8]] = deque(maxlen=MOST_IDLE)  # safe between threads
 

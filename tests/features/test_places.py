@@ -49,7 +49,7 @@ VALUES = every_key()
 
 
 def found(ruler, values, *, exact):
-    entries = ruler.table[bits_of(values) >> 16]
+    entries = ruler.marked[bits_of(values) >> 16]
     if exact:
         marked = entries >= MARK
         entries[marked] = ruler.entries(values[marked])

@@ -26,7 +26,7 @@ KEYS = 1 << 16
 HALF_KEY = 1 << 15  # where a key's values are divided, in its lower 16 bits
 ENTRY_BITS = 15  # of a fine and a coarse place together; the sixteenth is the mark
 MARK = 1 << ENTRY_BITS  # in an entry: a cut lies among the values of this key
-MOST_TABLES = 256  # that are kept, of 128 KiB each
+MOST_TABLES = 96  # that are kept, of 256 KiB each
 POSITIVE = 1 << 15  # keys without the sign bit
 INFINITY = 0x7F80  # key of infinity; keys above it are no numbers
 
@@ -42,8 +42,10 @@ class Ruler:
     fine, coarse : ndarray, shapes (n_fine,) and (n_coarse,), float32
         Cuts in linear units, rising: a value on a cut belongs above it.
     table : ndarray, shape (65536,), uint16
-        Entry of each key. Values that are no numbers have the places ``n_fine + 1`` and
-        ``n_coarse + 1``, which no number has.
+        Entry of each key, without a mark. Values that are no numbers have the places
+        ``n_fine + 1`` and ``n_coarse + 1``, which no number has.
+    marked : ndarray, shape (65536,), uint16
+        The same, with `MARK` where a cut parts the values of a key.
     fine_bits : int
         Bits of the fine place.
     """
@@ -51,6 +53,7 @@ class Ruler:
     fine: NDArray[np.float32]
     coarse: NDArray[np.float32]
     table: NDArray[np.uint16]
+    marked: NDArray[np.uint16]
     fine_bits: int
 
     @property
@@ -116,10 +119,10 @@ def _ruler(fine: bytes, coarse: bytes) -> Ruler:
         )
     places, marks = zip(*map(_table, exact), strict=True)
     table = places[0] | places[1] << np.uint16(fine_bits)
-    table |= np.where(marks[0] | marks[1], MARK, 0).astype(np.uint16)
-    for shared in (*exact, table):
+    marked = table | np.where(marks[0] | marks[1], MARK, 0).astype(np.uint16)
+    for shared in (*exact, table, marked):
         shared.flags.writeable = False
-    return Ruler(exact[0], exact[1], table, fine_bits)
+    return Ruler(exact[0], exact[1], table, marked, fine_bits)
 
 
 def _table(cuts: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from flowml.scratch import Scratch
 
 Markers = tuple[str, ...]
-Starts = dict[tuple[int, str], "NDArray[np.intp]"]  # of each bin, by part and marker
+Rows = tuple[int, ...]
+Starts = dict[tuple[int, str], "NDArray[np.intp] | None"]  # of each bin, by part and marker
 
 
 class PartCounts(NamedTuple):
@@ -48,6 +49,27 @@ class PartCounts(NamedTuple):
 
     keys: tuple[Markers, ...]
     table: NDArray[np.int64]
+
+
+class Step(NamedTuple):
+    """How the counts of one marker or pair come of what was counted.
+
+    Parameters
+    ----------
+    key : tuple of str
+        The marker, or the two of a pair.
+    rows : tuple of int
+        Their rows, rising.
+    turned : bool
+        Whether the first marker of the pair has the higher row.
+    starts : tuple of (ndarray of intp, or None)
+        For each marker the first place of each bin; None where every place is a bin.
+    """
+
+    key: Markers
+    rows: Rows
+    turned: bool
+    starts: tuple[NDArray[np.intp] | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +90,9 @@ class Plan:
         Of each row; empty where no part counts between cuts.
     fine, coarse : tuple of Joint
         Rows that are counted together.
-    fine_starts, coarse_starts : dict
-        Where the bins of each part begin among the fine and the coarse places.
+    steps : tuple of tuple of Step
+        For each part what to make of the counts, in the order of its keys; empty for parts
+        that do not count between cuts.
     """
 
     parts: tuple[Part, ...]
@@ -79,8 +102,7 @@ class Plan:
     rulers: tuple[Ruler, ...]
     fine: tuple[Joint, ...]
     coarse: tuple[Joint, ...]
-    fine_starts: Starts
-    coarse_starts: Starts
+    steps: tuple[tuple[Step, ...], ...]
 
     def tally(self, scratch: Scratch) -> Tally:
         """Begin to count a tube.
@@ -148,49 +170,24 @@ class Tally:
             Arrays of their own, no longer of the scratch.
         """
         plan = self._plan
-        rows = {} if self._bins is None else self._bins.distributions()
-        pairs = {} if self._bins is None else self._bins.pairs()
+        every: dict[Rows, NDArray[np.int64]] = {}
+        if self._bins is not None:
+            every |= {(row,): counts for row, counts in self._bins.distributions().items()}
+            every |= dict(self._bins.pairs().items())
         maps = dict(plan.maps())
         found = []
+        counted: dict[Markers, NDArray[np.int64]]
         for index, part in enumerate(plan.parts):
-            if part.kind is Kind.CUTS:
-                counted = self._of_markers(index, rows)
-            elif part.kind is Kind.PAIRS:
-                counted = self._of_pairs(index, pairs)
-            elif part.kind is Kind.FINE and self._fine is not None:
+            if part.kind is Kind.FINE and self._fine is not None:
                 each = zip(plan.markers, self._fine.counts, strict=True)
                 counted = {(marker,): counts for marker, counts in each}
+            elif index in maps:
+                counted = {maps[index].markers: self._maps[index].counts}
             else:
-                counted = (
-                    {maps[index].markers: self._maps[index].counts} if index in maps else {}
-                )
+                counted = {
+                    step.key: _summed(every[step.rows], step) for step in plan.steps[index]
+                }
             found.append(as_table(counted))
-        return found
-
-    def _of_markers(
-        self, index: int, rows: Mapping[int, NDArray[np.int64]]
-    ) -> dict[Markers, NDArray[np.int64]]:
-        plan, found = self._plan, dict[Markers, "NDArray[np.int64]"]()
-        for row, counts in rows.items():
-            starts = plan.fine_starts.get((index, plan.markers[row]))
-            if starts is not None:
-                found[(plan.markers[row],)] = _summed(counts, starts, 0)
-        return found
-
-    def _of_pairs(
-        self, index: int, every: Mapping[tuple[int, int], NDArray[np.int64]]
-    ) -> dict[Markers, NDArray[np.int64]]:
-        plan, found = self._plan, dict[Markers, "NDArray[np.int64]"]()
-        in_fine = {joint.channels for joint in plan.fine}
-        row_of = {marker: row for row, marker in enumerate(plan.markers)}
-        for first, second in plan.parts[index].pairs(plan.markers):
-            one, other = row_of[first], row_of[second]
-            rows = (one, other) if one < other else (other, one)
-            starts = plan.fine_starts if rows in in_fine else plan.coarse_starts
-            if (index, first) in starts and (index, second) in starts:
-                counts = every[rows] if one < other else every[rows].T
-                counts = _summed(counts, starts[index, first], 0)
-                found[first, second] = _summed(counts, starts[index, second], 1)
         return found
 
 
@@ -208,17 +205,21 @@ def as_table(counted: Mapping[Markers, NDArray[np.int64]]) -> PartCounts:
         In the order of their names.
     """
     keys = tuple(sorted(counted))
-    table = np.stack([counted[key] for key in keys]) if keys else np.empty(0, np.int64)
+    if not keys:
+        return PartCounts((), np.empty(0, np.int64))
+    table = np.empty((len(keys), *counted[keys[0]].shape), dtype=np.int64)
+    for place, key in enumerate(keys):
+        table[place] = counted[key]
     return PartCounts(keys, table)
 
 
-def _summed(
-    counts: NDArray[np.int64], starts: NDArray[np.intp], axis: int
-) -> NDArray[np.int64]:
+def _summed(counts: NDArray[np.int64], step: Step) -> NDArray[np.int64]:
     """Add up the places of each bin."""
-    if len(starts) == counts.shape[axis]:  # every place is a bin
-        return counts
-    return np.asarray(np.add.reduceat(counts, starts, axis=axis))
+    counts = counts.T if step.turned else counts
+    for axis, starts in enumerate(step.starts):
+        if starts is not None:
+            counts = np.add.reduceat(counts, starts, axis=axis)
+    return counts
 
 
 def _node_counter(plan: Plan, part: Som, scratch: Scratch) -> NodeCounter:
@@ -263,22 +264,36 @@ def make_plan(
     has_fine = any(part.kind is Kind.CUTS for part in parts)
     rulers = tuple(make_ruler(fine[m], coarse[m]) for m in markers)
     own = fine_joints([ruler.fine_places for ruler in rulers]) if has_fine else ()
-    left = wanted - {joint.channels for joint in own}
-    return Plan(
-        tuple(parts),
-        markers,
-        shown,
-        exact,
-        rulers,
-        own,
-        coarse_joints([ruler.coarse_places for ruler in rulers], left),
-        {key: _starts(fine[key[1]], found) for key, found in cuts.items()} if has_fine else {},
-        {
-            (index, marker): _starts(coarse[marker], found)
-            for (index, marker), found in cuts.items()
-            if parts[index].kind is Kind.PAIRS
-        },
+    in_fine = {joint.channels for joint in own}
+    starts = (_starts(cuts, fine), _starts(cuts, coarse))
+    steps = tuple(
+        _steps(index, part, markers, in_fine, starts) for index, part in enumerate(parts)
     )
+    left = coarse_joints([ruler.coarse_places for ruler in rulers], wanted - in_fine)
+    return Plan(tuple(parts), markers, shown, exact, rulers, own, left, steps)
+
+
+def _steps(
+    index: int,
+    part: Part,
+    markers: Markers,
+    in_fine: set[Rows],
+    starts: tuple[Starts, Starts],
+) -> tuple[Step, ...]:
+    """Return what to make of the counts for one part that counts between cuts."""
+    if part.kind not in {Kind.CUTS, Kind.PAIRS}:
+        return ()
+    row_of = {marker: row for row, marker in enumerate(markers)}
+    keys = part.pairs(markers) if part.kind is Kind.PAIRS else [(m,) for m in markers]
+    found = []
+    for key in sorted(keys):
+        rows = tuple(sorted(row_of[marker] for marker in key))
+        is_fine = part.kind is Kind.CUTS or rows in in_fine
+        own = starts[0 if is_fine else 1]
+        if all((index, marker) in own for marker in key):
+            turned = row_of[key[0]] != rows[0]
+            found.append(Step(key, rows, turned, tuple(own[index, m] for m in key)))
+    return tuple(found)
 
 
 def _side_by_side(
@@ -344,6 +359,15 @@ def _union(cuts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.unique(np.concatenate(cuts)) if cuts else np.empty(0)
 
 
-def _starts(union: NDArray[np.float64], cuts: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the first place of each bin among the places of the union."""
-    return np.concatenate([[0], np.searchsorted(union, cuts) + 1]).astype(np.intp)
+def _starts(
+    cuts: Mapping[tuple[int, str], NDArray[np.float64]],
+    unions: Mapping[str, NDArray[np.float64]],
+) -> dict[tuple[int, str], NDArray[np.intp] | None]:
+    """Return the first place of each bin, where all cuts are among those of the union."""
+    found: dict[tuple[int, str], NDArray[np.intp] | None] = {}
+    for (index, marker), own in cuts.items():
+        union = unions[marker]
+        if np.isin(own, union).all():
+            starts = np.concatenate([[0], np.searchsorted(union, own) + 1]).astype(np.intp)
+            found[index, marker] = None if len(own) == len(union) else starts
+    return found
