@@ -43,7 +43,7 @@ recipe_options = chained(
                  help="Use these markers only."),
     click.option("--by-tube", is_flag=True, help="Keep the tubes of a case apart."),
     click.option("--exact", is_flag=True,
-                 help="Compare values with the bins' edges themselves; a fifth slower."),
+                 help="Compare values with the bins' edges themselves; a third slower."),
 )  # fmt: skip
 RECIPE_OPTIONS = (
     "transform", "width", "bins", "pair_bins", "map_side", "maximum", "by_tube", "exact",

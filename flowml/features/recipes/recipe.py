@@ -67,7 +67,7 @@ class Recipe:
     by_tube : bool
         Whether tubes are kept apart.
     exact : bool
-        Whether values are compared with the cuts themselves; takes about a fifth longer.
+        Whether values are compared with the cuts themselves; takes about a third longer.
 
     Raises
     ------
