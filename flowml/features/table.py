@@ -115,6 +115,7 @@ class FeatureTable:
         """Return the recipe and what is known of each case, as plain values."""
         return {
             "recipe": self.recipe.to_dict() if self.recipe else None,
+            "recipe_sha256": self.recipe.sha256 if self.recipe else None,
             "cases": {case.case_id: _case_to_dict(case) for case in self.cases},
         }
 
@@ -218,6 +219,8 @@ def _told(story: Any, ids: Sequence[str]) -> tuple[FittedRecipe | None, list[Cas
     """Return the recipe and what is known of each case."""
     try:
         recipe = FittedRecipe.from_dict(story["recipe"]) if story["recipe"] else None
+        if recipe is not None and story["recipe_sha256"] != recipe.sha256:
+            raise ValueError("the recipe does not match its hash")
         known = story["cases"]
         return recipe, [_case_from_dict(case_id, known.get(case_id, {})) for case_id in ids]
     except (KeyError, TypeError, AttributeError, ValueError) as error:

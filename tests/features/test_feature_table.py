@@ -163,6 +163,14 @@ def test_a_place_that_cannot_be_written_to_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_recipe_that_was_changed_does_not_match_its_hash():
+    table = extract_table(cohort()[:2], "ecdf")
+    frame = table.to_frame()
+    frame.attrs[ATTRS]["recipe"]["transform"] = "arcsinh"
+    with pytest.raises(FlowmlError, match="damaged"):
+        FeatureTable.from_frame(frame)
+
+
 def test_extract_returns_a_frame_with_findings():
     frame = flowml.extract(cohort()[:2], recipe="ecdf")
     assert frame.index.name == "case_id"
