@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import BrokenExecutor
-from functools import cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from flowml.errors import FlowmlError
+from flowml.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -101,17 +99,9 @@ def stream(
 
 
 def _here(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_thread():
         for item in items:
             yield function(item)
-
-
-@cache  # to look through the libraries of a process takes some milliseconds
-def _blas() -> ThreadpoolController:
-    import numpy as np  # noqa: F401 - its BLAS must be there to be found
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _on_workers(

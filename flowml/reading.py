@@ -159,7 +159,20 @@ def extract_table(
     )
     rows = stream(work, found, jobs=reading.jobs, progress=progress)
     table = assemble(rows, fitted, len(found))
+    if not isinstance(recipe, FittedRecipe):
+        _refuse_unknown_markers(fitted, table)
     return join_columns(table, columns)
+
+
+def _refuse_unknown_markers(recipe: FittedRecipe, table: FeatureTable) -> None:
+    """Refuse markers that were asked for and that no case has: most likely misspelt."""
+    measured = {marker for case in table.cases for tube in case.tubes for marker in tube.tops}
+    unknown = [marker for marker in recipe.markers if marker not in measured]
+    if unknown and measured:
+        raise FlowmlError(
+            f"no case has the marker {printable(unknown[0])}; of the markers asked for they "
+            f"have {', '.join(sorted(measured)[:20])}. Correct the names, or leave them out."
+        )
 
 
 def found_cases(cases: Cases) -> list[Case]:

@@ -20,7 +20,7 @@ from flowml.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from flowml.features import Recipe
+    from flowml.features import FeatureTable, Recipe
 
 recipe_options = chained(
     click.option("--recipe", default="ecdf", show_default=True,
@@ -97,6 +97,18 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
         note(what, quiet=options["quiet"])
     unusable = {case.case_id: case.problem for case in table.cases if case.problem}
     note_cases("cases could not be used", unusable)
+    if not options["quiet"]:
+        note_cases("cases may hold several patients", _doubtful(table))
     if options["verbose"]:
         note(findings_text(table.cases))
     return 1 if unusable else 0
+
+
+def _doubtful(table: FeatureTable) -> dict[str, str]:
+    """Return the cases whose tubes have the same markers."""
+    return {
+        case.case_id: item.message
+        for case in table.cases
+        for item in case.findings
+        if item.code == "CASE-SAME-PANEL"
+    }

@@ -187,5 +187,6 @@ def _compared(
 
 def _first_events(probe: Probe, path: Path) -> Array:
     """Return the first linear values, shape (up to `CHECKED_EVENTS`, n_channels), float64."""
-    block = next(probe.source(path).blocks(CHECKED_EVENTS), None)
+    blocks = probe.source(path).blocks(CHECKED_EVENTS)  # its buffer lives as long as it does
+    block = next(blocks, None)
     return np.empty((0, len(probe.channels))) if block is None else block.astype(np.float64)

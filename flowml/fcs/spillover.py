@@ -175,16 +175,19 @@ def _one_keyword(
     given = tuple(keywords.get(f"$P{n}N", "") for n in range(1, len(own) + 1))
     found, noticed = _parsed(key, keywords[key], own, given)
     findings.extend(noticed)
-    if isinstance(found, FcsError):
-        raise found
-    return found
+    if isinstance(found, Spillover):
+        return found
+    raise FcsError(*found)
 
 
 @lru_cache(maxsize=64)  # the tubes of a panel and a day have the same matrix
 def _parsed(
     key: str, text: str, own: tuple[str, ...], given: tuple[str, ...]
-) -> tuple[Spillover | FcsError, tuple[Finding, ...]]:
-    """Return the matrix, or why there is none, and what was noticed on the way."""
+) -> tuple[Spillover | tuple[str, str], tuple[Finding, ...]]:
+    """Return the matrix, or message and code of why there is none, and what was noticed.
+
+    No error is kept: its traceback would keep the keywords of every file it was raised for.
+    """
     findings: list[Finding] = []
     try:
         names, values = _split_matrix(text, key, len(own))
@@ -194,7 +197,7 @@ def _parsed(
             findings.append(finding("SPILL-ORDER", key))
         return checked_spillover(known, values, key, findings), tuple(findings)
     except FcsError as error:
-        return FcsError(str(error), error.code), tuple(findings)
+        return (str(error), error.code), tuple(findings)
 
 
 def _agrees(

@@ -157,6 +157,12 @@ def read_columns(path: Path | str, cases: Sequence[Case], method: str = "") -> O
     sheet.refuse_cells(columns)
     quantities = tuple(sheet.names[i] for i in columns)
     row_of = _rows_of_cases(sheet, own, cases)
+    if sheet.rows and not row_of:
+        raise FlowmlError(
+            f"{printable(file)}: none of its {len(sheet.rows)} rows names a case here, by its "
+            f"id, file name or stem; cases are called {printable(cases[0].case_id, 40)!r} and "
+            "the like. Correct the first column, or case_id."
+        )
     values = {
         case_id: tuple(sheet.number(cells[i]) for i in columns)
         for case_id, (_, cells) in row_of.items()

@@ -128,8 +128,8 @@ def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseF
 
 def _none_wanted(recipe: FittedRecipe) -> str:
     return (
-        f"the case has none of the markers that the recipe {recipe.name} counts: it was "
-        "learned from cases with others"
+        f"the case has nothing that the recipe {recipe.name} counts: none of its markers, or "
+        "not together in one tube"
     )
 
 
@@ -181,19 +181,25 @@ def _thin_evidence(total: Total, n_events: int) -> list[Finding]:
             f"the case has {n_events} events; below {FEW_EVENTS} its features are uncertain"
         )
         found.append(Finding("CASE-FEW-EVENTS", message, Severity.REVIEW))
-    every, known = set[str](), set[str]()
-    for groups, table in total:
-        counted = np.asarray(table.reshape(len(groups), -1).any(axis=1))
-        if counted.all():
-            known.update(*(group.markers for group in groups))
-            continue
-        for group, is_known in zip(groups, counted.tolist(), strict=True):
-            every.update(group.markers)
-            known.update(group.markers if is_known else ())
-    if blank := sorted(every - known):
+    if blank := _blank(total):
         message = f"no value is a number, after compensation, in {', '.join(blank[:20])}"
         found.append(Finding("MARKER-NO-VALUES", message, Severity.REVIEW))
     return found
+
+
+def _blank(total: Total) -> list[str]:
+    """Return the markers of which nothing was counted."""
+    counted = [
+        np.asarray(table.reshape(len(groups), -1).any(axis=1)) for groups, table in total
+    ]
+    if all(each.all() for each in counted):  # nearly always
+        return []
+    every, known = set[str](), set[str]()
+    for (groups, _), each in zip(total, counted, strict=True):
+        for group, is_known in zip(groups, each.tolist(), strict=True):
+            every.update(group.markers)
+            known.update(group.markers if is_known else ())
+    return sorted(every - known)
 
 
 def _repeated_panels(tubes: Sequence[TubeCounts]) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class OpenTube:
     columns: Mapping[str, int]
     findings: tuple[Finding, ...]
 
-    @property
+    @cached_property
     def channels(self) -> dict[str, Channel]:
         """The channel that stands for each marker, by its name among features."""
         own = {marker: self.sample.channels[c] for marker, c in self.columns.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flowml.features.names import BAR, COLON
@@ -32,23 +33,30 @@ def marker_columns(sample: Sample) -> tuple[dict[str, int], tuple[Finding, ...]]
     findings : tuple of Finding
         Markers that two channels claim; they are left out.
     """
+    columns, doubtful = _columns(sample.channels)
+    if not doubtful:
+        return dict(columns), ()
+    message = f"more than one channel claims a marker, which is left out: {'; '.join(doubtful)}"
+    return dict(columns), (Finding("PANEL-DOUBLE", message, Severity.REVIEW),)
+
+
+@lru_cache(maxsize=64)  # the files of a panel have the same channels
+def _columns(channels: tuple[Channel, ...]) -> tuple[tuple[tuple[str, int], ...], list[str]]:
+    """Return the column of each marker, and the markers that two channels claim."""
     claims: dict[str, list[int]] = {}
-    for column, channel in enumerate(sample.channels):
+    for column, channel in enumerate(channels):
         if channel.marker and channel.pulse in PULSE_ORDER:
             claims.setdefault(_claimed(channel), []).append(column)
     columns: dict[str, int] = {}
     doubtful = []
     for family, candidates in claims.items():
-        rank = [PULSE_ORDER[sample.channels[column].pulse] for column in candidates]
+        rank = [PULSE_ORDER[channels[column].pulse] for column in candidates]
         best = [c for c, r in zip(candidates, rank, strict=True) if r == min(rank)]
         if len(best) == 1:
-            columns[as_marker(sample.channels[best[0]].marker)] = best[0]
+            columns[as_marker(channels[best[0]].marker)] = best[0]
         else:
-            doubtful.append(f"{family} ({', '.join(sample.channels[c].name for c in best)})")
-    if not doubtful:
-        return columns, ()
-    message = f"more than one channel claims a marker, which is left out: {'; '.join(doubtful)}"
-    return columns, (Finding("PANEL-DOUBLE", message, Severity.REVIEW),)
+            doubtful.append(f"{family} ({', '.join(channels[c].name for c in best)})")
+    return tuple(columns.items()), doubtful
 
 
 def _claimed(channel: Channel) -> str:

@@ -166,7 +166,11 @@ def _copy(chunks: pa.ChunkedArray, column: NDArray[np.float32]) -> None:
 def _is_ours(schema: Any) -> bool:
     import pyarrow as pa
 
-    if schema.names[-1] != INDEX or len(set(schema.names)) < len(schema.names):
+    if (
+        not schema.names
+        or schema.names[-1] != INDEX
+        or len(set(schema.names)) < len(schema.names)
+    ):
         return False
     *kinds, last = schema.types
     return bool(last == pa.string() and all(kind == pa.float32() for kind in kinds))

@@ -7,6 +7,7 @@ carry the recipe and the findings, so that a lab script can pass it straight to 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -248,6 +249,12 @@ def _case_from_dict(case_id: str, story: dict[str, Any]) -> CaseFeatures:
         for item in story.get("findings", [])
     ]
     tubes = [TubeRead(**tube) for tube in story.get("tubes", [])]
+    texts = [story.get("problem", ""), *(item.message for item in findings)]
+    texts += [text for tube in tubes for text in (tube.name, tube.sha256, tube.compensation)]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is none")
+    if not all(isinstance(tube.tops, Mapping) for tube in tubes):
+        raise TypeError("the tops of scales are none")
     empty = np.empty(0, FEATURE_TYPE)
     return CaseFeatures(
         case_id, (), empty, tuple(findings), tuple(tubes), story.get("problem", "")

@@ -397,3 +397,19 @@ def test_real_features_are_those_of_data_taken_as_they_are(flowml, shared_data):
     assert auto.status == 0
     assert auto.out == none.out
     assert len(rows_of(auto.out)) == 20
+
+
+def test_features_names_a_marker_that_no_case_has(flowml, folder):
+    found = flowml("features", folder, "--markers", "CD45,FOO")
+    assert found.status == 2
+    assert "no case has the marker FOO" in found.err
+    assert "CD45" in found.err
+
+
+def test_features_says_where_tubes_may_be_of_several_patients(flowml, tmp_path):
+    place = on_disk(tmp_path / "days" / "monday", 3)
+    (place / "labels.csv").unlink(missing_ok=True)
+    found = flowml("features", tmp_path / "days", "--out", tmp_path / "t.csv")
+    assert found.status == 0
+    assert "1 cases may hold several patients" in found.err
+    assert "--case-per file" in found.err

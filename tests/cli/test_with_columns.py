@@ -98,8 +98,9 @@ def test_rows_and_cases_that_do_not_meet_are_noted_unless_quiet(flowml, cases, t
 def test_a_table_of_other_cases_says_what_ids_are(flowml, cases, tmp_path):
     other = table(tmp_path / "lab.csv", {"ghost": (1, 2)})
     found = flowml("features", cases, "--with-columns", other)
-    assert found.status == 0
-    assert "lab: none of 1 rows names a case here; ids are case ids, file names" in found.err
+    assert found.status == 2
+    assert "none of its 1 rows names a case here, by its id, file name or stem" in found.err
+    assert "ghost" not in found.err
 
 
 # --- wrong usage -------------------------------------------------------------------------

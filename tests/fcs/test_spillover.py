@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flowml.fcs import read_fcs
+from flowml.fcs.spillover import _parsed
 from flowml.findings import Severity
 from flowml.records import Scale
 
@@ -286,3 +287,13 @@ def test_real_files_say_what_is_known_of_them(shared_data):
         sample = read_fcs(folder / name)
         assert {code for code in codes(sample) if code.startswith("SPILL")} == known, name
         assert sample.scale is Scale.RAW
+
+
+def test_no_error_is_kept_for_a_matrix_that_many_files_share(read):
+    """Its traceback would keep the keywords of every file that it was raised for."""
+    singular = "2,FL1,FL2,1,1,1,1"
+    messages = {unusable(read(changes={"$SPILLOVER": singular})) for _ in range(2)}
+    assert len(messages) == 1
+    found, _ = _parsed("$SPILLOVER", singular, ("FL1", "FL2"), ("FL1", "FL2"))
+    assert not isinstance(found, BaseException)
+    assert "singular" in found[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -305,3 +307,25 @@ def test_two_tubes_measured_each_by_its_own_maximum():
 def test_a_standard_that_is_none_is_refused(values):
     with pytest.raises(FlowmlError, match="the standard of"):
         Standard(*values)
+
+
+def test_edges_that_coincide_are_a_reason_and_no_counts():
+    """Sums over equal places would count events twice."""
+    sample = plain_sample(np.full((100, 1), 900.0, np.float32), ["CD19"])
+    fitted = make_recipe("mll2021").fit([one_tube(sample)])
+    (distribution, quadrants) = fitted.parts
+    tight = Standard("CD19", 1000.0, 1e-14, -1.0, 1.0, 0.0)
+    parts = (replace(distribution, standards=(tight,)), replace(quadrants, standards=(tight,)))
+    case = describe_case(one_tube(sample), replace(fitted, parts=parts))
+    assert "two edges of the bins of CD19 are the same number" in case.problem
+
+
+@pytest.mark.parametrize("value", [1e-9, 1.0, 1e6])
+@pytest.mark.parametrize("maximum", ["range", "measured"])
+def test_a_marker_that_does_not_vary_is_counted_once(value, maximum):
+    sample = plain_sample(np.full((500, 1), value, np.float32), ["CD19"], top=2e6)
+    fitted = make_recipe("mll2021", maximum=maximum).fit([one_tube(sample)])
+    case = describe_case(one_tube(sample), fitted)
+    assert case.problem == ""
+    assert case.values.min() >= 0
+    assert case.values.max() <= 1

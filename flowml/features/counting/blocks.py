@@ -41,7 +41,7 @@ class Blocks:
         Lends the buffers.
     exact : bool
         Whether the product is computed in double precision and rounded once; in single
-        precision it moves a logicle value by 5e-6 at most.
+        precision it moves a logicle value by about 1e-5, more the worse the matrix is.
 
     Attributes
     ----------
@@ -161,8 +161,8 @@ def _weights(columns: list[int], n_channels: int, unmixing: Unmixing | None) -> 
     weights = np.zeros((len(columns), n_channels))
     weights[np.arange(len(columns)), columns] = 1
     if unmixing is not None:
-        detectors = unmixing.columns.tolist()
-        for row, column in enumerate(columns):
-            if column in detectors:
-                weights[row, detectors] = unmixing.inverse[:, detectors.index(column)]
+        place = {column: n for n, column in enumerate(unmixing.columns.tolist())}
+        rows = [row for row, column in enumerate(columns) if column in place]
+        own = [place[columns[row]] for row in rows]
+        weights[np.ix_(np.array(rows, np.intp), unmixing.columns)] = unmixing.inverse[:, own].T
     return weights

@@ -151,8 +151,8 @@ def moments(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     -------
     ndarray, shape (n, 3), float64
         Of the population of events: mean m, square root of the mean of (x - m)^2, and the
-        mean of (x - m)^3 over its cube; NaN where there are no events, skewness 0 where all
-        events are in one bin.
+        mean of (x - m)^3 over its cube; NaN where there are no events, skewness 0 where
+        the standard deviation is below half a bin.
     """
     total = counts.sum(axis=1, keepdims=True).astype(np.float64)
     away = centres() - MIDDLE

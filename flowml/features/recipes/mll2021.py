@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 UNITS = 1024.0  # the maximum is shown at so many
 FEWEST_BINS, MOST_BINS = 16, 128
 TAIL = 0.001  # share of the training cases' events beyond the outer bins' inner edges
+LEAST_SHARE = 1e-6  # of the mean; bins of values that vary less would lie on one another
 FARTHEST = 100.0  # arcsinh of any value that an instrument measures is far below
 LEAST_SD = 1e-6  # of the 1,024 units; below it a marker does not vary
 
@@ -247,8 +248,10 @@ def learn_standard(
     Standard
         Mean, SD, ends and cut.
     """
-    mean = float(units @ weights)
-    sd = max(math.sqrt(float((units - mean) ** 2 @ weights)), LEAST_SD)
+    # sums, no products of vectors: those may be split among threads, and differ in a last bit
+    mean = float((units * weights).sum())
+    sd = math.sqrt(float(((units - mean) ** 2 * weights).sum()))
+    sd = max(sd, LEAST_SD, abs(mean) * LEAST_SHARE)
     shown = np.arcsinh((units - mean) / sd)
     below = np.cumsum(weights)
     low = float(shown[np.searchsorted(below[:-1], TAIL)])
@@ -280,7 +283,7 @@ def otsu(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
         return float(values[0]) if len(values) else 0.0
     share = np.cumsum(weights)[:-1]
     first = np.cumsum(weights * values)[:-1]
-    total = float(weights @ values)
+    total = float((weights * values).sum())
     rest = np.maximum(1 - share, np.finfo(np.float64).tiny)
     between = share * rest * (first / share - (total - first) / rest) ** 2
     best = int(between.argmax())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from flowml.errors import FlowmlError
 from flowml.features.counting.counters import BinCounter
 from flowml.features.counting.fine import FineCounter
 from flowml.features.counting.joint import Joint, coarse_joints, fine_joints
@@ -173,7 +174,8 @@ class Tally:
         every: dict[Rows, NDArray[np.int64]] = {}
         if self._bins is not None:
             every |= {(row,): counts for row, counts in self._bins.distributions().items()}
-            every |= dict(self._bins.pairs().items())
+            for rows, counts in self._bins.pairs().items():
+                every[rows] = counts
         maps = dict(plan.maps())
         found = []
         counted: dict[Markers, NDArray[np.int64]]
@@ -367,6 +369,11 @@ def _starts(
     found: dict[tuple[int, str], NDArray[np.intp] | None] = {}
     for (index, marker), own in cuts.items():
         union = unions[marker]
+        if not (np.diff(own) > 0).all():
+            raise FlowmlError(
+                f"two edges of the bins of {marker} are the same number: the training cases' "
+                "values vary too little to be parted. Leave the marker out (markers=...)."
+            )
         if np.isin(own, union).all():
             starts = np.concatenate([[0], np.searchsorted(union, own) + 1]).astype(np.intp)
             found[index, marker] = None if len(own) == len(union) else starts

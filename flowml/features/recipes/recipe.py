@@ -28,6 +28,7 @@ from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE
 from flowml.knowledge.markers import name_channel
 from flowml.safety import printable
+from flowml.threads import one_thread
 
 if TYPE_CHECKING:
     from flowml.features.recipes.learn import Survey
@@ -204,7 +205,10 @@ class Recipe:
         scales = Scales(self.transform)
         if self.width == AUTO:
             scales = Scales(self.transform, learn.widths(usable))
-        parts = [part for name in self.names for part in RECIPES[name](self, usable, scales)]
+        with one_thread():
+            parts = [
+                part for name in self.names for part in RECIPES[name](self, usable, scales)
+            ]
         return FittedRecipe(tuple(parts), scales, self.markers, self.by_tube, self.exact)
 
 
