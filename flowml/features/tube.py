@@ -17,7 +17,7 @@ from flowml.fcs.keys import SIMULATED_KEY
 from flowml.features.counting.blocks import largest
 from flowml.features.opened import OpenTube, open_tube
 from flowml.features.panel import tube_key
-from flowml.features.recipes.parts import is_measured
+from flowml.features.recipes.part import is_measured
 from flowml.features.recipes.plan import PartCounts, Plan, make_plan
 from flowml.findings import Finding, Severity
 from flowml.preprocess import Unmixing

@@ -18,15 +18,8 @@ from flowml.errors import FlowmlError
 from flowml.features.counting.places import ENTRY_BITS
 from flowml.features.names import BAR, COLON, feature_name
 from flowml.features.recipes.mll2021 import MllDistribution, MllQuadrants, Standard
-from flowml.features.recipes.parts import (
-    Ecdf,
-    Kind,
-    Moments,
-    Pairs,
-    Part,
-    Quantiles,
-    is_measured,
-)
+from flowml.features.recipes.part import Kind, Part, is_measured
+from flowml.features.recipes.parts import Ecdf, Moments, Pairs, Quantiles
 from flowml.features.recipes.scales import Scales
 from flowml.features.recipes.som import Som
 from flowml.safety import printable

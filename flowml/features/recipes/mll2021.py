@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.features.recipes.parts import Kind, Plain, check_number, shares
+from flowml.features.recipes.part import Kind, Plain, check_number, shares
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -143,7 +143,20 @@ class MllDistribution(_Mll):
         check_number("bins of mll2021", self.bins, FEWEST_BINS, MOST_BINS)
 
     def cuts(self, channel: Channel, scales: Scales) -> NDArray[np.float64] | None:  # noqa: ARG002
-        """Return the inner edges, shape (bins - 1,), in linear units."""
+        """Return the inner edges.
+
+        Parameters
+        ----------
+        channel : Channel
+            Of a marker.
+        scales : Scales
+            Of the recipe.
+
+        Returns
+        -------
+        ndarray, shape (bins - 1,), float64
+            Linear units, rising; None for a marker that is not known.
+        """
         standard = self._standard(channel)
         if standard is None:
             return None
@@ -186,7 +199,20 @@ class MllQuadrants(_Mll):
     kind: ClassVar[Kind] = Kind.PAIRS
 
     def cuts(self, channel: Channel, scales: Scales) -> NDArray[np.float64] | None:  # noqa: ARG002
-        """Return the cut between negative and positive, shape (1,), in linear units."""
+        """Return the cut between negative and positive.
+
+        Parameters
+        ----------
+        channel : Channel
+            Of a marker.
+        scales : Scales
+            Of the recipe.
+
+        Returns
+        -------
+        ndarray, shape (1,), float64
+            Linear units; None for a marker that is not known.
+        """
         standard = self._standard(channel)
         if standard is None:
             return None

@@ -1,21 +1,16 @@
-"""The parts of which recipes consist: what each wants counted, and what it makes of the counts.
-
-A part is plain values, and frozen. It never sees events: it says which cuts, pairs or
-histograms it needs (`Kind`), gets whole numbers, and turns them into features.
-"""
+"""The parts that learn nothing: distributions, pairs, quantiles, moments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from enum import Enum
-from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from flowml.errors import FlowmlError
 from flowml.features.counting.fine import moments, quantiles
+from flowml.features.recipes.part import Kind, Plain, check_number, shares
 from flowml.features.recipes.scales import even_cuts
 from flowml.safety import printable
 
@@ -29,91 +24,6 @@ MOST_BINS = 1024
 MOST_PAIR_BINS = 32
 MOST_QUANTILES = 99
 PERCENT = 100
-
-
-class Kind(Enum):
-    """What a part wants counted."""
-
-    CUTS = "events between the cuts of a channel"
-    PAIRS = "events between the cuts of two channels"
-    FINE = "fine histograms on the display scale"
-    NODES = "events nearest to the nodes of a map"
-
-
-class Part(Protocol):
-    """What every part can do."""
-
-    name: ClassVar[str]
-    kind: ClassVar[Kind]
-
-    def __hash__(self) -> int:
-        """Return a hash: parts are frozen."""
-        ...
-
-    def cuts(self, channel: Channel, scales: Scales) -> NDArray[np.float64] | None:
-        """Return the cuts of a channel in linear units, rising; None if it is not wanted."""
-        ...
-
-    def pairs(self, markers: Sequence[str]) -> list[tuple[str, str]]:
-        """Return the pairs that are wanted of a tube's markers."""
-        ...
-
-    def statistics(self) -> tuple[str, ...]:
-        """Return the names of the features of one marker, pair or map."""
-        ...
-
-    def values(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Turn counts into features.
-
-        Parameters
-        ----------
-        counts : ndarray, shape (n, ...), int64
-            Of n markers, pairs or maps.
-
-        Returns
-        -------
-        ndarray, shape (n, len(statistics())), float64
-            NaN where nothing was counted.
-        """
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the part as plain values, for JSON."""
-        ...
-
-
-class Plain:
-    """What most parts share: all channels and all pairs are wanted."""
-
-    name: ClassVar[str]
-
-    def cuts(
-        self,
-        channel: Channel,  # noqa: ARG002
-        scales: Scales,  # noqa: ARG002
-    ) -> NDArray[np.float64] | None:
-        """Want no cuts."""
-        return None
-
-    def pairs(self, markers: Sequence[str]) -> list[tuple[str, str]]:
-        """Want every pair of markers, in the order of their names.
-
-        Parameters
-        ----------
-        markers : sequence of str
-            Of a tube.
-
-        Returns
-        -------
-        list of (str, str)
-            Each pair once.
-        """
-        return list(combinations(sorted(markers), 2))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the part as plain values, for JSON."""
-        plain = asdict(self)  # type: ignore[call-overload]
-        return {"part": self.name, **{key: as_lists(value) for key, value in plain.items()}}
 
 
 @dataclass(frozen=True)
@@ -140,7 +50,20 @@ class Ecdf(Plain):
         check_number("bins", self.bins, 2, MOST_BINS)
 
     def cuts(self, channel: Channel, scales: Scales) -> NDArray[np.float64]:
-        """Return the inner edges, shape (bins - 1,)."""
+        """Return the inner edges.
+
+        Parameters
+        ----------
+        channel : Channel
+            Of a marker.
+        scales : Scales
+            Of the recipe.
+
+        Returns
+        -------
+        ndarray, shape (bins - 1,), float64
+            Linear units, rising.
+        """
         return even_cuts(scales.of(channel), self.bins)
 
     def statistics(self) -> tuple[str, ...]:
@@ -187,7 +110,20 @@ class Pairs(Plain):
         check_number("pair_bins", self.bins, 2, MOST_PAIR_BINS)
 
     def cuts(self, channel: Channel, scales: Scales) -> NDArray[np.float64]:
-        """Return the inner edges of the grid along one axis, shape (bins - 1,)."""
+        """Return the inner edges of the grid along one axis.
+
+        Parameters
+        ----------
+        channel : Channel
+            Of a marker.
+        scales : Scales
+            Of the recipe.
+
+        Returns
+        -------
+        ndarray, shape (bins - 1,), float64
+            Linear units, rising.
+        """
         return even_cuts(scales.of(channel), self.bins)
 
     def statistics(self) -> tuple[str, ...]:
@@ -306,77 +242,3 @@ class Moments(Plain):
         mean, sd, skewness = moments(counts).T
         low, median, high = quantiles(counts, (0.25, 0.5, 0.75)).T
         return np.column_stack([mean, sd, median, high - low, skewness])
-
-
-def is_measured(part: Part) -> bool:
-    """Tell whether a part measures by the largest values of the very tube.
-
-    Parameters
-    ----------
-    part : Part
-        Any.
-
-    Returns
-    -------
-    bool
-        Such a part gets values over their maximum, of channels whose top is 1.
-    """
-    return bool(getattr(part, "measured", False))
-
-
-def as_lists(value: Any) -> Any:
-    """Return a value as JSON would give it back: lists in place of tuples.
-
-    Parameters
-    ----------
-    value : object
-        Plain values, in tuples or not.
-
-    Returns
-    -------
-    object
-        The same, without tuples.
-    """
-    return [as_lists(each) for each in value] if isinstance(value, (tuple, list)) else value
-
-
-def shares(counts: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Divide counts by the number of events.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (n, m), int64
-        Events in each place.
-    totals : ndarray, shape (n,), int64
-        All events.
-
-    Returns
-    -------
-    ndarray, shape (n, m), float64
-        NaN where there are no events: their share is unknown.
-    """
-    known = np.where(totals > 0, totals, np.nan)
-    return np.asarray(counts / known[:, None])
-
-
-def check_number(name: str, value: object, low: int, high: int) -> None:
-    """Refuse a setting that is not a whole number in its range.
-
-    Parameters
-    ----------
-    name : str
-        Of the setting.
-    value : object
-        What was given.
-    low, high : int
-        What it may be.
-
-    Raises
-    ------
-    FlowmlError
-        If it is something else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise FlowmlError(f"{name} is {printable(value, 40)!r}, expected a whole number.")
-    if not low <= value <= high:
-        raise FlowmlError(f"{name} is {value}, expected {low} to {high}.")

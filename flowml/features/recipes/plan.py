@@ -17,7 +17,7 @@ from flowml.features.counting.fine import FineCounter
 from flowml.features.counting.joint import Joint, coarse_joints, fine_joints
 from flowml.features.counting.nodes import NodeCounter
 from flowml.features.counting.places import make_ruler
-from flowml.features.recipes.parts import Kind
+from flowml.features.recipes.part import Kind
 from flowml.features.recipes.som import Som
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features.counting.places import Ruler
-    from flowml.features.recipes.parts import Part
+    from flowml.features.recipes.part import Part
     from flowml.features.recipes.scales import Scales
     from flowml.preprocess import Transform
     from flowml.records import Channel

@@ -14,15 +14,14 @@ from flowml.features.recipes import learn
 from flowml.features.recipes.fitted import PLUS, FittedRecipe, check_bins, check_choices
 from flowml.features.recipes.mll2021 import FEWEST_BINS, MllDistribution, MllQuadrants
 from flowml.features.recipes.mll2021 import MOST_BINS as MOST_MLL_BINS
+from flowml.features.recipes.part import Part, check_number
 from flowml.features.recipes.parts import (
     MOST_BINS,
     MOST_PAIR_BINS,
     Ecdf,
     Moments,
     Pairs,
-    Part,
     Quantiles,
-    check_number,
 )
 from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE

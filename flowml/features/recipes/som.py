@@ -17,7 +17,7 @@ import numpy as np
 
 from flowml.errors import FlowmlError
 from flowml.features.counting.nodes import nearest
-from flowml.features.recipes.parts import Kind, Plain, check_number, shares
+from flowml.features.recipes.part import Kind, Plain, check_number, shares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
