@@ -296,7 +296,7 @@ def read_labels(
     conditions = [_condition(text) for text in where]
     columns = [id_column, label_column, *(column for column, _ in conditions)]
     rows = read_table(path, columns)
-    names = _case_names(cases)
+    names = case_names(cases)
     entities: dict[str, str] = {}
     seen: set[str] = set()
     unmatched = []
@@ -340,10 +340,18 @@ def _refuse_unfulfilled(
             )
 
 
-def _case_names(cases: Sequence[Case]) -> dict[str, str]:
+def case_names(cases: Sequence[Case]) -> dict[str, str]:
     """Return case ids by all names that a table may use; ambiguous names are left out.
 
-    Exact ids stand beside names in folded letter case, and go before them.
+    Parameters
+    ----------
+    cases : sequence of Case
+        All cases.
+
+    Returns
+    -------
+    dict of str to str
+        Exact ids stand beside names in folded letter case, and go before them.
     """
     names: dict[str, str] = {}
     double: set[str] = set()

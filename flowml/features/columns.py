@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.cases import _case_names, read_table
+from flowml.cases import case_names, read_table
 from flowml.errors import CaseError, FlowmlError
 from flowml.features.names import BAR, RESULT
 from flowml.features.recipes.fitted import FEATURE_TYPE
@@ -304,7 +304,7 @@ def _rows_of_cases(
     sheet: _Sheet, own: int, cases: Sequence[Case]
 ) -> dict[str, tuple[int, list[str]]]:
     """Find the row of each case; the ids of a table may be names, and are not shown."""
-    names = _case_names(cases)
+    names = case_names(cases)
     lines: dict[str, int] = {}
     found: dict[str, tuple[int, list[str]]] = {}
     for line, cells in sheet.rows:

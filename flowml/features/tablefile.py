@@ -120,22 +120,6 @@ def _digits(row: NDArray[np.float32]) -> list[str]:
     return [texts[number] for number in place.tolist()]
 
 
-def table_csv(table: FeatureTable) -> str:
-    """Return a table as CSV.
-
-    Parameters
-    ----------
-    table : FeatureTable
-        Anything.
-
-    Returns
-    -------
-    str
-        The `csv_lines` in one.
-    """
-    return "".join(csv_lines(table))
-
-
 def _encodable(table: FeatureTable) -> FeatureTable:
     """Return the table with case ids and names that a file can hold."""
     cases = [

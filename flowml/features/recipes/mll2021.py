@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.features.recipes.part import Kind, Plain, check_number, shares
+from flowml.features.recipes.part import Kind, Plain, below_each_edge, check_number, shares
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class MllDistribution(_Mll):
         ndarray, shape (n, bins - 1), float64
             NaN where there are no events.
         """
-        return shares(np.cumsum(counts, axis=1)[:, :-1], counts.sum(axis=1))
+        return below_each_edge(counts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part as plain values, for JSON."""

@@ -178,6 +178,22 @@ def as_lists(value: Any) -> Any:
     return [as_lists(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
+def below_each_edge(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share of events below each inner edge of bins.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n, bins), int64
+        Events in each bin.
+
+    Returns
+    -------
+    ndarray, shape (n, bins - 1), float64
+        Rising; NaN where there are no events.
+    """
+    return shares(np.cumsum(counts, axis=1)[:, :-1], counts.sum(axis=1))
+
+
 def shares(counts: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
     """Divide counts by the number of events.
 

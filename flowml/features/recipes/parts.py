@@ -10,7 +10,7 @@ import numpy as np
 
 from flowml.errors import FlowmlError
 from flowml.features.counting.fine import moments, quantiles
-from flowml.features.recipes.part import Kind, Plain, check_number, shares
+from flowml.features.recipes.part import Kind, Plain, below_each_edge, check_number, shares
 from flowml.features.recipes.scales import even_cuts
 from flowml.safety import printable
 
@@ -83,7 +83,7 @@ class Ecdf(Plain):
         ndarray, shape (n, bins - 1), float64
             NaN where there are no events.
         """
-        return shares(np.cumsum(counts, axis=1)[:, :-1], counts.sum(axis=1))
+        return below_each_edge(counts)
 
 
 @dataclass(frozen=True)
