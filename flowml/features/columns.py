@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from flowml.records import Case
 
 ID = "case_id"
-YES = ("yes", "positive", "pos", "true", "detected", "+", "ja", "positiv", "wahr")
-NO = ("no", "negative", "neg", "false", "not detected", "-", "nein", "negativ", "falsch")
-UNKNOWN = ("", "na", "n/a", "nan", "unknown", "nd", "not done")
+YES = ("yes", "positive", "pos", "true", "detected", "+",
+       "ja", "positiv", "wahr", "nachgewiesen")  # fmt: skip
+NO = ("no", "negative", "neg", "false", "not detected", "-",
+      "nein", "negativ", "falsch", "nicht nachgewiesen")  # fmt: skip
+UNKNOWN = ("", "na", "n/a", "nan", "unknown", "nd", "n.d.", "not done",
+           "unbekannt", "nicht bestimmt")  # fmt: skip
 WORDS = dict.fromkeys(YES, 1.0) | dict.fromkeys(NO, 0.0) | dict.fromkeys(UNKNOWN, math.nan)
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?")
 # what cannot name a patient, and may be shown: one number with a sign that makes it none

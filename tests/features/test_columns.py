@@ -60,7 +60,21 @@ def test_a_cell_is_a_number_or_yes_or_no(read, cell, number):
 
 
 @pytest.mark.parametrize(
-    "cell", ["", " ", "NA", "n/a", "NaN", "Unknown", "nd", "ND", "not done", "Not Done"]
+    "cell",
+    [
+        "",
+        " ",
+        "NA",
+        "n/a",
+        "NaN",
+        "Unknown",
+        "nd",
+        "ND",
+        "n.d.",
+        "not done",
+        "Not Done",
+        "nicht bestimmt",
+    ],
 )
 def test_a_cell_may_say_that_nothing_is_known(read, cell):
     assert math.isnan(one_cell(read, cell))
