@@ -57,12 +57,7 @@ def write_file(
     bits, used = _widths(kind, n)
     stored = _values(rng, kind, n_events, used)
     data = _as_bytes(stored, kind, order, bits)
-    pairs = {
-        "$MODE": "L", "$DATATYPE": "F" if kind == "float" else "I", "$NEXTDATA": "0",
-        "$BYTEORD": LIST_OF_ORDER[order], "$PAR": str(n), "$TOT": str(n_events),
-        "$BEGINDATA": str(TEXT_SIZE), "$ENDDATA": str(TEXT_SIZE + len(data) - 1),
-        "$BEGINSTEXT": "0", "$ENDSTEXT": "0", "$BEGINANALYSIS": "0", "$ENDANALYSIS": "0",
-    }  # fmt: skip
+    pairs = {"$DATATYPE": "F" if kind == "float" else "I", "$BYTEORD": LIST_OF_ORDER[order]}
     for i, (name, marker) in enumerate(CHANNELS, start=1):
         pairs[f"$P{i}B"] = str(bits[i - 1])
         pairs[f"$P{i}R"] = str(2 ** used[i - 1])
@@ -70,12 +65,39 @@ def write_file(
         pairs[f"$P{i}N"] = name
         if marker:
             pairs[f"$P{i}S"] = marker
-    text = "|" + "".join(f"{key}|{value}|" for key, value in pairs.items())
-    places = (256, 255 + len(text), TEXT_SIZE, TEXT_SIZE + len(data) - 1, 0, 0)
-    places = tuple(0 if place > 99_999_999 else place for place in places)
-    header = "FCS3.1    " + "".join(f"{place:8d}" for place in places)
-    path.write_bytes((header.ljust(256) + text).ljust(TEXT_SIZE).encode("ascii") + data)
+    path.write_bytes(before_data(pairs, n_events, len(data)) + data)
     return stored, _linear(stored, kind)
+
+
+def before_data(own: dict[str, str], n_events: int, data_size: int) -> bytes:
+    """Return the header and the keywords, filled up to where the data begin.
+
+    Parameters
+    ----------
+    own : dict of str to str
+        Keywords of the channels, their type and order, and others.
+    n_events : int
+        How many.
+    data_size : int
+        Bytes of the data.
+
+    Returns
+    -------
+    bytes
+        `TEXT_SIZE` of them.
+    """
+    end = TEXT_SIZE + data_size - 1
+    pairs = {
+        "$MODE": "L", "$NEXTDATA": "0", "$PAR": str(len(CHANNELS)), "$TOT": str(n_events),
+        "$BEGINDATA": str(TEXT_SIZE), "$ENDDATA": str(end),
+        "$BEGINSTEXT": "0", "$ENDSTEXT": "0", "$BEGINANALYSIS": "0", "$ENDANALYSIS": "0",
+        **own,
+    }  # fmt: skip
+    text = "|" + "".join(f"{key}|{value}|" for key, value in pairs.items())
+    data = (TEXT_SIZE, end) if end <= 99_999_999 else (0, 0)  # then the keywords say it
+    places = (256, 255 + len(text), *data, 0, 0)
+    header = "FCS3.1    " + "".join(f"{place:8d}" for place in places)
+    return (header.ljust(256) + text).ljust(TEXT_SIZE).encode("ascii")
 
 
 def _widths(kind: str, n: int) -> tuple[list[int], list[int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from files import CHANNELS, TEXT_SIZE
+from files import CHANNELS, before_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def write_stained(path: Path, n_events: int, seed: int) -> None:
     matrix = np.round(rng.uniform(0, MOST_SPILLOVER, (n, n)), 4)
     np.fill_diagonal(matrix, 1)
     with path.open("wb") as file:
-        file.write(_before_data(n_events, matrix))
+        file.write(before_data(_keywords(matrix), n_events, 4 * len(CHANNELS) * n_events))
         for start in range(0, n_events, AT_A_TIME):
             count = min(AT_A_TIME, n_events - start)
             file.write(_events(rng, levels, scatter, matrix, start, count).tobytes())
@@ -82,24 +82,16 @@ def _events(
     return values.astype(">f4")
 
 
-def _before_data(n_events: int, matrix: NDArray[Any]) -> bytes:
-    """Return the header and the keywords, filled up to where the data begin."""
-    n, end = len(CHANNELS), TEXT_SIZE + 4 * len(CHANNELS) * n_events - 1
+def _keywords(matrix: NDArray[Any]) -> dict[str, str]:
+    """Return the keywords of the channels and of their spillover."""
     names = ",".join(name for name, _ in DETECTORS)
     numbers = ",".join(f"{value:g}" for value in matrix.ravel())
     pairs = {
-        "$MODE": "L", "$DATATYPE": "F", "$NEXTDATA": "0", "$BYTEORD": "4,3,2,1",
-        "$PAR": str(n), "$TOT": str(n_events),
-        "$BEGINDATA": str(TEXT_SIZE), "$ENDDATA": str(end),
-        "$BEGINSTEXT": "0", "$ENDSTEXT": "0", "$BEGINANALYSIS": "0", "$ENDANALYSIS": "0",
+        "$DATATYPE": "F", "$BYTEORD": "4,3,2,1",
         "$SPILLOVER": f"{len(DETECTORS)},{names},{numbers}",
     }  # fmt: skip
     for i, (name, marker) in enumerate(CHANNELS, start=1):
         more = {f"$P{i}S": marker} if marker else {}
         pairs |= {f"$P{i}B": "32", f"$P{i}R": str(TOP), f"$P{i}E": "0,0", f"$P{i}N": name}
         pairs |= more
-    text = "|" + "".join(f"{key}|{value}|" for key, value in pairs.items())
-    data = (TEXT_SIZE, end) if end <= 99_999_999 else (0, 0)  # then the keywords say it
-    places = (256, 255 + len(text), *data, 0, 0)
-    header = "FCS3.1    " + "".join(f"{place:8d}" for place in places)
-    return (header.ljust(256) + text).ljust(TEXT_SIZE).encode("ascii")
+    return pairs

@@ -37,8 +37,10 @@ GAINS = (1e-6, 1e6)
 TIME_STEPS = (1e-12, 1e6)  # seconds
 # a copy of a file keeps the name of a channel, but not always its amplifier: SS Log, FSC LogH
 LOG_WORD = re.compile(r"(?<![A-Za-z])(log|Log|LOG)(?![a-z])")
-# all keywords that the functions of this module look at begin so
-_TELL_OF_CHANNELS = ("$P", "FLOWCORE_$P", FLOWCORE_SCALED, "$TIMESTEP")
+# all keywords that the functions of this module look at
+_TELLS_OF_CHANNELS = re.compile(
+    rf"\$P\d+[NSREG]|FLOWCORE_\$P\d+RMAX|{FLOWCORE_SCALED}|\$TIMESTEP", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def describe_channels(
     findings : list of Finding
         What was odd.
     """
-    told = tuple(pair for pair in keywords.items() if pair[0].startswith(_TELL_OF_CHANNELS))
+    told = tuple(pair for pair in keywords.items() if _TELLS_OF_CHANNELS.fullmatch(pair[0]))
     channels, amplifiers, findings = _described(told, fields)
     return channels, amplifiers, list(findings)
 

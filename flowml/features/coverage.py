@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.features.names import BAR, COLON, RESULT, parse_name
+from flowml.features.names import BAR, COLON, feature_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +24,7 @@ class Coverage:
     """
 
     def __init__(self, feature_names: Sequence[str]) -> None:
-        parsed = [parse_name(name) for name in feature_names]
-        about = [(name.tube, name.markers, name.statistic == RESULT) for name in parsed]
-        self._groups = list(dict.fromkeys(about))
-        place = {group: number for number, group in enumerate(self._groups)}
-        self._group_of = np.array([place[each] for each in about], dtype=np.intp)
+        self._groups, self._group_of = feature_groups(feature_names)
 
     @property
     def markers(self) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.features.names import RESULT, parse_name
+from flowml.features.names import feature_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,11 +107,8 @@ class _Groups:
     """Features that come and go together: those of a marker, a pair or a map, in a tube."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        parsed = [parse_name(name) for name in names]
-        about = [(p.tube, () if p.statistic == RESULT else p.markers) for p in parsed]
-        self._groups = list(dict.fromkeys(about))
-        number = {group: place for place, group in enumerate(self._groups)}
-        self.place = np.array([number[each] for each in about], dtype=np.intp)
+        groups, self.place = feature_groups(names)
+        self._groups = [(each.tube, () if each.is_result else each.markers) for each in groups]
         self._markers = list(dict.fromkeys(m for _, each in self._groups for m in each))
         self._measured: dict[tuple[frozenset[str], ...], NDArray[np.bool_]] = {}
 

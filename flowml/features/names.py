@@ -6,7 +6,14 @@ of another method is ``method|quantity|result``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 BAR, COLON = "|", ":"
 RESULT = "result"  # the statistic of what another method found
@@ -28,6 +35,46 @@ class FeatureName(NamedTuple):
     tube: str
     markers: tuple[str, ...]
     statistic: str
+
+
+class FeatureGroup(NamedTuple):
+    """Features that come and go together: those of a marker, a pair, a map or a result.
+
+    Parameters
+    ----------
+    tube : str
+        Empty where features are pooled over tubes.
+    markers : tuple of str
+        What they are about.
+    is_result : bool
+        Whether another method found it.
+    """
+
+    tube: str
+    markers: tuple[str, ...]
+    is_result: bool
+
+
+def feature_groups(names: Sequence[str]) -> tuple[list[FeatureGroup], NDArray[np.intp]]:
+    """Put features together that come and go together.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of features.
+
+    Returns
+    -------
+    groups : list of FeatureGroup
+        In the order of the features.
+    place : ndarray, shape (len(names),), intp
+        The group of each feature.
+    """
+    parsed = map(parse_name, names)
+    about = [FeatureGroup(p.tube, p.markers, p.statistic == RESULT) for p in parsed]
+    groups = list(dict.fromkeys(about))
+    number = {group: place for place, group in enumerate(groups)}
+    return groups, np.array([number[each] for each in about], dtype=np.intp)
 
 
 def feature_name(tube: str, markers: tuple[str, ...], statistic: str) -> str:

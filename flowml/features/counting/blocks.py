@@ -93,7 +93,8 @@ class Blocks:
         values: NDArray[np.float32] = self._values[: math.prod(shape)].reshape(shape)
         with np.errstate(over="ignore", invalid="ignore"):
             if self._unmixing is None:
-                values[...] = events[:, self._columns].T
+                for row, column in zip(values, self._columns, strict=True):
+                    row[...] = events[:, column]
             else:
                 self._unmix(events, values)
             # one value that is not finite spoils a product's whole event, and a sum
@@ -103,10 +104,9 @@ class Blocks:
         return values
 
     def _unmix(self, events: Array, values: NDArray[np.float32]) -> None:
-        rows = self._rows[: len(events)]
-        if events.dtype == self._kind and events.flags.c_contiguous:
-            rows = events
-        else:
+        rows = events
+        if events.dtype != self._kind or not events.flags.c_contiguous:
+            rows = self._rows[: len(events)]
             rows[...] = events
         if self._kind == values.dtype:
             np.matmul(self._weights, rows.T, out=values)

@@ -115,7 +115,7 @@ class BinCounter:
             for channel, found in single_marginals(joint, counts).items()
         }
 
-    def pairs(self) -> dict[tuple[int, int], NDArray[np.int64]]:
+    def pairs(self) -> dict[tuple[int, ...], NDArray[np.int64]]:
         """Return the distribution of every pair that was counted, by its rows.
 
         Returns
@@ -124,9 +124,9 @@ class BinCounter:
             Between the fine cuts of pairs that were counted so, else the coarse ones.
         """
         self._count_gathered()
-        found: dict[tuple[int, int], NDArray[np.int64]] = {}
+        found: dict[tuple[int, ...], NDArray[np.int64]] = {}
         for stack in (*self._coarse, *self._fine):
-            found |= pair_marginals(stack.joints, stack.counts)
+            found.update(pair_marginals(stack.joints, stack.counts))
         return {pair: counts[:-1, :-1] for pair, counts in found.items()}
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Pair = tuple[int, int]
+Pair = tuple[int, ...]  # two rows, the lower one first
 
 MOST_PLACES = 5000  # of one joint count: its 40 KB stay in the first cache
 TRIES = 24  # coverings by triples that are tried, of which the smallest is taken
@@ -197,7 +197,7 @@ def pair_marginals(
     radix = joints[0].radix
     stacked = counts.reshape(len(joints), *radix)
     axes = "abc"[: len(radix)]
-    found = {}
+    found: dict[Pair, NDArray[np.int64]] = {}
     for first, second in combinations(range(len(radix)), 2):
         # einsum sums over a short inner axis several times quicker than sum does
         summed = np.einsum(f"n{axes}->n{axes[first]}{axes[second]}", stacked)

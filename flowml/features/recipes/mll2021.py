@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.features.recipes.part import Kind, Plain, below_each_edge, check_number, shares
+from flowml.features.recipes.part import (
+    Kind,
+    Plain,
+    below_each_edge,
+    check_number,
+    share_of_each,
+)
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -251,8 +257,7 @@ class MllQuadrants(_Mll):
         ndarray, shape (n, 3), float64
             NaN where there are no events.
         """
-        flat = counts.reshape(len(counts), 4)
-        return shares(flat[:, 1:], flat.sum(axis=1))
+        return share_of_each(counts)[:, 1:]
 
 
 def learn_standard(

@@ -194,6 +194,42 @@ def below_each_edge(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return shares(np.cumsum(counts, axis=1)[:, :-1], counts.sum(axis=1))
 
 
+def share_of_each(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share of events in each place.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n, ...), int64
+        Events in each place.
+
+    Returns
+    -------
+    ndarray, shape (n, number of places), float64
+        NaN where there are no events.
+    """
+    flat = counts.reshape(len(counts), -1)
+    return shares(flat, flat.sum(axis=1))
+
+
+def cell_names(name: str, side: int) -> tuple[str, ...]:
+    """Name the cells of a square, row by row.
+
+    Parameters
+    ----------
+    name : str
+        Of the part.
+    side : int
+        Cells along each side.
+
+    Returns
+    -------
+    tuple of str
+        ``name0000``, ``name0001`` and so on.
+    """
+    every = range(side)
+    return tuple(f"{name}{row:02d}{column:02d}" for row in every for column in every)
+
+
 def shares(counts: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
     """Divide counts by the number of events.
 

@@ -10,7 +10,14 @@ import numpy as np
 
 from flowml.errors import FlowmlError
 from flowml.features.counting.fine import moments, quantiles
-from flowml.features.recipes.part import Kind, Plain, below_each_edge, check_number, shares
+from flowml.features.recipes.part import (
+    Kind,
+    Plain,
+    below_each_edge,
+    cell_names,
+    check_number,
+    share_of_each,
+)
 from flowml.features.recipes.scales import even_cuts
 from flowml.safety import printable
 
@@ -128,8 +135,7 @@ class Pairs(Plain):
 
     def statistics(self) -> tuple[str, ...]:
         """Return ``pairs0000`` and so on: the row is of the first marker."""
-        every = range(self.bins)
-        return tuple(f"{self.name}{row:02d}{column:02d}" for row in every for column in every)
+        return cell_names(self.name, self.bins)
 
     def values(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of each cell.
@@ -144,8 +150,7 @@ class Pairs(Plain):
         ndarray, shape (n, bins * bins), float64
             NaN where there are no events.
         """
-        flat = counts.reshape(len(counts), -1)
-        return shares(flat, flat.sum(axis=1))
+        return share_of_each(counts)
 
 
 @dataclass(frozen=True)

@@ -174,8 +174,7 @@ class Tally:
         every: dict[Rows, NDArray[np.int64]] = {}
         if self._bins is not None:
             every |= {(row,): counts for row, counts in self._bins.distributions().items()}
-            for rows, counts in self._bins.pairs().items():
-                every[rows] = counts
+            every |= self._bins.pairs()
         maps = dict(plan.maps())
         found = []
         counted: dict[Markers, NDArray[np.int64]]
@@ -261,16 +260,19 @@ def make_plan(
     """
     markers, shown = _side_by_side(scales, channels)
     cuts = _cuts(parts, scales, channels)
-    wanted = _pairs(parts, markers, cuts)
-    fine, coarse = _unions(parts, markers, cuts)
+    of_pairs = {key: own for key, own in cuts.items() if parts[key[0]].kind is Kind.PAIRS}
     has_fine = any(part.kind is Kind.CUTS for part in parts)
+    # fine places part all cuts, so that pairs can be counted by them as well
+    of_markers = cuts if has_fine else {}
+    fine, coarse = _unions(markers, of_markers), _unions(markers, of_pairs)
     rulers = tuple(make_ruler(fine[m], coarse[m]) for m in markers)
     own = fine_joints([ruler.fine_places for ruler in rulers]) if has_fine else ()
     in_fine = {joint.channels for joint in own}
-    starts = (_starts(cuts, fine), _starts(cuts, coarse))
+    starts = (_starts(of_markers, fine), _starts(of_pairs, coarse))
     steps = tuple(
         _steps(index, part, markers, in_fine, starts) for index, part in enumerate(parts)
     )
+    wanted = {step.rows for of_part in steps for step in of_part if len(step.rows) > 1}
     left = coarse_joints([ruler.coarse_places for ruler in rulers], wanted - in_fine)
     return Plan(tuple(parts), markers, shown, exact, rulers, own, left, steps)
 
@@ -321,51 +323,22 @@ def _cuts(
     return found
 
 
-def _pairs(
-    parts: Sequence[Part],
-    markers: Markers,
-    cuts: Mapping[tuple[int, str], NDArray[np.float64]],
-) -> set[tuple[int, int]]:
-    """Return the rows of all pairs that a part wants, the lower row first."""
-    wanted = set()
-    for index, part in enumerate(parts):
-        if part.kind is Kind.PAIRS:
-            for pair in part.pairs(markers):
-                if all((index, marker) in cuts for marker in pair):
-                    low, high = sorted(markers.index(marker) for marker in pair)
-                    wanted.add((low, high))
-    return wanted
-
-
 def _unions(
-    parts: Sequence[Part],
-    markers: Markers,
-    cuts: Mapping[tuple[int, str], NDArray[np.float64]],
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-    """Return all cuts of each marker, and those for pairs; the latter are among the former."""
-    has_fine = any(part.kind is Kind.CUTS for part in parts)
-    fine, coarse = {}, {}
+    markers: Markers, cuts: Mapping[tuple[int, str], NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the cuts of all parts together, for each marker."""
+    found = {}
     for marker in markers:
-        every = [found for (_, m), found in cuts.items() if m == marker]
-        of_pairs = [
-            found
-            for (index, m), found in cuts.items()
-            if m == marker and parts[index].kind is Kind.PAIRS
-        ]
-        fine[marker] = _union(every if has_fine else [])
-        coarse[marker] = _union(of_pairs)
-    return fine, coarse
-
-
-def _union(cuts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.unique(np.concatenate(cuts)) if cuts else np.empty(0)
+        every = [own for (_, of), own in cuts.items() if of == marker]
+        found[marker] = np.unique(np.concatenate([np.empty(0), *every]))
+    return found
 
 
 def _starts(
     cuts: Mapping[tuple[int, str], NDArray[np.float64]],
     unions: Mapping[str, NDArray[np.float64]],
 ) -> dict[tuple[int, str], NDArray[np.intp] | None]:
-    """Return the first place of each bin, where all cuts are among those of the union."""
+    """Return the first place of each bin among those of the unions, which hold all cuts."""
     found: dict[tuple[int, str], NDArray[np.intp] | None] = {}
     for (index, marker), own in cuts.items():
         union = unions[marker]
@@ -374,7 +347,6 @@ def _starts(
                 f"two edges of the bins of {marker} are the same number: the training cases' "
                 "values vary too little to be parted. Leave the marker out (markers=...)."
             )
-        if np.isin(own, union).all():
-            starts = np.concatenate([[0], np.searchsorted(union, own) + 1]).astype(np.intp)
-            found[index, marker] = None if len(own) == len(union) else starts
+        starts = np.concatenate([[0], np.searchsorted(union, own) + 1]).astype(np.intp)
+        found[index, marker] = None if len(own) == len(union) else starts
     return found

@@ -17,7 +17,13 @@ import numpy as np
 
 from flowml.errors import FlowmlError
 from flowml.features.counting.nodes import nearest
-from flowml.features.recipes.part import Kind, Plain, check_number, shares
+from flowml.features.recipes.part import (
+    Kind,
+    Plain,
+    cell_names,
+    check_number,
+    share_of_each,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +82,7 @@ class Som(Plain):
 
     def statistics(self) -> tuple[str, ...]:
         """Return ``som0000`` and so on: row and column of the node."""
-        every = range(self.side)
-        return tuple(f"{self.name}{row:02d}{column:02d}" for row in every for column in every)
+        return cell_names(self.name, self.side)
 
     def values(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of each node.
@@ -92,7 +97,7 @@ class Som(Plain):
         ndarray, shape (n, side * side), float64
             NaN where there are no events.
         """
-        return shares(counts, counts.sum(axis=1))
+        return share_of_each(counts)
 
 
 def learn_codebook(
