@@ -8,6 +8,7 @@ batches of items, as a message costs as much as a small item, and the function g
 from __future__ import annotations
 
 import time
+import warnings
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -113,10 +114,16 @@ def _on_workers(
     tasks = (delayed(_work)(function, batch) for batch in batches)
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
         team = Parallel(return_as="generator", batch_size=1, pre_dispatch=AHEAD * workers)
+        working = team(tasks)
         try:
-            for seconds, results in team(tasks):
+            for seconds, results in working:
                 batches.took(seconds, len(results))
                 yield from results
+        except GeneratorExit:  # whoever asked has seen enough
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # joblib counts what it leaves undone
+                working.close()
+            raise
         except BrokenExecutor as error:  # killed from outside, or out of memory
             raise FlowmlError(
                 "a worker process was ended from outside, most likely for want of memory. "
