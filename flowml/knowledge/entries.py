@@ -79,6 +79,9 @@ class Entry:
                 )
         return list(self._values)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
     def get(self, key: str) -> Any:
         """Return a field as it was read.
 
@@ -119,18 +122,20 @@ class Entry:
         missing = default is not None and key not in self._values
         return Entry(default if missing else self.get(key), f"{self.where}, {key}")
 
-    def tables(self, key: str) -> list[Entry]:
+    def tables(self, key: str, named_by: str = "name") -> list[Entry]:
         """Return a field that is a list of named tables.
 
         Parameters
         ----------
         key : str
             Name of the field; an empty list where it is missing.
+        named_by : str
+            The field of each table that holds its name.
 
         Returns
         -------
         list of Entry
-            Their messages call each by its `name`.
+            Their messages call each by its name.
 
         Raises
         ------
@@ -145,7 +150,7 @@ class Entry:
         entries = []
         for number, item in enumerate(items, start=1):
             entry = Entry(item, f"{self.where}, {key} {number}")
-            entry.where = f"{self.where}, {key} {printable(entry.text('name'), 60)!r}"
+            entry.where = f"{self.where}, {key} {printable(entry.text(named_by), 60)!r}"
             entries.append(entry)
         names = [entry.where for entry in entries]
         for entry in entries:

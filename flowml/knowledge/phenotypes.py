@@ -1,24 +1,28 @@
 """What populations look like: levels, expressions of antigens, populations of cells.
 
-How a marker is written is explained at the head of ``simulator_normal.toml``.
+How a marker is written is explained at the head of ``populations.toml``.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from flowml.knowledge.markers import name_channel
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from flowml.knowledge.entries import Entry
 
 PATH_STEPS = 3  # youngest, middle and oldest cells of a path of maturation
 NEGATIVE = "neg"
 SCATTER_TOP = 262_144.0
+SIGNS = ("", "+", "++", "+++", "-", "--", "---")
+CHAINS = ("kappa", "lambda")
+POLYTYPIC, RESTRICTED = "polytypic", "restricted"
 _LEVEL = re.compile(r"^(?P<name>[a-z_]+)(?P<signs>\+{0,3}|-{0,3})$")
 
 
@@ -29,7 +33,7 @@ class Level:
     Parameters
     ----------
     decades : float
-        log10 of the median antigen signal, in channel units.
+        log10 of the median antigen signal, in reference units.
     band : float
         Half-width, in decades, of the range of medians between healthy donors.
     spread : float
@@ -54,14 +58,43 @@ class Expression:
         Share of patients in whom the antigen is expressed at all.
     cells : tuple of float
         Range of the share of cells that express it, in such a patient.
+    spread : float or None
+        Standard deviation between cells, in decades; None for the levels' own.
     """
 
     path: tuple[tuple[Level, Level], ...]
     share: float = 1.0
     cells: tuple[float, float] = (1.0, 1.0)
+    spread: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class LightChains:
+    """Light chains of a population that makes them.
+
+    Parameters
+    ----------
+    surface, cytoplasmic : Expression or None
+        Of the chain that a cell has; None where it is not there.
+    kind : str
+        `POLYTYPIC`: some cells have kappa, the others lambda; `RESTRICTED`: all have one.
+    kappa : float
+        Share of the cells with kappa, or the probability of a clone to have it.
+    none : float
+        Probability of a clone to have neither.
+    other : Expression or None
+        What antibody against the other chain leaves on the surface; None for nothing.
+    """
+
+    surface: Expression | None
+    cytoplasmic: Expression | None
+    kind: str
+    kappa: float
+    none: float = 0.0
+    other: Expression | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Population:
     """Cells of one kind.
 
@@ -72,13 +105,15 @@ class Population:
     expressions : mapping of str to Expression
         By marker; a marker that is not there is negative.
     fsc, ssc : float
-        Median FSC-A and SSC-A, channel units.
+        Median FSC-A and SSC-A, reference units.
     scatter_spread : tuple of float
         Standard deviations of FSC-A and SSC-A between cells, in decades.
     autofluorescence : float
         Times that of a lymphocyte.
     variation : float
         Times the band of each level within which a patient's medians lie.
+    light_chains : LightChains or None
+        None for cells that make none.
     source : str
         Where the phenotype is described.
     """
@@ -90,12 +125,13 @@ class Population:
     scatter_spread: tuple[float, float]
     autofluorescence: float
     variation: float
+    light_chains: LightChains | None
     source: str
 
 
 POPULATION_FIELDS = (
-    "name", "markers", "fsc", "ssc", "scatter_spread", "autofluorescence", "variation",
-    "source",
+    "name", "like", "markers", "fsc", "ssc", "scatter_spread", "autofluorescence", "variation",
+    "light_chains", "source",
 )  # fmt: skip
 
 
@@ -129,7 +165,7 @@ def read_levels(entry: Entry) -> dict[str, Level]:
             row.number(key, 0.0, high)
             for key, high in (("decades", 6.0), ("band", 1.0), ("spread", 1.0))
         )
-        for signs in ("", "+", "++", "+++", "-", "--", "---"):
+        for signs in SIGNS:
             steps = signs.count("+") - signs.count("-")
             levels[name + signs] = Level(middle + steps * step, band, spread)
     if NEGATIVE not in levels:
@@ -140,10 +176,10 @@ def read_levels(entry: Entry) -> dict[str, Level]:
 def read_population(
     entry: Entry,
     levels: Mapping[str, Level],
-    markers: Sequence[str],
+    known: Mapping[str, Population],
     extra_fields: tuple[str, ...] = (),
 ) -> Population:
-    """Read a population.
+    """Read a population; what it leaves out, it takes from the one that it is `like`.
 
     Parameters
     ----------
@@ -151,8 +187,8 @@ def read_population(
         Its table.
     levels : mapping of str to Level
         From `read_levels`.
-    markers : sequence of str
-        Markers that may be named.
+    known : mapping of str to Population
+        Those that it may be like.
     extra_fields : tuple of str
         Fields that the caller reads.
 
@@ -167,17 +203,110 @@ def read_population(
         If a field is missing, unknown or out of bounds.
     """
     entry.keys((*POPULATION_FIELDS, *extra_fields))
-    table = entry.table("markers")
-    table.keys(markers)
+    entry.text("source")
+    if "like" not in entry:
+        return overlaid(_blank(entry), entry, levels)
+    name = entry.text("like")
+    if name not in known:
+        raise entry.error(
+            f"'like' names {printable(name, 60)!r}, which is no population above it; "
+            f"nearest: {nearest(name, list(known))}"
+        )
+    return overlaid(replace(known[name], variation=1.0), entry, levels)
+
+
+def _blank(entry: Entry) -> Population:
+    """Return a population without markers; scatter must be given where nothing is inherited."""
     return Population(
         name=entry.text("name"),
-        expressions={marker: _expression(table, marker, levels) for marker in table.keys()},  # noqa: SIM118
+        expressions={},
         fsc=entry.number("fsc", 1.0, SCATTER_TOP),
         ssc=entry.number("ssc", 1.0, SCATTER_TOP),
         scatter_spread=entry.two_numbers("scatter_spread", 0.0, 1.0),
         autofluorescence=entry.number("autofluorescence", 0.0, 100.0),
-        variation=entry.number("variation", 0.0, 10.0, default=1.0),
+        variation=1.0,
+        light_chains=None,
         source=entry.text("source"),
+    )
+
+
+def overlaid(base: Population, entry: Entry, levels: Mapping[str, Level]) -> Population:
+    """Return a population with some of its fields replaced.
+
+    Parameters
+    ----------
+    base : Population
+        What holds where the entry is silent.
+    entry : Entry
+        Any of the fields of a population.
+    levels : mapping of str to Level
+        From `read_levels`.
+
+    Returns
+    -------
+    Population
+        Markers are replaced one by one.
+
+    Raises
+    ------
+    KnowledgeError
+        If a field is out of bounds.
+    """
+    given = set(entry.keys())
+    table = entry.table("markers", default={})
+    expressions = {
+        **base.expressions,
+        **{_marker(table, m): _expression(table, m, levels) for m in table.keys()},  # noqa: SIM118
+    }
+    chains = base.light_chains
+    if "light_chains" in given:
+        chains = _light_chains(entry.table("light_chains"), levels)
+    return Population(
+        name=entry.text("name") if "name" in given else base.name,
+        expressions=expressions,
+        fsc=entry.number("fsc", 1.0, SCATTER_TOP, default=base.fsc),
+        ssc=entry.number("ssc", 1.0, SCATTER_TOP, default=base.ssc),
+        scatter_spread=(
+            entry.two_numbers("scatter_spread", 0.0, 1.0)
+            if "scatter_spread" in given
+            else base.scatter_spread
+        ),
+        autofluorescence=entry.number(
+            "autofluorescence", 0.0, 100.0, default=base.autofluorescence
+        ),
+        variation=entry.number("variation", 0.0, 10.0, default=base.variation),
+        light_chains=chains,
+        source=entry.text("source") if "source" in given else base.source,
+    )
+
+
+def _marker(table: Entry, name: str) -> str:
+    """Return a marker's name, which must be the canonical one."""
+    found = name_channel("", name)
+    if found.marker != name or not found.known:
+        raise table.error(
+            f"{printable(name, 60)!r} is not the canonical name of a marker; that is "
+            f"{printable(found.marker, 60)!r}, or markers.toml lacks it"
+        )
+    return name
+
+
+def _light_chains(entry: Entry, levels: Mapping[str, Level]) -> LightChains:
+    places = ("surface", "cytoplasmic", "other")
+    keys = entry.keys((*places, "kind", "kappa", "none"))
+    kind = entry.text("kind")
+    if kind not in {POLYTYPIC, RESTRICTED}:
+        raise entry.error(f"'kind' is {kind!r}, expected {POLYTYPIC} or {RESTRICTED}")
+    surface, cytoplasmic, other = (
+        _expression(entry, place, levels) if place in keys else None for place in places
+    )
+    return LightChains(
+        surface,
+        cytoplasmic,
+        kind,
+        entry.number("kappa", 0.0, 1.0),
+        entry.number("none", 0.0, 1.0, default=0.0),
+        other,
     )
 
 
@@ -187,11 +316,12 @@ def _expression(entry: Entry, marker: str, levels: Mapping[str, Level]) -> Expre
     if not isinstance(value, dict):
         return Expression(_path(entry, marker, value, levels))
     table = entry.table(marker)
-    table.keys(("level", "share", "cells"))
+    keys = table.keys(("level", "share", "cells", "spread"))
     return Expression(
         path=_path(table, "level", table.get("level"), levels),
         share=table.number("share", 0.0, 1.0, default=1.0),
         cells=table.pair("cells", 0.0, 1.0, default=(1.0, 1.0)),
+        spread=table.number("spread", 0.0, 1.0) if "spread" in keys else None,
     )
 
 
