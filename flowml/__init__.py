@@ -37,8 +37,8 @@ _HOMES = {
     "Recipe": "flowml.features",
     "make_recipe": "flowml.features",
     "train": "flowml.pipeline",
-    "simulate_cohort": "flowml.simulate",
-    "write_cohort": "flowml.simulate",
+    "simulate": "flowml.simulator",
+    "write_cohort": "flowml.simulator",
 }
 _MODULES = {"plot": "flowml.reports.plots"}
 
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from flowml.reading import Reading, extract
     from flowml.records import Case, Channel, Sample, Spillover
     from flowml.reports import plots as plot
-    from flowml.simulate import simulate_cohort, write_cohort
+    from flowml.simulator import simulate, write_cohort
 
 
 def __getattr__(name: str) -> Any:

@@ -12,15 +12,21 @@ from flowml.events import ArraySource
 from flowml.models import save_model
 from flowml.pipeline import Reading, train
 from flowml.records import Case, Channel, Role, Sample, Tube
-from flowml.simulate import write_cohort
 
 ENTITIES = ("normal", "CLL", "AML")
 
 
 @cache
 def cohort():
-    """Twelve cases of three entities, in memory."""
-    return tuple(flowml.simulate_cohort(ENTITIES, n_cases=12, n_events=1500, seed=5))
+    """Twelve cases of three entities, one file each, in memory."""
+    return tuple(map(held, flowml.simulate(entities=ENTITIES, cases=12, events=1500, seed=5)))
+
+
+def held(case):
+    """Return a case of one tube whose events were drawn once and for all."""
+    sample = case.tubes[0].origin
+    kept = with_events(sample, sample.events(), name=f"{case.case_id}.fcs")
+    return Case(case.case_id, (Tube(kept.name, kept),), case.details)
 
 
 def labels():
@@ -42,8 +48,19 @@ def saved_model(path):
 
 
 def on_disk(folder, count=12):
-    """Write the first cases of the cohort, and the table of all labels."""
-    write_cohort(cohort()[:count], folder)
+    """Write the first cases of the cohort as a file each, and the table of their labels."""
+    return flat(cohort()[:count], folder)
+
+
+def flat(cases, folder):
+    """Write cases of one tube as a file each, and the table of their labels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = ["case_id,entity,specimen"]
+    for case in cases:
+        sample = case.tubes[0].origin
+        flowml.write_fcs(folder / f"{case.case_id}.fcs", sample, sample.keywords)
+        rows.append(f"{case.case_id},{case.details['entity']},{case.details['specimen']}")
+    (folder / "cases.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 
 

@@ -199,8 +199,8 @@ def test_a_compensation_that_is_not_there(flowml, model, place):
 
 
 def test_an_output_never_takes_the_place_of_an_input(flowml, folder, place, tmp_path):
-    labels = tmp_path / "labels.csv"
-    shutil.copy(folder / "labels.csv", labels)
+    labels = tmp_path / "cases.csv"
+    shutil.copy(folder / "cases.csv", labels)
     manifest = table(tmp_path / "manifest.csv", "a,cases/S0001.fcs", heading="case_id,path")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for out in (labels, place / "S0001.fcs"):
@@ -215,7 +215,7 @@ def test_an_output_never_takes_the_place_of_an_input(flowml, folder, place, tmp_
 def test_an_output_that_cannot_be_written_is_status_3(flowml, folder, model, place, tmp_path):
     (tmp_path / "file").write_text("x")
     under = tmp_path / "file" / "out"
-    labels = folder / "labels.csv"
+    labels = folder / "cases.csv"
     for command in (
         ("classify", place, "--model", model, "--out", under),
         ("evaluate", place, "--model", model, "--labels", labels, "--out", under),
@@ -232,7 +232,7 @@ def test_an_output_of_the_wrong_kind_is_status_2(flowml, folder, model, place, t
     assert says(
         flowml("classify", place, "--model", model, "--out", tmp_path / "file"), 2, "is a file"
     )
-    trained = flowml("train", place, "--labels", folder / "labels.csv", "--out", place)
+    trained = flowml("train", place, "--labels", folder / "cases.csv", "--out", place)
     assert says(trained, 2, "is a directory")
 
 
@@ -243,7 +243,7 @@ def test_a_read_only_folder_is_status_3_before_any_work(
         raise OutputError(f"could not write {path}: Permission denied.")
 
     monkeypatch.setattr("flowml.safety.writable_folder", refuse)
-    labels = folder / "labels.csv"
+    labels = folder / "cases.csv"
     for command in (
         ("classify", place, "--model", model, "--out", tmp_path),
         ("evaluate", place, "--model", model, "--labels", labels, "--out", tmp_path),

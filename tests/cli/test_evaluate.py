@@ -21,12 +21,12 @@ def cases(tmp_path):
 def evaluate(flowml, cases, tmp_path):
     model = saved_model(tmp_path / "m.flowml")
     return lambda *more: flowml(
-        "evaluate", cases, "--model", model, "--labels", cases / "labels.csv", *more
+        "evaluate", cases, "--model", model, "--labels", cases / "cases.csv", *more
     )
 
 
 def relabel(cases, case_id, entity):
-    table = cases / "labels.csv"
+    table = cases / "cases.csv"
     rows = table.read_text(encoding="utf-8").splitlines()
     rows = [f"{case_id},{entity},blood" if r.startswith(f"{case_id},") else r for r in rows]
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -56,7 +56,7 @@ def test_a_case_without_a_label_is_named_and_changes_the_status(evaluate, cases)
 
 
 def test_a_label_for_no_case_is_passed_over(evaluate, cases):
-    table = cases / "labels.csv"
+    table = cases / "cases.csv"
     table.write_text(table.read_text(encoding="utf-8") + "ghost,AML,blood\n", encoding="utf-8")
     found = evaluate()
     assert found.status == 0
@@ -64,7 +64,7 @@ def test_a_label_for_no_case_is_passed_over(evaluate, cases):
 
 
 def test_cases_of_the_training_are_said_to_prove_nothing(flowml, cases, tmp_path):
-    table, out = cases / "labels.csv", tmp_path / "own.flowml"
+    table, out = cases / "cases.csv", tmp_path / "own.flowml"
     assert flowml("train", cases, "--labels", table, "--out", out).status == 0
     for verb in ("evaluate", "classify"):
         found = flowml(verb, cases, "--labels", table, "--model", out)

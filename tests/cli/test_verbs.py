@@ -191,7 +191,7 @@ def test_a_pinned_model_is_the_one(flowml, folder, model):
 
 def test_train_writes_one_file_and_prints_what_it_learned(flowml, folder, tmp_path):
     out = tmp_path / "models" / "m.flowml"
-    found = flowml("train", folder, "--labels", folder / "labels.csv", "--out", out)
+    found = flowml("train", folder, "--labels", folder / "cases.csv", "--out", out)
     assert found.status == 0
     assert names(out.parent) == ["m.flowml"]
     assert "trained on 12 synthetic cases: 4 AML, 4 CLL, 4 normal" in found.out
@@ -206,7 +206,7 @@ def test_train_twice_gives_the_same_file_with_one_worker_or_two(flowml, folder, 
             "train",
             folder,
             "--labels",
-            folder / "labels.csv",
+            folder / "cases.csv",
             "--out",
             tmp_path / name,
             "--jobs",
@@ -217,7 +217,7 @@ def test_train_twice_gives_the_same_file_with_one_worker_or_two(flowml, folder, 
 
 def test_train_names_the_cases_without_a_label(flowml, folder, tmp_path):
     table = tmp_path / "some.csv"
-    kept = (folder / "labels.csv").read_text().splitlines()[:10]
+    kept = (folder / "cases.csv").read_text().splitlines()[:10]
     table.write_text("\n".join([*kept, "S9999,CLL,blood"]) + "\n")
     found = flowml("train", folder, "--labels", table, "--out", tmp_path / "m.flowml")
     assert found.status == 1
@@ -232,7 +232,7 @@ def test_evaluate_writes_three_files(flowml, folder, model, tmp_path):
         "--model",
         model,
         "--labels",
-        folder / "labels.csv",
+        folder / "cases.csv",
         "--out",
         tmp_path,
     )
@@ -251,7 +251,7 @@ def test_evaluate_prints_csv_and_json_that_programs_read(flowml, folder, model):
         "--model",
         model,
         "--labels",
-        folder / "labels.csv",
+        folder / "cases.csv",
         "--format",
     )
     rows = rows_of(flowml(*command, "csv").out)
@@ -292,8 +292,9 @@ def test_simulate_is_the_same_for_the_same_seed(flowml, tmp_path):
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
         command = ("simulate", tmp_path / name, "--cases", 3, "--events", 200)
         assert flowml(*command, "--entities", "CLL,normal", "--seed", seed).status == 0
-    assert names(tmp_path / "a") == ["S0001.fcs", "S0002.fcs", "S0003.fcs", "labels.csv"]
-    contents = {n: [p.read_bytes() for p in sorted((tmp_path / n).iterdir())] for n in "abc"}
+    assert names(tmp_path / "a") == ["S0001", "S0002", "S0003", "cases.csv", "manifest.csv"]
+    files = {n: sorted(p for p in (tmp_path / n).rglob("*") if p.is_file()) for n in "abc"}
+    contents = {name: [path.read_bytes() for path in files[name]] for name in files}
     assert contents["a"] == contents["b"] != contents["c"]
 
 
@@ -310,7 +311,7 @@ def test_from_simulation_to_answers_in_processes_of_their_own(tmp_path):
     few = ("--cases", 9, "--events", 1000, "--entities", "CLL,AML,normal")
     assert flowml_process("simulate", cases, *few, "--seed", 1).status == 0
     assert (
-        flowml_process("train", cases, "--labels", cases / "labels.csv", "--out", file).status
+        flowml_process("train", cases, "--labels", cases / "cases.csv", "--out", file).status
         == 0
     )
     found = flowml_process("classify", cases, "--model", file, "--out", out, "--jobs", 2)
@@ -408,7 +409,7 @@ def test_features_names_a_marker_that_no_case_has(flowml, folder):
 
 def test_features_says_where_tubes_may_be_of_several_patients(flowml, tmp_path):
     place = on_disk(tmp_path / "days" / "monday", 3)
-    (place / "labels.csv").unlink(missing_ok=True)
+    (place / "cases.csv").unlink(missing_ok=True)
     found = flowml("features", tmp_path / "days", "--out", tmp_path / "t.csv")
     assert found.status == 0
     assert "1 cases may hold several patients" in found.err

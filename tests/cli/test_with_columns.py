@@ -45,7 +45,7 @@ def counts(tmp_path):
 @pytest.fixture
 def trained(flowml, cases, counts, tmp_path):
     out = tmp_path / "m.flowml"
-    found = flowml("train", cases, "--labels", cases / "labels.csv", "--out", out,
+    found = flowml("train", cases, "--labels", cases / "cases.csv", "--out", out,
                    "--with-columns", counts)  # fmt: skip
     return found, out
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_joined_is_refused_before_any_work(
         table(path)
     table(tmp_path / "wrong.csv", {"S0001": (1, "Mustermann")}, "case_id,wbc,name")
     model = ("--model", saved_model(tmp_path / "m.flowml"))
-    gold = ("--labels", cases / "labels.csv")
+    gold = ("--labels", cases / "cases.csv")
     more = {"features": (), "train": (*gold, "--out", "out.flowml"), "classify": model,
             "evaluate": (*model, *gold)}[verb]  # fmt: skip
     found = flowml(verb, cases, *more, *(x for each in given for x in ("--with-columns", each)))
@@ -149,7 +149,7 @@ def test_a_file_whose_name_has_the_sign_is_that_file(flowml, cases, tmp_path, mo
 @pytest.mark.parametrize("verb", ["features", "train"])
 def test_an_output_does_not_take_the_place_of_the_results(flowml, cases, counts, verb):
     before = counts.read_bytes()
-    gold = ("--labels", cases / "labels.csv") if verb == "train" else ()
+    gold = ("--labels", cases / "cases.csv") if verb == "train" else ()
     found = flowml(verb, cases, *gold, "--with-columns", counts, "--out", counts)
     assert found.status == 2
     assert counts.read_bytes() == before
@@ -169,7 +169,7 @@ def test_train_says_what_the_model_needs(trained):
 
 def test_train_leaves_out_what_one_case_lacks_and_says_so(flowml, cases, tmp_path):
     other = table(tmp_path / "lab.csv", ALL | {"S0005": (1, "not done")})
-    found = flowml("train", cases, "--labels", cases / "labels.csv", "--with-columns", other,
+    found = flowml("train", cases, "--labels", cases / "cases.csv", "--with-columns", other,
                    "--out", tmp_path / "m.flowml")  # fmt: skip
     assert found.status == 0
     assert "left out, because not every case has them: lab|blasts\n" in found.out
@@ -178,7 +178,7 @@ def test_train_leaves_out_what_one_case_lacks_and_says_so(flowml, cases, tmp_pat
 
 def test_train_asks_for_rows_of_labelled_cases_only(flowml, cases, counts, tmp_path):
     gold, few = tmp_path / "gold.csv", dict(list(ALL.items())[:6])
-    rows = (cases / "labels.csv").read_text(encoding="utf-8").splitlines()[:7]
+    rows = (cases / "cases.csv").read_text(encoding="utf-8").splitlines()[:7]
     gold.write_text("\n".join(rows) + "\n", encoding="utf-8")
     table(counts, few)
     found = flowml("train", cases, "--labels", gold, "--with-columns", counts,
@@ -230,7 +230,7 @@ def test_labelled_cases_need_a_row_and_rows_may_be_of_any_case(
 
 
 def test_evaluate_joins_the_results(flowml, cases, counts, trained):
-    ask = ("evaluate", cases, "--model", trained[1], "--labels", cases / "labels.csv")
+    ask = ("evaluate", cases, "--model", trained[1], "--labels", cases / "cases.csv")
     found = flowml(*ask, "--with-columns", counts)
     assert found.status == 0
     assert "of 12 labelled cases right" in found.out
@@ -244,7 +244,7 @@ def test_evaluate_joins_the_results(flowml, cases, counts, trained):
 
 
 def test_train_with_gaps_is_another_model_and_says_so(flowml, cases, tmp_path):
-    ask = ("train", cases, "--labels", cases / "labels.csv")
+    ask = ("train", cases, "--labels", cases / "cases.csv")
     for name, more in {"a": (), "b": ("--gap-share", 0), "c": ("--gap-share", 0.2)}.items():
         assert flowml(*ask, "--out", tmp_path / name, *more).status == 0
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -256,7 +256,7 @@ def test_train_with_gaps_is_another_model_and_says_so(flowml, cases, tmp_path):
 
 @pytest.mark.parametrize("share", ["1", "-0.1", "some"])
 def test_a_share_that_is_none_is_wrong_usage(flowml, cases, tmp_path, share):
-    found = flowml("train", cases, "--labels", cases / "labels.csv", "--out",
+    found = flowml("train", cases, "--labels", cases / "cases.csv", "--out",
                    tmp_path / "m", "--gap-share", share)  # fmt: skip
     assert found.status == 2
     assert "--gap-share" in found.err

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from small import cohort, labels, model, on_disk, one_tube, sample_of, with_events
+from small import cohort, flat, held, labels, model, on_disk, one_tube, sample_of, with_events
 
 import flowml
 from flowml.errors import LabelError, ModelError
 from flowml.findings import Severity
 from flowml.pipeline import classify, train
 from flowml.records import Case, Tube
-from flowml.simulate import write_cohort
 
 
 def codes(prediction):
@@ -62,8 +61,8 @@ def test_a_file_that_the_model_was_trained_on_is_noticed(tmp_path):
     trained = train(flowml.find_cases(folder), labels()).classifier.trained()
     seen = classify(folder, trained).predictions
     assert all("MODEL-TRAINED-ON" in codes(prediction) for prediction in seen)
-    others = flowml.simulate_cohort(["AML"], n_cases=1, n_events=1500, seed=77)
-    write_cohort(others, tmp_path / "new")
+    others = flowml.simulate(entities=["AML"], cases=1, events=1500, seed=77)
+    flat(map(held, others), tmp_path / "new")
     new = classify(tmp_path / "new", trained).predictions
     assert not any("MODEL-TRAINED-ON" in codes(prediction) for prediction in new)
 
