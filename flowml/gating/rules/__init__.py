@@ -1,0 +1,6 @@
+"""Rule findings: what a laboratory's own rules say beside the model's answer."""
+
+from flowml.gating.rules.find import RULES, rule_findings
+from flowml.gating.rules.finding import RuleFinding
+
+__all__ = ["RULES", "RuleFinding", "rule_findings"]
