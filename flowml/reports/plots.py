@@ -12,36 +12,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowml.errors import OutputError
+from flowml.errors import OutputError, StateError
 from flowml.gating import gate
 from flowml.gating.apply import axis_transform
 from flowml.gating.outline import outline
 from flowml.gating.strategy import FROM_FILE, UNCOMPENSATED
+from flowml.knowledge.markers import name_channel
 from flowml.preprocess import choose_unmixing, display_scale, is_shown_in_decades
 from flowml.preprocess.transform import Linear
 from flowml.records import Role, Scale
+from flowml.reports.density import check_mask, draw_density, percent
 from flowml.reports.ticks import Ticks, decade_ticks, linear_ticks
 from flowml.safety import printable, written_aside
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from flowml.gating import Gate, Strategy
-    from flowml.gating.gates import Floats
+    from flowml.gating.gates import Floats, Mask
     from flowml.gating.strategy import Dimension
     from flowml.preprocess import Transform, Unmixing
     from flowml.records import Channel, Sample
 
 MOST_EVENTS = 1_000_000  # two columns of them take 16 MB
-COLOURS = "viridis"  # uniform in lightness, and safe for the colour-blind
 SIZE = (5.2, 4.8)  # inches
 FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 LONGEST_LABEL = 40  # characters
-BINS = (128, 256)  # fewest and most on an axis; few events need larger dots
-BINS_A_ROOT = 2.0  # cells on an axis for each square root of the number of events
-KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-FEWEST = 0.15  # events in a cell, smoothed, of the darkest colour; an event alone has 0.14
 BEYOND = 0.001  # share of the events that may be drawn on the frame instead of inside it
 LOWEST, MARGIN = -0.6, 0.02  # of the display scale
 FAR_OUTSIDE = (-1.0, 2.0)  # of a scale of the gate that is not defined at an end of the axis
@@ -60,12 +59,15 @@ class _Axis:
     unmixed: bool
 
 
-def view(
+def view(  # noqa: PLR0913 - what a picture is made of
     sample: Sample,
     x: str,
     y: str,
     *,
     gates: Strategy | None = None,
+    within: Mask | None = None,
+    marked: Mapping[str, Mask] | None = None,
+    scales: Mapping[str, Transform] | None = None,
     ax: Axes | None = None,
     compensation: str = "auto",
     max_events: int = MOST_EVENTS,
@@ -79,8 +81,13 @@ def view(
     x, y : str
         Channels or markers.
     gates : Strategy, optional
-        Those of its gates that have these two dimensions are drawn, with the share of their
-        parent.
+        Those of its gates that have these dimensions are drawn, with their share of the parent.
+    within : ndarray, shape (n_events,), bool, optional
+        Only these events are shown: a mask of `flowml.gate`.
+    marked : mapping of str to ndarray, shape (n_events,), bool, optional
+        Events drawn in colours of their own over the others; a legend gives their share.
+    scales : mapping of str to Transform, optional
+        Scales of channels or markers, in place of their usual ones.
     ax : matplotlib Axes, optional
         Where to draw; a new figure outside of pyplot if it is not given.
     compensation : str
@@ -95,17 +102,18 @@ def view(
 
     Raises
     ------
-    PanelError
-        If the sample lacks a channel.
-    GateError, StateError
-        If the gates do not fit the sample.
+    PanelError, GateError, StateError
+        If the sample lacks a channel, or gates, masks or scales do not fit it.
     """
     unmixing, _ = choose_unmixing(sample, compensation)
-    axes = (_axis(sample, x, unmixing), _axis(sample, y, unmixing))
-    values = _values(sample, axes, unmixing, max_events)
+    given = {sample.column(name): scale for name, scale in (scales or {}).items()}
+    axes = (_axis(sample, x, unmixing, given), _axis(sample, y, unmixing, given))
+    step = max(1, -(-sample.n_events // max(1, max_events)))
+    shown, marks = _thinned(sample, within, marked or {}, step)
+    values = _values(sample, axes, unmixing, step)[shown]
     limits = [_limits(sample.channels[a.column], values[:, i]) for i, a in enumerate(axes)]
     ax = _new_axes() if ax is None else ax
-    _draw_density(ax, values, limits)
+    draw_density(ax, values, limits, marks)
     _dress(ax, axes, limits)
     ax.set_title(_title(sample, len(values)), fontsize=10, parse_math=False)
     if gates is not None:
@@ -155,18 +163,27 @@ def save(picture: Axes | Figure, path: Path | str, *, dpi: int = 150) -> Path:
     return file
 
 
-def _axis(sample: Sample, name: str, unmixing: Unmixing | None) -> _Axis:
+def _axis(
+    sample: Sample, name: str, unmixing: Unmixing | None, scales: Mapping[int, Transform]
+) -> _Axis:
     column = sample.column(name)
     channel = sample.channels[column]
-    scale, decades = _scale(channel, sample.scale)
+    scale, decades = _scale(channel, sample, scales.get(column))
     unmixed = unmixing is not None and column in unmixing.columns
     return _Axis(column, scale, channel_label(channel), decades, unmixed)
 
 
-def _scale(channel: Channel, state: Scale) -> tuple[Transform, bool]:
+def _scale(channel: Channel, sample: Sample, given: Transform | None) -> tuple[Transform, bool]:
     """Return the scale of an axis, and whether it has decades."""
-    if state is Scale.DISPLAY:
+    if sample.scale is Scale.DISPLAY:
+        if given is not None:
+            raise StateError(
+                f"{printable(sample.name)} is already on its display scales; another scale "
+                "needs the sample as it was read or compensated."
+            )
         return Linear(1.0), False
+    if given is not None:
+        return given, not isinstance(given, Linear)
     return display_scale(channel), is_shown_in_decades(channel)
 
 
@@ -181,17 +198,32 @@ def channel_label(channel: Channel) -> str:
     Returns
     -------
     str
-        Marker, and the channel's own name where it differs: ``CD45 (V500-A)``.
+        Marker, and the fluorochrome that its label tells, ``CD19 (APC-A750)``; else the
+        channel's own name where it differs, ``CD45 (V500-A)``.
     """
-    name, marker = (printable(text, LONGEST_LABEL) for text in (channel.name, channel.marker))
-    return name if marker in {"", name} else f"{marker} ({name})"
+    dye = name_channel("", channel.label).fluorochrome or channel.name
+    name, marker, beside = (
+        printable(text, LONGEST_LABEL) for text in (channel.name, channel.marker, dye)
+    )
+    return name if marker in {"", name} else f"{marker} ({beside})"
+
+
+def _thinned(
+    sample: Sample, within: Mask | None, marked: Mapping[str, Mask], step: int
+) -> tuple[Mask, dict[str, Mask]]:
+    """Return which of every `step`-th event are shown, and which of those are marked."""
+    whole = np.ones(sample.n_events, dtype=bool) if within is None else within
+    shown = check_mask(whole, sample.n_events, "within")[::step]
+    return shown, {
+        name: check_mask(mask, sample.n_events, name)[::step][shown]
+        for name, mask in marked.items()
+    }
 
 
 def _values(
-    sample: Sample, axes: tuple[_Axis, _Axis], unmixing: Unmixing | None, most: int
+    sample: Sample, axes: tuple[_Axis, _Axis], unmixing: Unmixing | None, step: int
 ) -> Floats:
-    """Return up to `most` events on the scales of the axes, shape (n_events, 2)."""
-    step = max(1, -(-sample.n_events // max(1, most)))
+    """Return every `step`-th event on the scales of the axes, shape (n_events, 2)."""
     parts, start = [np.empty((0, 2))], 0
     for block in sample.blocks():
         rows = block[(-start) % step :: step].astype(np.float64)
@@ -218,44 +250,6 @@ def _new_axes() -> Axes:
     from matplotlib.figure import Figure
 
     return Figure(figsize=SIZE, layout="constrained").add_subplot()
-
-
-def _draw_density(ax: Axes, values: Floats, limits: list[tuple[float, float]]) -> None:
-    """Draw a histogram of two dimensions; events beyond an end are piled on it."""
-    from matplotlib.colors import LogNorm
-
-    known = values[~np.isnan(values).any(axis=1)]
-    bins = int(np.clip(BINS_A_ROOT * np.sqrt(len(known)), *BINS))
-    x, y = (np.clip(known[:, i], *limits[i]) for i in range(2))
-    counts, x_edges, y_edges = np.histogram2d(x, y, bins=bins, range=np.array(limits))
-    density = smooth(counts)
-    # Events piled on the frame are not allowed to take the colours from the others.
-    norm = LogNorm(vmin=FEWEST, vmax=max(1.0, float(density[1:-1, 1:-1].max())), clip=True)
-    # An empty cell stays white; rasterised, since a vector file would hold 65,536 squares.
-    cells = np.ma.masked_where(counts == 0, density).T
-    ax.pcolormesh(x_edges, y_edges, cells, cmap=COLOURS, norm=norm, rasterized=True)
-
-
-def smooth(counts: Floats) -> Floats:
-    """Smooth a histogram by the binomial kernel 1 4 6 4 1 in both directions.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (n_x, n_y), float
-        Events in each cell.
-
-    Returns
-    -------
-    ndarray, shape (n_x, n_y), float64
-        Events in each cell, spread over its neighbours; what leaves the frame is lost.
-    """
-    smoothed = np.asarray(counts, dtype=np.float64)
-    for _ in range(2):
-        padded = np.pad(smoothed, ((2, 2), (0, 0)))
-        rows = len(smoothed)
-        parts = [weight * padded[i : i + rows] for i, weight in enumerate(KERNEL)]
-        smoothed = np.sum(parts, axis=0).T
-    return smoothed
 
 
 def _dress(ax: Axes, axes: tuple[_Axis, _Axis], limits: list[tuple[float, float]]) -> None:
@@ -302,27 +296,6 @@ def _draw_gates(
             parent = int(masks[item.parent].sum()) if item.parent else sample.n_events
             share = percent(int(masks[item.name].sum()), parent)
             _draw_outline(ax, points, f"{printable(item.name, LONGEST_LABEL)}\n{share}")
-
-
-def percent(inside: int, parent: int) -> str:
-    """Write the share of a parent population.
-
-    Parameters
-    ----------
-    inside, parent : int
-        Numbers of events.
-
-    Returns
-    -------
-    str
-        Three digits; ``n/a`` where the parent holds no event.
-
-    Examples
-    --------
-    >>> percent(1, 8), percent(0, 0)
-    ('12.5%', 'n/a')
-    """
-    return "n/a" if parent == 0 else f"{100 * inside / parent:.3g}%"
 
 
 def _outline_on(ax: Axes, item: Gate, sample: Sample, axes: tuple[_Axis, _Axis]) -> Floats:

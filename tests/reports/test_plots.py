@@ -16,7 +16,7 @@ from flowml.gating import Dimension, Ellipsoid, Gate, Polygon, Range, Rectangle,
 from flowml.gating.outline import outline
 from flowml.preprocess.transform import Arcsinh, Linear, Logicle
 from flowml.records import Channel, Role, Sample, Scale, Spillover
-from flowml.reports import plots
+from flowml.reports import density, plots
 from flowml.reports.ticks import count_label, decade_ticks, linear_ticks, power_label
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -120,6 +120,85 @@ def test_names_from_files_are_neither_mathtext_nor_control_characters(tmp_path):
     assert plots.save(ax, tmp_path / "a.png").read_bytes().startswith(FIRST)
 
 
+def test_a_label_tells_the_fluorochrome_where_the_file_does():
+    channel = Channel("FL8-A", "CD19-APC-A750", "CD19", Role.FLUORESCENCE, "A")
+    assert plots.channel_label(channel) == "CD19 (APC-A750)"
+    assert plots.channel_label(replace(channel, label="CD19")) == "CD19 (FL8-A)"
+    assert plots.channel_label(replace(channel, marker="", label="")) == "FL8-A"
+
+
+def test_only_events_within_are_drawn():
+    sample = make_sample()
+    inside = np.arange(sample.n_events) < 500
+    ax = plots.view(sample, "CD45", "SSC-A", within=inside)
+    assert ax.get_title().endswith("500 of 2,000 events")
+    alone = replace(sample, source=ArraySource(sample.events()[inside]))
+    expected = plots.view(alone, "CD45", "SSC-A").collections[0].get_array()
+    assert np.ma.allequal(ax.collections[0].get_array(), expected)
+
+
+def test_marked_events_stand_over_grey_ones_and_are_named(tmp_path):
+    sample = make_sample()
+    clone, few = np.arange(2000) < 250, np.arange(2000) % 1000 == 0
+    ax = plots.view(sample, "CD45", "SSC-A", marked={"$clone$": clone, "few": few})
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "$clone$ 12.5%", "few 0.1%",
+    ]  # fmt: skip
+    everything, marked, rare = ax.collections[:2] + ax.collections[3:4]
+    assert everything.get_array().count() > marked.get_array().count() > 2
+    assert rare.get_array().count() == 2
+    assert np.ptp(everything.cmap(0.5)[:3]) == 0, "grey"
+    assert np.ptp(marked.cmap(0.5)[:3]) > 0.5
+    assert plots.save(ax, tmp_path / "a.png").read_bytes().startswith(FIRST)
+
+
+def test_marks_and_gates_of_many_events_are_thinned_together(monkeypatch):
+    seen = []
+    monkeypatch.setattr(density, "smooth", lambda counts: seen.append(counts.sum()) or counts)
+    sample = make_sample(30_000)
+    inside, marked = np.arange(30_000) < 15_000, np.arange(30_000) < 3_000
+    plots.view(sample, "CD45", "SSC-A", within=inside, marked={"a": marked}, max_events=10_000)
+    assert seen == [5_000, 1_000]
+
+
+@pytest.mark.parametrize(
+    "mask", [np.ones(3, dtype=bool), np.ones(2000), np.ones((2000, 1), dtype=bool)]
+)
+def test_a_mask_of_another_sample_is_refused(mask):
+    with pytest.raises(GateError, match=r"expected bool of shape \(2000,\)"):
+        plots.view(make_sample(), "CD45", "SSC-A", within=mask)
+    with pytest.raises(GateError, match="'clone'"):
+        plots.view(make_sample(), "CD45", "SSC-A", marked={"clone": mask})
+
+
+def test_legends_stand_where_they_hide_least():
+    limits = [(0.0, 1.0), (0.0, 2.0)]
+    corners = np.array([[0.9, 1.9], [0.9, 1.9], [0.9, 0.1], [0.9, 0.1], [0.1, 1.9]])
+    assert density.emptiest_corner(corners[:0], limits) == "upper right"
+    assert density.emptiest_corner(corners[:2], limits) == "lower right"
+    assert density.emptiest_corner(corners[:4], limits) == "upper left"
+    assert density.emptiest_corner(corners, limits) == "lower left"
+    assert density.emptiest_corner(corners * 1e9, limits) == "lower right"
+
+
+def test_an_axis_takes_another_scale_with_its_gates():
+    sample = make_sample()
+    wide = Logicle(262144.0, 1.5)
+    ax = plots.view(sample, "CD45", "SSC-A", scales={"V500-A": wide})
+    places = dict(
+        zip(ax.get_xticks(), (t.get_text() for t in ax.get_xticklabels()), strict=True)
+    )
+    assert places[float(wide(1e4))] == "$10^{4}$"
+    gates = Strategy((Gate("A", Rectangle([1e3, 1e4], [1e5, 9e4]), LINEAR[::-1]),))
+    drawn = plots.view(sample, "CD45", "SSC-A", gates=gates, scales={"CD45": wide}).lines[0]
+    assert np.isclose(drawn.get_xdata().max(), wide(1e5))
+    shown = flowml.display(sample)
+    with pytest.raises(StateError, match="already on its display scales"):
+        plots.view(shown, "CD45", "SSC-A", scales={"CD45": wide})
+    with pytest.raises(PanelError, match="CD99"):
+        plots.view(sample, "CD45", "SSC-A", scales={"CD99": wide})
+
+
 TRIANGLE = [(0.3, 0.1), (0.8, 0.1), (0.5, 0.6)]
 DIMENSIONS = (Dimension("CD45"), Dimension("SSC-A"))
 
@@ -193,7 +272,7 @@ def test_events_without_values_are_left_out(tmp_path):
 
 def test_every_event_is_on_the_picture_and_of_many_some(monkeypatch):
     seen = []
-    monkeypatch.setattr(plots, "smooth", lambda counts: seen.append(counts.sum()) or counts)
+    monkeypatch.setattr(density, "smooth", lambda counts: seen.append(counts.sum()) or counts)
     sample = make_sample(30_000)
     plots.view(sample, "CD45", "SSC-A")
     ax = plots.view(sample, "CD45", "SSC-A", max_events=10_000)
@@ -204,7 +283,7 @@ def test_every_event_is_on_the_picture_and_of_many_some(monkeypatch):
 def test_smoothing_spreads_and_keeps_events():
     counts = np.zeros((9, 11))
     counts[4, 5] = 1
-    smoothed = plots.smooth(counts)
+    smoothed = density.smooth(counts)
     assert smoothed.shape == counts.shape
     assert np.isclose(smoothed.sum(), 1)
     assert np.isclose(smoothed[4, 5], (6 / 16) ** 2)

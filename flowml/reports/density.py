@@ -1,0 +1,200 @@
+"""Densities: of all events in one scale of colours, and of marked ones over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from flowml.errors import GateError
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from numpy.typing import NDArray
+
+    from flowml.gating.gates import Floats, Mask
+
+COLOURS = "viridis"  # uniform in lightness, and safe for the colour-blind
+# Marks are told apart by the colour-blind, too: Okabe and Ito (2008), without yellow and black.
+MARKS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+GREYS = ("#D9D9D9", "#303030")  # of the events around marked ones
+PALEST, DARKEST = (
+    0.35,
+    0.75,
+)  # a mark's colour: mixed with white where few, times this where many
+BINS = (128, 256)  # fewest and most on an axis; few events need larger dots
+BINS_A_ROOT = 2.0  # cells on an axis for each square root of the number of events
+KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+FEWEST = 0.15  # events in a cell, smoothed, of the darkest colour; an event alone has 0.14
+LONGEST_NAME = 40  # characters, in a legend
+Corner = Literal["upper right", "lower right", "upper left", "lower left"]
+CORNERS: tuple[Corner, ...] = ("upper right", "lower right", "upper left", "lower left")
+LEGEND = (0.5, 0.15)  # share of the axes that it takes
+
+Limits = list[tuple[float, float]]
+
+
+def draw_density(ax: Axes, values: Floats, limits: Limits, marked: Mapping[str, Mask]) -> None:
+    """Draw a histogram of two dimensions; events beyond an end are piled on it.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where to draw.
+    values : ndarray, shape (n_events, 2), float
+        On the scales of the axes; events without a value are left out.
+    limits : list of (float, float)
+        Ends of the axes.
+    marked : mapping of str to ndarray, shape (n_events,), bool
+        Drawn over the others, each in a colour of its own, and named in a legend with their
+        share of the events; all events are grey then.
+    """
+    known = ~np.isnan(values).any(axis=1)
+    bins = int(np.clip(BINS_A_ROOT * np.sqrt(known.sum()), *BINS))
+    _draw(ax, values[known], limits, bins, _between(*GREYS) if marked else COLOURS)
+    for number, (name, mask) in enumerate(marked.items()):
+        colour = MARKS[number % len(MARKS)]
+        _draw(ax, values[known & mask], limits, bins, _of_mark(colour))
+        text = f"{printable(name, LONGEST_NAME)} {percent(int(mask.sum()), len(mask))}"
+        ax.scatter([], [], c=colour, marker="s", s=18, label=text)
+    if marked:
+        _draw_legend(ax, emptiest_corner(values[known], limits))
+
+
+def emptiest_corner(values: Floats, limits: Limits) -> Corner:
+    """Return the corner in which a legend hides the fewest events.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_events, 2), float
+        On the scales of the axes.
+    limits : list of (float, float)
+        Ends of the axes.
+
+    Returns
+    -------
+    str
+        ``upper right`` and the like; that one, where corners are equal.
+    """
+    low, high = np.array(limits).T
+    place = np.clip((values - low) / (high - low), 0.0, 1.0)
+    hidden: dict[Corner, int] = {}
+    for corner in CORNERS:
+        up, right = "upper" in corner, "right" in corner
+        across = place[:, 0] > 1 - LEGEND[0] if right else place[:, 0] < LEGEND[0]
+        along = place[:, 1] > 1 - LEGEND[1] if up else place[:, 1] < LEGEND[1]
+        hidden[corner] = int((across & along).sum())
+    return min(CORNERS, key=lambda corner: hidden[corner])
+
+
+def check_mask(mask: NDArray[Any], n_events: int, name: str) -> Mask:
+    """Refuse a mask that does not belong to a sample.
+
+    Parameters
+    ----------
+    mask : ndarray
+        Should be bool, of shape (n_events,).
+    n_events : int
+        Of the sample.
+    name : str
+        What the message calls it.
+
+    Returns
+    -------
+    ndarray, shape (n_events,), bool
+        The mask.
+
+    Raises
+    ------
+    GateError
+        If it has another shape or type.
+    """
+    array = np.asarray(mask)
+    if array.dtype != np.bool_ or array.shape != (n_events,):
+        raise GateError(
+            f"the mask {printable(name)!r} is {array.dtype} of shape {array.shape}; expected "
+            f"bool of shape ({n_events},), as flowml.gate returns it for this sample."
+        )
+    return array
+
+
+def percent(inside: int, parent: int) -> str:
+    """Write the share of a parent population.
+
+    Parameters
+    ----------
+    inside, parent : int
+        Numbers of events.
+
+    Returns
+    -------
+    str
+        Three digits; ``n/a`` where the parent holds no event.
+
+    Examples
+    --------
+    >>> percent(1, 8), percent(0, 0)
+    ('12.5%', 'n/a')
+    """
+    return "n/a" if parent == 0 else f"{100 * inside / parent:.3g}%"
+
+
+def smooth(counts: Floats) -> Floats:
+    """Smooth a histogram by the binomial kernel 1 4 6 4 1 in both directions.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n_x, n_y), float
+        Events in each cell.
+
+    Returns
+    -------
+    ndarray, shape (n_x, n_y), float64
+        Events in each cell, spread over its neighbours; what leaves the frame is lost.
+    """
+    smoothed = np.asarray(counts, dtype=np.float64)
+    for _ in range(2):
+        padded = np.pad(smoothed, ((2, 2), (0, 0)))
+        rows = len(smoothed)
+        parts = [weight * padded[i : i + rows] for i, weight in enumerate(KERNEL)]
+        smoothed = np.sum(parts, axis=0).T
+    return smoothed
+
+
+def _draw_legend(ax: Axes, corner: Corner) -> None:
+    legend = ax.legend(
+        loc=corner, fontsize=8, framealpha=0.75, edgecolor="none", handletextpad=0.1
+    )
+    for item in legend.get_texts():
+        item.set_parse_math(False)
+
+
+def _draw(ax: Axes, values: Floats, limits: Limits, bins: int, colours: Colormap | str) -> None:
+    from matplotlib.colors import LogNorm
+
+    x, y = (np.clip(values[:, i], *limits[i]) for i in range(2))
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=bins, range=np.array(limits))
+    density = smooth(counts)
+    # Events piled on the frame are not allowed to take the colours from the others.
+    norm = LogNorm(vmin=FEWEST, vmax=max(1.0, float(density[1:-1, 1:-1].max())), clip=True)
+    # An empty cell stays white; rasterised, since a vector file would hold 65,536 squares.
+    cells = np.ma.masked_where(counts == 0, density).T
+    ax.pcolormesh(x_edges, y_edges, cells, cmap=colours, norm=norm, rasterized=True)
+
+
+def _of_mark(colour: str) -> Colormap:
+    """Return the colours of a mark: pale where few events are, dark where many."""
+    from matplotlib.colors import to_rgb
+
+    middle = np.array(to_rgb(colour))
+    return _between(1 - PALEST * (1 - middle), middle, middle * DARKEST)
+
+
+def _between(*colours: Any) -> Colormap:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("events", list(colours))
