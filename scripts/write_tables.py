@@ -9,7 +9,9 @@ from pathlib import Path
 
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.knowledge import load_label_tree
+from flowml.knowledge.panels import known_panels, load_panel
 
+PANELS = known_panels()
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "tables"
 
 
@@ -34,7 +36,25 @@ def tables() -> dict[str, str]:
         "findings.md": _table(["code", "severity", "meaning"], findings),
         "refusals.md": _table(["code", "meaning"], refusals),
         "entities.md": _table(axes, entities),
+        "panels.md": _table(
+            ["panel", "on", "tubes", "entities", "scored as one"], list(map(_panel, PANELS))
+        ),
     }
+
+
+def _panel(name: str) -> list[str]:
+    panel = load_panel(name)
+    tubes = [
+        f"**{tube.name}** {', '.join(s.label for s in tube.stains)}" for tube in panel.tubes
+    ]
+    together = [f"{one} as {other}" for one, other in panel.scored_as.items()]
+    return [
+        f"`{panel.name}`: {panel.title}",
+        ", ".join(panel.cytometers),
+        "; ".join(tubes),
+        ", ".join(panel.entities),
+        ", ".join(together) or "-",
+    ]
 
 
 def _table(heading: list[str], rows: list[list[str]]) -> str:
