@@ -22,7 +22,10 @@ def bench():
     before = set(sys.modules)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(HOME), *sys.path])
-        yield {name: import_module(name) for name in ("stained", "ways", "run", "tables")}
+        yield {
+            name: import_module(name)
+            for name in ("stained", "ways", "run", "tables", "simulator", "drawing")
+        }
     ours = [name for name in set(sys.modules) - before if _is_ours(sys.modules[name])]
     for name in ours:
         del sys.modules[name]
@@ -153,6 +156,43 @@ def test_quartiles_need_two_rounds(bench, capsys):
     with pytest.raises(SystemExit):
         bench["run"].parsed(["--rounds", "1"])
     assert "2 or more" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def drawn(bench):
+    """All panels of the simulator's benchmark once, with few tubes of a few events."""
+    arguments = "--tubes 4 --events 300 --rounds 2 --panels cll-9f,screening"
+    return bench["simulator"].measure(bench["simulator"].parsed(arguments.split()))
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+def test_the_simulator_is_timed_and_judged(bench, drawn, capsys, markdown):
+    simulator = bench["simulator"]
+    simulator.show(drawn, bench["tables"].Printer(markdown=markdown))
+    shown = capsys.readouterr().out
+    assert set(drawn["panels"]) == {"cll-9f", "screening"}
+    for rows in drawn["panels"].values():
+        assert set(simulator.WAYS) < set(rows)
+        assert all(row["median"] > 0 for row in rows.values())
+    assert len(drawn["targets"]) == 4
+    assert ("| cll-9f, as files, two workers |" in shown) is markdown
+    json.dumps(drawn, allow_nan=False)
+
+
+def test_every_tube_of_the_simulator_counts(bench, tmp_path):
+    worker = bench["drawing"].Worker()
+    worker.prepare(
+        {"panel": "cll-9f", "tubes": 4, "events": 200, "seed": 1, "folder": str(tmp_path)}
+    )
+    assert worker.draw({"jobs": 1})["tubes"] == 6, "whole cases of three tubes"
+    assert worker.write({"jobs": 1})["tubes"] == 6
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_simulator_needs_two_rounds(bench, capsys):
+    with pytest.raises(SystemExit):
+        bench["simulator"].parsed(["--rounds", "1"])
+    assert "quartiles need two" in capsys.readouterr().err
 
 
 def test_memory_is_that_of_a_process_of_its_own(bench, tmp_path, monkeypatch):
