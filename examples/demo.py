@@ -34,15 +34,15 @@ def main() -> None:
     """Run the three steps, and say where the results are."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-out")
     cases, results, picture = out / "cases", out / "results", out / "S0001-CD45-SSC.png"
-    if (cases / "labels.csv").is_file():  # of an earlier run
+    if (cases / "cases.csv").is_file():  # of an earlier run
         shutil.rmtree(cases)
     start = time.perf_counter()
     run("simulate", str(cases), "--cases", str(CASES), "--seed", str(SEED))
     run(
         *("classify", str(cases), "--model", "demo", "--out", str(results)),
-        *("--labels", str(cases / "labels.csv")),
+        *("--labels", str(cases / "cases.csv")),
     )
-    draw(cases / "S0001.fcs", picture)
+    draw(cases / "S0001" / "S0001_1.fcs", picture)
     print(f"\n{time.perf_counter() - start:.0f} s; look at:")
     for file in (results / "results.csv", results / "results.json", picture):
         print(f"  {file}")

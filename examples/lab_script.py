@@ -20,8 +20,8 @@ out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-out/lab")
 shutil.rmtree(out / "new", ignore_errors=True)  # of an earlier run
 
 # Cases to learn from and cases to classify; a laboratory has folders of these already.
-training = flowml.simulate_cohort(["AML", "B-ALL", "CLL", "normal"], n_cases=48, seed=1)
-flowml.write_cohort(flowml.simulate_cohort(["AML", "CLL"], n_cases=4, seed=2), out / "new")
+training = flowml.simulate(entities="AML,B-ALL,CLL,normal", cases=48, seed=1)
+flowml.write_cohort(flowml.simulate(entities="AML,CLL", cases=4, seed=2), out / "new")
 
 # Features are a pandas DataFrame, one row a case; the model is a scikit-learn estimator.
 table = flowml.extract(training, recipe="ecdf")

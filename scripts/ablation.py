@@ -33,7 +33,7 @@ from flowml.features.assemble import assemble
 from flowml.records import Case, Tube
 from flowml.reports.metrics import wilson_interval
 from flowml.safety import written_aside
-from flowml.simulate import known_entities, simulate_cohort
+from flowml.simulator import held, known_entities, simulate
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 AGAINST, EXACT = "ecdf", "ecdf exact"
@@ -103,7 +103,7 @@ class Cohort(NamedTuple):
 def simulated(n_each: int, n_events: int, seed: int) -> Cohort:
     """Simulate cases of every entity that the simulator knows."""
     entities = dict.fromkeys(known_entities(), n_each)
-    cases = simulate_cohort(entities, n_events=n_events, seed=seed)
+    cases = [held(case) for case in simulate(entities=entities, events=n_events, seed=seed)]
     labels = np.array([case.details["entity"] for case in cases])
     name = f"simulated, {len(cases)} cases of {len(entities)} entities, {n_events} events"
     return Cohort(name, "synthetic", cases, labels, np.zeros(len(cases), dtype=bool))

@@ -33,7 +33,7 @@ from flowml.pipeline import Reading, classify, evaluate, extract_table, train
 from flowml.records import Case, Tube
 from flowml.reports.results import results_csv, results_document
 from flowml.safety import file_sha256
-from flowml.simulate import knowledge_sha256
+from flowml.simulator import knowledge_sha256
 
 SECRETS = {
     "$FIL": "Mustermann_Erika_1951.fcs", "$SMNO": "SN-4711", "@SAMPLEID1": "PAT-0815",
@@ -347,7 +347,7 @@ def test_the_demo_model_says_what_it_is():
     demo = load_model("demo")
     assert demo.is_synthetic
     assert "This model has seen simulated cases only" in demo.card
-    assert set(flowml.simulate.known_entities()) == set(demo.entities)
+    assert set(flowml.simulator.known_entities()) == set(demo.entities)
 
 
 def test_the_demo_cohort_was_not_trained_on():
