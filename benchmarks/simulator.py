@@ -27,7 +27,7 @@ from tables import Printer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCRIPT = Path(__file__).with_name("drawing.py")
+SCRIPT = Path(__file__).with_name("tubes.py")
 PANELS = ("cll-9f", "lst", "acute", "screening")
 SEED = 4_107
 WORKERS = 2

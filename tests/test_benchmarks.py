@@ -24,7 +24,7 @@ def bench():
         patch.setattr(sys, "path", [str(HOME), *sys.path])
         yield {
             name: import_module(name)
-            for name in ("stained", "ways", "run", "tables", "simulator", "drawing")
+            for name in ("stained", "ways", "run", "tables", "simulator", "tubes")
         }
     ours = [name for name in set(sys.modules) - before if _is_ours(sys.modules[name])]
     for name in ours:
@@ -180,7 +180,7 @@ def test_the_simulator_is_timed_and_judged(bench, drawn, capsys, markdown):
 
 
 def test_every_tube_of_the_simulator_counts(bench, tmp_path):
-    worker = bench["drawing"].Worker()
+    worker = bench["tubes"].Worker()
     worker.prepare(
         {"panel": "cll-9f", "tubes": 4, "events": 200, "seed": 1, "folder": str(tmp_path)}
     )
