@@ -200,7 +200,7 @@ def test_a_panel_may_be_a_link(flowml, tmp_path):
     ("changes", "message"),
     [
         ({"tube": "../../evil"}, "'name' is '../../evil', expected up to 40 letters"),
-        ({"tube": "/root/evil"}, "'name' is '/root/evil'"),
+        ({"tube": "/somewhere/evil"}, "'name' is '/somewhere/evil'"),
         ({"tube": "a\\u0000b"}, "'name' is 'a?b'"),
         ({"tube": "x" * 41}, "expected up to 40 letters"),
         ({"name": "=cmd()"}, "'name' is '=cmd()'"),
