@@ -75,6 +75,8 @@ class Cytometer:
         between days, between samples.
     scatter_gain : float
         The same of scatter, in decades.
+    noise_change : float
+        Standard deviation of a detector's noise between instruments, in decades.
     spillover_change : float
         Relative standard deviation of each share between instruments.
     matrix_error : float
@@ -98,6 +100,7 @@ class Cytometer:
     day_gain: float
     run_gain: float
     scatter_gain: float
+    noise_change: float
     spillover_change: float
     matrix_error: float
     height_to_area: float
@@ -322,7 +325,7 @@ def read_cytometers(path: Path | str) -> dict[str, Cytometer]:
 
 
 def _cytometer(entry: Entry) -> Cytometer:
-    changes = ("unit_gain", "day_gain", "run_gain", "scatter_gain")
+    changes = ("unit_gain", "day_gain", "run_gain", "scatter_gain", "noise_change")
     shares = ("spillover_change", "matrix_error", "height_spread")
     others = (
         "name", "title", "style", "top", "electronic_noise", "height_to_area",

@@ -9,20 +9,21 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from flowml.knowledge.entries import Entry
 from flowml.knowledge.markers import name_channel
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowml.knowledge.entries import Entry
-
 PATH_STEPS = 3  # youngest, middle and oldest cells of a path of maturation
 NEGATIVE = "neg"
 SCATTER_TOP = 262_144.0
+SIZE_TO_SSC = 0.6  # that of lymphocytes
 SIGNS = ("", "+", "++", "+++", "-", "--", "---")
 CHAINS = ("kappa", "lambda")
 POLYTYPIC, RESTRICTED = "polytypic", "restricted"
+Together = tuple[str, str, float]  # two markers, and their correlation between cells
 _LEVEL = re.compile(r"^(?P<name>[a-z_]+)(?P<signs>\+{0,3}|-{0,3})$")
 
 
@@ -108,12 +109,17 @@ class Population:
         Median FSC-A and SSC-A, reference units.
     scatter_spread : tuple of float
         Standard deviations of FSC-A and SSC-A between cells, in decades.
+    size_to_ssc : float
+        Correlation of the logarithms of FSC-A and SSC-A between cells.
     autofluorescence : float
         Times that of a lymphocyte.
     variation : float
         Times the band of each level within which a patient's medians lie.
     light_chains : LightChains or None
         None for cells that make none.
+    together : tuple of (str, str, float)
+        Two markers, and the correlation of their logarithms between cells; beside what goes
+        with the size of a cell.
     source : str
         Where the phenotype is described.
     """
@@ -123,15 +129,17 @@ class Population:
     fsc: float
     ssc: float
     scatter_spread: tuple[float, float]
+    size_to_ssc: float
     autofluorescence: float
     variation: float
     light_chains: LightChains | None
+    together: tuple[Together, ...]
     source: str
 
 
 POPULATION_FIELDS = (
-    "name", "like", "markers", "fsc", "ssc", "scatter_spread", "autofluorescence", "variation",
-    "light_chains", "source",
+    "name", "like", "markers", "fsc", "ssc", "scatter_spread", "size_to_ssc",
+    "autofluorescence", "variation", "light_chains", "together", "source",
 )  # fmt: skip
 
 
@@ -223,9 +231,11 @@ def _blank(entry: Entry) -> Population:
         fsc=entry.number("fsc", 1.0, SCATTER_TOP),
         ssc=entry.number("ssc", 1.0, SCATTER_TOP),
         scatter_spread=entry.two_numbers("scatter_spread", 0.0, 1.0),
+        size_to_ssc=SIZE_TO_SSC,
         autofluorescence=entry.number("autofluorescence", 0.0, 100.0),
         variation=1.0,
         light_chains=None,
+        together=(),
         source=entry.text("source"),
     )
 
@@ -271,13 +281,33 @@ def overlaid(base: Population, entry: Entry, levels: Mapping[str, Level]) -> Pop
             if "scatter_spread" in given
             else base.scatter_spread
         ),
+        size_to_ssc=entry.number("size_to_ssc", 0.0, 1.0, default=base.size_to_ssc),
         autofluorescence=entry.number(
             "autofluorescence", 0.0, 100.0, default=base.autofluorescence
         ),
         variation=entry.number("variation", 0.0, 10.0, default=base.variation),
         light_chains=chains,
+        together=_together(entry) if "together" in given else base.together,
         source=entry.text("source") if "source" in given else base.source,
     )
+
+
+def _together(entry: Entry) -> tuple[Together, ...]:
+    """Read markers that go together: a list of two markers and a correlation each."""
+    value = entry.get("together")
+    if not isinstance(value, list):
+        raise entry.error(f"'together' is {printable(repr(value), 60)}, expected a list")
+    found = []
+    for item in value:
+        if not isinstance(item, list) or len(item) != 3 or item[0] == item[1]:
+            raise entry.error(
+                f"'together' holds {printable(repr(item), 60)}, expected two markers and their "
+                'correlation, such as ["CD3", "TCRgd", 0.6]'
+            )
+        row = Entry({"correlation": item[2]}, f"{entry.where}, together")
+        first, second = (_marker(entry, str(name)) for name in item[:2])
+        found.append((first, second, row.number("correlation", -1.0, 1.0)))
+    return tuple(found)
 
 
 def _marker(table: Entry, name: str) -> str:

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 LN10 = np.float32(np.log(10.0))
 AUTOFLUORESCENCE_SPREAD = 0.10  # decades, between cells
-# How size goes with the rest, from correlations within the populations of the LST donors
-# (scripts/anchor_lst.py): FSC with an antigen mostly 0.2 to 0.4, with SSC 0.6.
-SIZE_TO_ANTIGEN = 0.3  # decades of antigen for a decade of FSC; part of the spread
-SIZE_TO_SSC = 0.6  # part of the spread of SSC that goes with size
+# A larger cell carries more of every antigen and scatters more light, as correlations within
+# populations of the LST donors show: of CD45 with FSC 0.3 to 0.45, with SSC 0.4 to 0.55, with
+# CD20 of B cells 0.35 to 0.45. One number, the cell's bulk, stands behind all of them.
+BULK_TO_SSC = 0.75  # correlation
+BULK_TO_ANTIGEN = 0.05  # decades of antigen for a standard deviation of bulk
+MOST_SHARED = 0.75  # of an antigen's spread, at most, that bulk brings about
 DOUBLET_HEIGHT = (1.00, 1.15)  # FSC-H of two cells in a row, relative to the larger one's
-# Immunoglobulin that sticks to a cell brings kappa and lambda: their correlation between the
-# single monocytes of the LST donors.
-STICKY = 0.84
+TRAILS = 0.25  # share of a clone's cells with an antigen from which on it trails off
 SCATTER_NOISE = 0.004  # relative; of a pulse's area
 REFERENCE_TOP = 262_144.0  # end of the scale of reference units
 
@@ -80,9 +80,9 @@ def draw_events(plan: TubePlan) -> Events:
     place = np.empty_like(order)
     place[order] = np.arange(plan.n_events)
     flow = draw_flow(plan.run.events_per_second, plan.n_events, rng)
-    size = rng.standard_normal(plan.n_events, dtype=np.float32)
-    scatter = _scatter(plan, counts, size, rng)
-    light = _light(plan, counts, size, rng)
+    bulk = rng.standard_normal(plan.n_events, dtype=np.float32)
+    scatter = _scatter(plan, counts, bulk, rng)
+    light = _light(plan, counts, bulk, rng)
     doublet = _stick(scatter, light, int(counts[:-1].sum()), plan.doublets, rng)
     _pass_the_laser(scatter, light, flow, place)
     signals = _detect(plan, light, rng)
@@ -99,15 +99,16 @@ def draw_events(plan: TubePlan) -> Events:
 
 
 def _scatter(
-    plan: TubePlan, counts: NDArray[np.int64], size: Floats, rng: np.random.Generator
+    plan: TubePlan, counts: NDArray[np.int64], bulk: Floats, rng: np.random.Generator
 ) -> Floats:
     """Draw FSC-A, FSC-H and SSC-A of single cells."""
-    n_events, model = len(size), plan.cytometer
-    drawn = rng.standard_normal((3, n_events), dtype=np.float32)
+    n_events, model = len(bulk), plan.cytometer
+    drawn = rng.standard_normal((4, n_events), dtype=np.float32)
     medians = np.repeat(plan.scatter, counts, axis=0)
     spreads = np.repeat(plan.scatter_spread, counts, axis=0)
-    own = np.float32(np.sqrt(1 - SIZE_TO_SSC**2))
-    granularity = np.float32(SIZE_TO_SSC) * size + own * drawn[0]
+    to_size = np.minimum(plan.size_to_ssc / np.float32(BULK_TO_SSC), 1)
+    size = _correlated(bulk, drawn[3], np.repeat(to_size, counts))
+    granularity = _correlated(bulk, drawn[0], np.float32(BULK_TO_SSC))
     values = np.empty((n_events, 3), dtype=np.float32)
     values[:, 0] = _power_of_ten(medians[:, 0] + spreads[:, 0] * size)
     ratio = 1 + np.float32(model.height_spread) * drawn[1]
@@ -117,21 +118,24 @@ def _scatter(
     return values
 
 
+def _correlated(bulk: Floats, own: Floats, share: Floats | np.float32) -> Floats:
+    """Return standard normal numbers that correlate with `bulk` by `share`."""
+    return np.asarray(share * bulk + np.sqrt(1 - share**2) * own)
+
+
 def _light(
-    plan: TubePlan, counts: NDArray[np.int64], size: Floats, rng: np.random.Generator
+    plan: TubePlan, counts: NDArray[np.int64], bulk: Floats, rng: np.random.Generator
 ) -> Floats:
     """Draw the light of each fluorochrome of single cells, autofluorescence included."""
-    decades = rng.standard_normal((len(size), plan.negative.size), dtype=np.float32)
+    decades = rng.standard_normal((len(bulk), plan.negative.size), dtype=np.float32)
     stops = np.cumsum(counts).tolist()
     for look, (start, stop) in enumerate(zip([0, *stops], stops, strict=False)):
         if stop > start:
-            _express(plan, look, decades[start:stop], rng)
-    growth = np.repeat(plan.scatter_spread[:, 0], counts) * np.float32(SIZE_TO_ANTIGEN)
-    decades += (growth * size)[:, np.newaxis]
+            _express(plan, look, bulk[start:stop], decades[start:stop], rng)
     light = _power_of_ten(decades, out=decades)
     light = _summed(light, plan.first_antigen)
     strength = _power_of_ten(
-        np.float32(AUTOFLUORESCENCE_SPREAD) * rng.standard_normal(len(size), dtype=np.float32)
+        np.float32(AUTOFLUORESCENCE_SPREAD) * rng.standard_normal(len(light), dtype=np.float32)
     )
     own = np.repeat(plan.autofluorescence, counts, axis=0)
     own *= strength[:, np.newaxis]
@@ -150,22 +154,39 @@ def _summed(light: Floats, first: NDArray[np.int64]) -> Floats:
     return summed
 
 
-def _express(plan: TubePlan, look: int, drawn: Floats, rng: np.random.Generator) -> None:
+def _express(
+    plan: TubePlan, look: int, bulk: Floats, drawn: Floats, rng: np.random.Generator
+) -> None:
     """Turn standard normal numbers into log10 of the antigen signals of one look, in place."""
-    if plan.sticky and not plan.chains[look]:
-        kappa, other = plan.sticky
-        drawn[:, other] *= np.float32(np.sqrt(1 - STICKY**2))
-        drawn[:, other] += np.float32(STICKY) * drawn[:, kappa]
-    drawn *= plan.spread[look]
+    for first, second, correlation in plan.together[look]:
+        drawn[:, second] *= np.float32(np.sqrt(1 - correlation**2))
+        drawn[:, second] += np.float32(correlation) * drawn[:, first]
+    spread = plan.spread[look]
+    shared = np.minimum(np.float32(BULK_TO_ANTIGEN), np.float32(MOST_SHARED) * spread)
+    drawn *= np.sqrt(spread**2 - shared**2)
+    drawn += bulk[:, np.newaxis] * shared
     path = plan.path[look]
     if (path == path[0]).all():
         medians = np.broadcast_to(path[0], drawn.shape)
     else:
         medians = _along_path(path, rng.random(len(drawn), dtype=np.float32))
     drawn += medians
+    _lose(plan, look, drawn, medians, rng)
+
+
+def _lose(
+    plan: TubePlan, look: int, drawn: Floats, medians: Floats, rng: np.random.Generator
+) -> None:
+    """Take antigens away from the cells that do not express them, in place.
+
+    Normal cells have an antigen or do not. In a clone that expresses it in part it trails off
+    from its median to negative.
+    """
     for antigen in np.flatnonzero(plan.cells[look] < 1):
         without = rng.random(len(drawn), dtype=np.float32) >= plan.cells[look, antigen]
-        drawn[without, antigen] += plan.negative[antigen] - medians[without, antigen]
+        trails = plan.neoplastic[look] and plan.cells[look, antigen] >= TRAILS
+        way = rng.random(int(without.sum()), dtype=np.float32) if trails else np.float32(1)
+        drawn[without, antigen] += way * (plan.negative[antigen] - medians[without, antigen])
 
 
 def _along_path(path: Floats, point: Floats) -> Floats:
@@ -221,6 +242,7 @@ def _detect(plan: TubePlan, light: Floats, rng: np.random.Generator) -> Floats:
     deviation *= photon
     deviation += plan.noise**2
     np.sqrt(deviation, out=deviation)
+    deviation *= plan.run.noise.astype(np.float32)
     noise *= deviation
     observed += noise
     return observed

@@ -16,7 +16,7 @@ from flowml.knowledge.files import HOME
 from flowml.knowledge.hardware import CYTOMETERS_FILE, FLUOROCHROMES_FILE
 from flowml.knowledge.panels import PANELS_FOLDER
 
-SIMULATOR_VERSION = 2  # raised with every change of the code that changes what is drawn
+SIMULATOR_VERSION = 3  # raised with every change of the code that changes what is drawn
 # Everything that decides what a cohort holds; the label tree decides the names of its labels.
 FILES = (
     "labels.toml",

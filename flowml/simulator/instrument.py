@@ -80,6 +80,8 @@ class Run:
     ----------
     gain : ndarray, shape (n_detectors,), float64
         Factor of each fluorescence channel.
+    noise : ndarray, shape (n_detectors,), float64
+        Factor of each detector's noise.
     scatter_gain : ndarray, shape (2,), float64
         Factor of forward and side scatter.
     spilled : ndarray, shape (n_detectors, n_detectors), float64
@@ -91,6 +93,7 @@ class Run:
     """
 
     gain: Floats
+    noise: Floats
     scatter_gain: Floats
     spilled: Floats
     spillover: Spillover
@@ -130,6 +133,7 @@ def draw_run(
     model = unit.cytometer
     spilled = _matrix(unit, tube.stains, tube.name)
     error = rng.normal(0.0, model.matrix_error, size=spilled.shape)
+    error[spilled == 0] = 0.0
     written = np.clip(spilled + error, 0.0, LARGEST_SPILLOVER)
     np.fill_diagonal(written, 1.0)
     decades = [_slow_gain(unit, stain.fluorochrome.position, day) for stain in tube.stains]
@@ -138,6 +142,7 @@ def draw_run(
     low, high = model.events_per_second
     return Run(
         gain=10 ** (np.array(decades) + own),
+        noise=np.array([_noise(unit, stain.fluorochrome.position) for stain in tube.stains]),
         scatter_gain=10 ** (np.array(scatter) + rng.normal(0.0, model.run_gain / 4, size=2)),
         spilled=spilled,
         spillover=Spillover(tuple(names), rounded(written)),
@@ -161,6 +166,12 @@ def _slow_gain(unit: Unit, position: str, day: int) -> float:
     return float(rng.normal(0.0, unit.cytometer.unit_gain)) + _drift(
         rng, unit.cytometer.day_gain, day
     )
+
+
+def _noise(unit: Unit, position: str) -> float:
+    """Return by how much an instrument's detector is noisier than the model's."""
+    rng = unit.stream(f"noise of {position}")
+    return float(10 ** rng.normal(0.0, unit.cytometer.noise_change))
 
 
 def _scatter_gain(unit: Unit, kind: str, day: int) -> float:

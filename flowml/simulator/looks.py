@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.knowledge.biology import Biology
-    from flowml.knowledge.phenotypes import Expression, Population
+    from flowml.knowledge.phenotypes import Expression, Population, Together
 
     Floats = NDArray[np.float64]
 
@@ -30,7 +30,11 @@ WIDENING = 0.4  # most by which a clone's spread grows for each unit of variatio
 SCATTER_SHIFT = 0.03  # decades; standard deviation of a population's scatter between donors
 SUBCLONE_SCATTER_SHIFT = 0.015  # the same between subclones
 SUBCLONE_SHIFT = 0.10  # decades; standard deviation of an antigen between subclones
+STEADY = ("CD45",)  # cells of one patient's clones part by other antigens
 SEEN = 0.3  # decades above a negative median from which an antigen counts as expressed
+# Immunoglobulin that sticks to a cell brings kappa and lambda: their correlation between the
+# single monocytes of the LST donors.
+STICKY = 0.84
 MOST_TABLES = 1024
 
 
@@ -54,8 +58,12 @@ class Looks:
         log10 of the median FSC-A and SSC-A, reference units.
     scatter_spread : ndarray, shape (n_looks, 2), float64
         Their standard deviations between cells, in decades.
+    size_to_ssc : ndarray, shape (n_looks,), float64
+        Their correlation between cells.
     autofluorescence : ndarray, shape (n_looks,), float64
         Times that of a lymphocyte.
+    together : tuple of tuple of (str, str, float)
+        Of each look, markers that go together from cell to cell, and their correlation.
     """
 
     names: tuple[str, ...]
@@ -65,7 +73,9 @@ class Looks:
     cells: Floats
     scatter: Floats
     scatter_spread: Floats
+    size_to_ssc: Floats
     autofluorescence: Floats
+    together: tuple[tuple[Together, ...], ...]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -84,11 +94,15 @@ def joined(parts: Sequence[Looks]) -> Looks:
     Looks
         In the order given.
     """
-    arrays = ("path", "spread", "cells", "scatter", "scatter_spread", "autofluorescence")
+    arrays = (
+        "path", "spread", "cells", "scatter", "scatter_spread", "size_to_ssc",
+        "autofluorescence",
+    )  # fmt: skip
     return Looks(
         tuple(name for part in parts for name in part.names),
         tuple(chain for part in parts for chain in part.chains),
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in arrays),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays},
+        together=tuple(pairs for part in parts for pairs in part.together),
     )
 
 
@@ -141,7 +155,9 @@ def draw_looks(
         cells=np.array([cells for _, _, cells in found]),
         scatter=np.tile(scatter, (len(chains), 1)),
         scatter_spread=np.tile(population.scatter_spread, (len(chains), 1)),
+        size_to_ssc=np.full(len(chains), population.size_to_ssc),
         autofluorescence=np.full(len(chains), population.autofluorescence),
+        together=(_together(population),) * len(chains),
     )
 
 
@@ -168,12 +184,19 @@ def draw_subclones(
     """
     negative = biology.levels[NEGATIVE].decades
     expressed = (founder.path > negative + SEEN).any(axis=1)
+    expressed &= ~np.isin(biology.markers, STEADY)
     drift = rng.normal(0.0, SUBCLONE_SHIFT, size=(number, founder.path.shape[2])) * expressed
     shift = rng.normal(0.0, SUBCLONE_SCATTER_SHIFT, size=(number, 2))
     every = joined([founder] * number)
     return replace(
         every, path=every.path + drift[:, np.newaxis, :], scatter=every.scatter + shift
     )
+
+
+def _together(population: Population) -> tuple[Together, ...]:
+    """Return what goes together; what sticks to cells brings both light chains."""
+    sticky = () if population.light_chains else ((*CHAINS, STICKY),)
+    return (*sticky, *population.together)
 
 
 def is_polytypic(population: Population) -> bool:

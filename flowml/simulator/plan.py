@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.knowledge.phenotypes import CHAINS, NEGATIVE
+from flowml.knowledge.phenotypes import NEGATIVE
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ class TubePlan:
         log10 of the signal of a cell that does not express it.
     first_antigen : ndarray, shape (n_detectors,), int64
         Where a detector's antigens begin; it sees the sum of them.
-    sticky : tuple of int
-        Antigens of kappa and lambda, where the tube has both; else empty.
+    together : tuple of tuple of (int, int, float)
+        Of each look, antigens that go together from cell to cell, and their correlation.
     autofluorescence : ndarray, shape (n_looks, n_detectors), float32
         Median, reference units.
     scatter, scatter_spread : ndarray, shape (n_looks, 2), float32
         log10 of the median FSC-A and SSC-A, reference units; standard deviations in decades.
+    size_to_ssc : ndarray, shape (n_looks,), float32
+        Correlation of the logarithms of FSC-A and SSC-A between cells.
     photon : ndarray, shape (n_detectors,), float32
         Reference units for one photoelectron.
     noise : ndarray, shape (n_detectors,), float32
@@ -82,10 +84,11 @@ class TubePlan:
     cells: Floats
     negative: Floats
     first_antigen: NDArray[np.int64]
-    sticky: tuple[int, ...]
+    together: tuple[tuple[tuple[int, int, float], ...], ...]
     autofluorescence: Floats
     scatter: Floats
     scatter_spread: Floats
+    size_to_ssc: Floats
     photon: Floats
     noise: Floats
     cytometer: Cytometer
@@ -144,10 +147,11 @@ def make_plan(
         cells=_single(patient.looks.cells[:, columns]),
         negative=_single(biology.levels[NEGATIVE].decades + brightness),
         first_antigen=_first_antigens(tube),
-        sticky=_light_chains(tube),
+        together=_together(patient.looks, tube),
         autofluorescence=_glow(patient.looks, tube),
         scatter=_single(patient.looks.scatter),
         scatter_spread=_single(patient.looks.scatter_spread),
+        size_to_ssc=_single(patient.looks.size_to_ssc),
         **_detectors(tube, cytometer),
         cytometer=cytometer,
         run=run,
@@ -192,10 +196,13 @@ def _antigens(tube: PanelTube, biology: Biology) -> tuple[list[int], NDArray[np.
     return columns, np.array(brightness)
 
 
-def _light_chains(tube: PanelTube) -> tuple[int, ...]:
-    """Return the antigens of kappa and lambda, if the tube has both."""
-    found = tuple(tube.markers.index(chain) for chain in CHAINS if chain in tube.markers)
-    return found if len(found) == len(CHAINS) else ()
+def _together(looks: Looks, tube: PanelTube) -> tuple[tuple[tuple[int, int, float], ...], ...]:
+    """Return the antigens that go together, of those that the tube has both."""
+    place = {marker: column for column, marker in enumerate(tube.markers)}
+    return tuple(
+        tuple((place[a], place[b], r) for a, b, r in pairs if a in place and b in place)
+        for pairs in looks.together
+    )
 
 
 def _first_antigens(tube: PanelTube) -> NDArray[np.int64]:

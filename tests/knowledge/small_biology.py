@@ -19,6 +19,7 @@ fsc = 46000
 ssc = 28000
 scatter_spread = [0.05, 0.1]
 autofluorescence = 1.0
+together = [["CD3", "CD7", 0.5]]
 source = "a test"
 [population.markers]
 CD3 = "bright"

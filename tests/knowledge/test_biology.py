@@ -9,6 +9,8 @@ from flowml.knowledge.entries import KnowledgeError
 from flowml.knowledge.markers import name_channel
 from tests.knowledge.small_biology import written
 
+TOGETHER = 'together = [["CD3", "CD7", 0.5]]'
+
 
 @pytest.fixture
 def small(tmp_path):
@@ -20,6 +22,8 @@ def test_a_population_inherits_what_it_does_not_say(small):
     assert b_cells.fsc == t_cells.fsc
     assert b_cells.expressions["CD45"] == t_cells.expressions["CD45"]
     assert b_cells.expressions["CD3"].path[0][0].decades == 1.5
+    assert b_cells.together == t_cells.together == (("CD3", "CD7", 0.5),)
+    assert (b_cells.size_to_ssc, t_cells.size_to_ssc) == (0.6, 0.6)
     assert b_cells.light_chains.kappa == 0.6
     assert t_cells.light_chains is None
 
@@ -87,6 +91,12 @@ def test_markers_are_those_of_all_files(small):
         ("populations", "cells = [0.4, 0.9]", "cells = [0.9, 0.4]", "least first"),
         ("populations", "[0.05, 0.1]", "[0.05]", "expected two numbers"),
         ("populations", '"polytypic"', '"mixed"', "'kind' is 'mixed', expected polytypic"),
+        ("populations", TOGETHER, 'together = "CD3"', "'together' is 'CD3', expected a list"),
+        ("populations", TOGETHER, 'together = [["CD3", "CD7"]]', "two markers and their"),
+        ("populations", TOGETHER, 'together = [["CD3", "CD3", 0.5]]', "two markers and their"),
+        ("populations", TOGETHER, 'together = [["CD3", "CD7", 2]]', "'correlation' is 2"),
+        ("populations", TOGETHER, 'together = [["CD3", "cd7", 0.5]]', "'cd7' is not the can"),
+        ("populations", TOGETHER, "size_to_ssc = 1.2", "'size_to_ssc' is 1.2"),
         ("populations", 'source = "a test"', 'sauce = "a test"', "unknown entry 'sauce'"),
         ("populations", 'source = "a test"', "", "'T cells': 'source' is missing"),
         ("specimens", '"B cells" = 10', '"B cell" = 10', r"'blood', percent.*nearest: B cells"),

@@ -316,8 +316,8 @@ def test_unknown_names():
         ("B610 = 0.35", "B585 = 0.35", "'PE', spill: unknown entry 'B585'"),
         ("B610 = 0.35", "B610 = 35", "expected a number from 0 to 0.9"),
         ('name = "ECD"', 'name = "PE"', "'PE': the name is given twice"),
-        ("photon = 25.0", "", "position 'B525': 'photon' is missing"),
-        ("photon = 25.0", "photons = 25.0", "unknown entry 'photons'"),
+        ("photon = 15.0", "", "position 'B525': 'photon' is missing"),
+        ("photon = 15.0", "photons = 25.0", "unknown entry 'photons'"),
     ],
 )
 def test_an_error_names_the_fluorochrome(tmp_path, old, new, message):

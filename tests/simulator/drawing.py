@@ -76,7 +76,9 @@ def bare_plan(medians, *, n_events=20_000, seed=(1, 2, 3, 4), **changes):
     """
     n = len(medians)
     cytometer = replace(load_cytometer("lyric"), height_spread=0.0)
-    run = Run(np.ones(n), np.ones(2), np.eye(n), Spillover(names(n), np.eye(n)), 2000.0)
+    run = Run(
+        np.ones(n), np.ones(n), np.ones(2), np.eye(n), Spillover(names(n), np.eye(n)), 2000.0
+    )
     path = np.log10(np.asarray(medians, dtype=np.float64))
     plan = TubePlan(
         names=("cells", "debris"),
@@ -88,10 +90,11 @@ def bare_plan(medians, *, n_events=20_000, seed=(1, 2, 3, 4), **changes):
         cells=np.ones((2, n), dtype=np.float32),
         negative=np.full(n, -2.0, dtype=np.float32),
         first_antigen=np.arange(n),
-        sticky=(),
+        together=((), ()),
         autofluorescence=np.zeros((2, n), dtype=np.float32),
         scatter=np.log10([[46_000, 26_000], [11_000, 7000]]).astype(np.float32),
         scatter_spread=np.zeros((2, 2), dtype=np.float32),
+        size_to_ssc=np.full(2, 0.6, dtype=np.float32),
         photon=np.zeros(n, dtype=np.float32),
         noise=np.zeros(n, dtype=np.float32),
         cytometer=cytometer,

@@ -25,6 +25,8 @@ PARTS = (0.5, 0.9)  # the median, and what a tenth of the cells exceeds
 N = 300  # cells that the oracle draws
 EVEN = (np.arange(N) + 0.5) / N  # every part of a distribution is met as often as it shall
 MOST_ANTIGENS = 2  # on one dye
+TRAILS = 0.25  # share of a clone's cells with an antigen from which on it trails off
+STEADY = "CD45"  # which subclones have alike
 
 
 def _shuffled(values, seed):
@@ -34,6 +36,7 @@ def _shuffled(values, seed):
 POINT, DARK, SHINE = _shuffled(EVEN, 0), _shuffled(ndtri(EVEN), 1), _shuffled(ndtri(EVEN), 2)
 PRESENT = [_shuffled(EVEN, 3 + n) for n in range(MOST_ANTIGENS)]
 CELL = [_shuffled(ndtri(EVEN), 5 + n) for n in range(MOST_ANTIGENS)]
+WAY = [_shuffled(EVEN, 7 + n) for n in range(MOST_ANTIGENS)]
 
 
 @dataclass
@@ -121,7 +124,7 @@ class Lines:
         width = np.array([max(band for _, band, _ in end) for end in ends]) * cells.variation
         low = np.array([end[0][0] for end in ends]) - width
         high = np.array([end[-1][0] for end in ends]) + width
-        if cells.is_clone and high.max() > self.level("neg")[0] + 0.3:
+        if cells.is_clone and marker != STEADY and high.max() > self.level("neg")[0] + 0.3:
             low, high = low - FAR * self.drift, high + FAR * self.drift
         spread = table.get("spread", sum(end[0][2] + end[-1][2] for end in ends) / 6)
         wide = spread * (1 + WIDER * max(cells.variation - 1, 0))
@@ -176,24 +179,29 @@ class Lines:
                     yield (
                         first + end,
                         [
-                            (item[0][end], shine, neg + shine, *kind[n % len(kind)])
+                            (
+                                item[0][end], shine, neg + shine, *kind[n % len(kind)],
+                                cells.is_clone,
+                            )
                             for item, kind, shine in zip(
                                 items, kinds, stain.brightness, strict=True
                             )
                         ],
-                    )
+                    )  # fmt: skip
 
 
 def _antigen(number, kinds):
     """Draw the light of an antigen, for each way in which its cells may be."""
-    paths, shine, negative, spread, share = (
+    paths, shine, negative, spread, share, clone = (
         np.array(part) for part in zip(*kinds, strict=True)
     )
     young, middle, old = paths.T + shine
     place = 2 * POINT
     decades = np.where(place < 1, young + place * (middle - young),
                        middle + (place - 1) * (old - middle))  # fmt: skip
-    decades = np.where(share > PRESENT[number], decades, negative)
+    way = np.where(clone & (share >= TRAILS), WAY[number], 1)
+    without = decades + way * (negative - decades)
+    decades = np.where(share > PRESENT[number], decades, without)
     return 10 ** (decades + spread * CELL[number])
 
 

@@ -187,7 +187,7 @@ def test_a_tube_is_another_patients(kind, panel):
         assert {"path", "scatter", "weights", "seed"} <= found[there]
         of_the_patient = {
             "names", "chains", "neoplastic", "weights", "path", "spread", "cells", "scatter",
-            "scatter_spread", "autofluorescence", "seed", "doublets",
+            "scatter_spread", "size_to_ssc", "together", "autofluorescence", "seed", "doublets",
         }  # fmt: skip
         assert found[there] <= of_the_patient  # same tube, instrument, run and label
         assert told(one, other) == {"accident"}

@@ -9,7 +9,13 @@ from flowml.knowledge.panels import load_panel
 from flowml.preprocess import compensate
 from flowml.records import Spillover
 from flowml.simulator import flow
-from flowml.simulator.events import DOUBLET_HEIGHT, SIZE_TO_SSC, STICKY, draw_events
+from flowml.simulator.events import (
+    BULK_TO_ANTIGEN,
+    BULK_TO_SSC,
+    DOUBLET_HEIGHT,
+    MOST_SHARED,
+    draw_events,
+)
 from flowml.simulator.instrument import Run
 from flowml.simulator.plan import DEBRIS, DOUBLETS
 from flowml.simulator.source import sample_of
@@ -30,7 +36,7 @@ SCREENING = load_panel("screening").tubes[0]
 def run_with(gain, spilled):
     n = len(gain)
     return Run(
-        np.asarray(gain, dtype=float), np.ones(2), np.asarray(spilled, dtype=float),
+        np.asarray(gain, dtype=float), np.ones(n), np.ones(2), np.asarray(spilled, dtype=float),
         Spillover(names(n), np.eye(n)), 2000.0,
     )  # fmt: skip
 
@@ -58,6 +64,17 @@ def test_the_variance_of_noise_is_photon_times_signal_plus_noise_squared(monkeyp
     np.testing.assert_allclose(found.mean(axis=0), gain * medians, rtol=0.01, atol=1)
     expected = photon * gain * (gain * medians) + noise**2
     np.testing.assert_allclose(found.var(axis=0), expected, rtol=0.05)
+
+
+def test_an_instrument_may_be_noisier_than_its_model(monkeypatch):
+    steady(monkeypatch)
+    run = replace(run_with([1, 1], np.eye(2)), noise=np.array([1.0, 1.5]))
+    plan = bare_plan(
+        [10_000.0, 10_000.0], run=run, n_events=40_000,
+        photon=np.full(2, 20, dtype=np.float32), noise=np.full(2, 30, dtype=np.float32),
+    )  # fmt: skip
+    first, second = draw_events(plan).signals.astype(float).std(axis=0)
+    assert second / first == pytest.approx(1.5, rel=0.03)
 
 
 def test_noise_is_gaussian_and_each_detectors_own(monkeypatch):
@@ -118,7 +135,8 @@ def test_an_antigen_spreads_between_cells_as_it_shall(monkeypatch):
     decades = np.log10(draw_events(plan).signals)
     np.testing.assert_allclose(decades.mean(axis=0), 3, atol=0.01)
     np.testing.assert_allclose(decades.std(axis=0), [0.05, 0.3], rtol=0.03)
-    assert abs(np.corrcoef(decades.T)[0, 1]) < 0.03
+    both_by_bulk = MOST_SHARED * BULK_TO_ANTIGEN / 0.3
+    assert np.corrcoef(decades.T)[0, 1] == pytest.approx(both_by_bulk, abs=0.03)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.97])
@@ -153,29 +171,54 @@ def test_a_path_is_filled_and_a_cell_stands_at_one_point_of_it(monkeypatch):
     np.testing.assert_allclose(rising[~early], 4 - falling[~early], atol=0.03)
 
 
-def test_size_goes_with_granularity_and_with_antigens(monkeypatch):
+def test_what_a_clone_expresses_in_part_trails_off(monkeypatch):
+    steady(monkeypatch)
+    plan = bare_plan([10_000.0], neoplastic=np.array([True, False]))
+    plan.cells[:, 0] = 0.4
+    decades = np.log10(draw_events(plan).signals[:, 0])
+    assert np.mean(decades > 3.99) == pytest.approx(0.4, abs=0.02)
+    for low, high in ((-2, 0), (0, 2), (2, 3.98)):  # from 4 down to the negative cells' -2
+        part = np.mean((decades > low) & (decades < high))
+        assert part == pytest.approx(0.6 * (high - low) / 6, abs=0.02)
+
+
+def test_what_few_cells_of_a_clone_express_is_a_cloud_of_its_own(monkeypatch):
+    steady(monkeypatch)
+    plan = bare_plan([10_000.0], neoplastic=np.array([True, False]))
+    plan.cells[:, 0] = 0.2
+    decades = np.log10(draw_events(plan).signals[:, 0])
+    assert not np.any((decades > -1.9) & (decades < 3.9))
+
+
+@pytest.mark.parametrize("size_to_ssc", [0.1, 0.6, 0.7])
+def test_size_goes_with_granularity_and_with_antigens(monkeypatch, size_to_ssc):
     steady(monkeypatch)
     plan = bare_plan([1000.0])
     plan.scatter_spread[:] = [0.06, 0.1]
+    plan.size_to_ssc[:] = size_to_ssc
+    plan.spread[:] = 0.1
     found = draw_events(plan)
     fsc, ssc, cd = np.log10([found.scatter[:, 0], found.scatter[:, 2], found.signals[:, 0]])
     assert fsc.std() == pytest.approx(0.06, rel=0.05)
     assert ssc.std() == pytest.approx(0.1, rel=0.05)
-    assert np.corrcoef(fsc, ssc)[0, 1] == pytest.approx(SIZE_TO_SSC, abs=0.03)
-    assert cd.std() == pytest.approx(0.3 * 0.06, rel=0.1)
-    assert np.corrcoef(fsc, cd)[0, 1] > 0.95
+    assert cd.std() == pytest.approx(0.1, rel=0.05)
+    assert np.corrcoef(fsc, ssc)[0, 1] == pytest.approx(size_to_ssc, abs=0.03)
+    by_bulk = BULK_TO_ANTIGEN / 0.1
+    assert np.corrcoef(ssc, cd)[0, 1] == pytest.approx(BULK_TO_SSC * by_bulk, abs=0.03)
+    of_size = size_to_ssc / BULK_TO_SSC
+    assert np.corrcoef(fsc, cd)[0, 1] == pytest.approx(of_size * by_bulk, abs=0.03)
 
 
-@pytest.mark.parametrize(("chain", "expected"), [("", STICKY), ("kappa", 0.0)])
-def test_both_chains_stick_to_the_same_cells_that_make_none(monkeypatch, chain, expected):
+@pytest.mark.parametrize("correlation", [-0.5, 0.0, 0.84, 1.0])
+def test_antigens_go_together_and_keep_their_spreads(monkeypatch, correlation):
     steady(monkeypatch)
-    plan = bare_plan([100.0, 100.0, 100.0], sticky=(0, 2), chains=(chain, ""))
-    plan.spread[:] = [0.2, 0.2, 0.3]
+    plan = bare_plan([100.0, 100.0, 100.0], together=(((0, 2, correlation),), ()))
+    plan.spread[:] = [2.0, 2.0, 3.0]  # wide, so that bulk does little
     decades = np.log10(draw_events(plan).signals)
-    np.testing.assert_allclose(decades.std(axis=0), [0.2, 0.2, 0.3], rtol=0.03)
-    correlation = np.corrcoef(decades.T)
-    assert correlation[0, 2] == pytest.approx(expected, abs=0.03)
-    assert abs(correlation[0, 1]) < 0.03
+    np.testing.assert_allclose(decades.std(axis=0), [2, 2, 3], rtol=0.03)
+    found = np.corrcoef(decades.T)
+    assert found[0, 2] == pytest.approx(correlation, abs=0.03)
+    assert abs(found[0, 1]) < 0.03
 
 
 def test_looks_come_by_their_weights_and_in_no_order():

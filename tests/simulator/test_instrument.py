@@ -13,7 +13,13 @@ from tests.simulator.drawing import generator, tube_of
 
 TUBE = load_panel("cll-9f").tubes[0]
 NAMES = tuple(f"FL{number}" for number in range(len(TUBE.stains)))
-QUIET = {"unit_gain": 0.0, "day_gain": 0.0, "run_gain": 0.0, "scatter_gain": 0.0}
+QUIET = {
+    "unit_gain": 0.0,
+    "day_gain": 0.0,
+    "run_gain": 0.0,
+    "scatter_gain": 0.0,
+    "noise_change": 0.0,
+}
 OFF = ~np.eye(len(NAMES), dtype=bool)
 
 
@@ -69,6 +75,15 @@ def test_each_part_of_the_gain_has_its_size(name):
     assert np.abs(found).max() <= largest + 1e-9
 
 
+def test_a_detector_is_as_noisy_in_every_run_and_differs_between_instruments():
+    cytometer = model(noise_change=0.08)
+    first, later = (run_of(cytometer, day=day, rng=day).noise for day in (1, 400))
+    assert np.array_equal(first, later)
+    found = np.log10([run_of(cytometer, number).noise for number in range(1, 401)])
+    assert found.std() == pytest.approx(0.08, rel=0.1)
+    assert abs(found.mean()) < 5 * 0.08 / np.sqrt(found.size)
+
+
 def test_all_parts_together_add_up_in_square():
     cytometer = model(unit_gain=0.04, day_gain=0.02, run_gain=0.03)
     found = decades([run_of(cytometer, n, day=n * 37, rng=n) for n in range(1, 401)])
@@ -88,6 +103,7 @@ def test_an_instrument_without_variation_measures_what_is_there():
     cytometer = model(**QUIET, spillover_change=0.0, matrix_error=0.0)
     run = run_of(cytometer, day=100)
     assert (run.gain == 1).all()
+    assert (run.noise == 1).all()
     assert (run.scatter_gain == 1).all()
     np.testing.assert_allclose(run.spilled, typical_spillover(TUBE.stains))
     np.testing.assert_allclose(run.spillover.matrix, run.spilled)
@@ -121,6 +137,9 @@ def test_the_written_matrix_is_wrong_by_the_matrix_error():
     assert error[:, far].std() == pytest.approx(0.004, rel=0.1)
     assert abs(error[:, far].mean()) < 5 * 0.004 / np.sqrt(error[:, far].size)
     assert error[0, far] != pytest.approx(error[1, far])  # compensated anew for every run
+    never = runs[0].spilled == 0  # no fluorochrome there is seen: nothing was subtracted
+    assert never.any()
+    assert (error[:, never] == 0).all()
 
 
 def test_no_share_leaves_its_bounds():

@@ -8,6 +8,7 @@ import pytest
 from flowml.knowledge.biology import read_biology
 from flowml.simulator.looks import (
     SCATTER_SHIFT,
+    STICKY,
     SUBCLONE_SCATTER_SHIFT,
     SUBCLONE_SHIFT,
     WIDENING,
@@ -178,6 +179,8 @@ def test_subclones_drift_in_what_they_express_and_in_nothing_else(biology):
     every = draw_subclones(founder, N, biology, generator(2))
     drift = every.path - founder.path
     expressed = (founder.path[0] > NEG + 0.3).any(axis=0)
+    assert expressed[biology.markers.index("CD45")]
+    expressed[biology.markers.index("CD45")] = False  # alike in all clones of a patient
     assert 0 < expressed.sum() < len(expressed)
     assert (drift[..., ~expressed] == 0).all()
     np.testing.assert_allclose(drift[:, 0, expressed].std(axis=0), SUBCLONE_SHIFT, rtol=0.1)
@@ -192,6 +195,14 @@ def test_an_antigen_on_part_of_a_path_drifts_too(biology):
     founder = drawn(biology, "hematogones", 1)[0]
     (one,) = draw_subclones(founder, 1, biology, generator(2)).path - founder.path
     assert (one[:, biology.markers.index("CD34")] != 0).all()
+
+
+def test_both_light_chains_stick_to_the_same_cells_that_make_none(biology):
+    (t_cells,) = drawn(biology, n=1)
+    (b_cells,) = drawn(biology, "B cells", 1, ("kappa", "lambda"))
+    assert t_cells.together == ((("kappa", "lambda", STICKY), ("CD3", "CD7", 0.5)),)
+    assert b_cells.together == ((("CD3", "CD7", 0.5),),) * 2
+    assert joined([t_cells, b_cells]).together == t_cells.together + b_cells.together
 
 
 def test_looks_are_joined_in_their_order(biology):

@@ -96,6 +96,7 @@ def noise_of(plan, raw):
     """Return the standard deviation of compensated light, after Poisson and the matrix."""
     observed = np.maximum(np.median(raw[:, 3:-1], axis=0), 0)
     variance = observed * plan.photon * plan.run.gain + plan.noise**2
+    variance *= plan.run.noise**2
     undone = np.linalg.inv(plan.run.spillover.matrix)
     return np.sqrt(variance @ undone**2) / plan.run.gain
 
