@@ -204,6 +204,33 @@ def told_apart(real: list[Values], drawn: list[Values]) -> list[str]:
     ]
 
 
+def correlations(samples: list[Values]) -> dict[str, np.ndarray]:
+    """Return the median correlation of channels between the cells of each population."""
+    found = defaultdict(list)
+    for sample in samples:
+        for name, values in sample.items():
+            ends = np.quantile(values, (0.01, 0.99), axis=0)
+            inner = values[((values >= ends[0]) & (values <= ends[1])).all(axis=1)]
+            if len(inner) >= LEAST_EVENTS:
+                found[name].append(np.corrcoef(inner.T))
+    return {name: np.median(rows, axis=0) for name, rows in found.items()}
+
+
+def together(real: list[Values], drawn: list[Values]) -> str:
+    """Say how far correlations between channels of donors and simulated cases lie apart."""
+    own, ours = correlations(real), correlations(drawn)
+    pair = np.tril_indices(len(CHANNELS), -1)
+    names = [name for name in own if name in ours]
+    both = np.array([[own[name][pair], ours[name][pair]] for name in names])
+    apart = np.abs(both[:, 0] - both[:, 1])
+    n = apart.size
+    return (
+        f"Correlations of two channels within a population, {n} pairs: mean absolute "
+        f"difference {apart.mean():.2f}; with all of ours at 0 it would be "
+        f"{np.abs(both[:, 0]).mean():.2f}; larger than 0.3 in {(apart > 0.3).sum()}."
+    )
+
+
 def draw(real: list[Values], drawn: list[Values], folder: Path) -> None:
     """Overlay the densities of donors and simulated cases."""
     import matplotlib.pyplot as plt
@@ -241,6 +268,7 @@ def main() -> None:
     real, drawn = donors(options.data), simulated(options.cases)
     print("\n".join(table(summaries(real), summaries(drawn))))
     print("\n".join(told_apart(real, drawn)))
+    print(together(real, drawn))
     if options.pictures:
         draw(real, drawn, options.pictures)
 

@@ -39,6 +39,7 @@ HARD = {
     "AML": ("NPM1-mutated",),
 }
 CASES_OF_A_KIND, DRAWN_FOR_THEM = 25, 600
+MORE_OF = {"microgranular": 4}  # times as many, for a narrow interval
 MEASURED = {"apl": apl_finding, "immature": immature_finding, "lineage": lineage_finding}
 LINEAGES = ("B", "T", "myeloid")
 
@@ -75,9 +76,10 @@ def hard_cases(each: int, events: int, seed: int) -> Iterator[Case]:
     """Draw cases of the kinds that decide: mimics, and rare variants."""
     for entity, variants in HARD.items():
         count: Counter[str] = Counter()
-        for case in cohort({entity: DRAWN_FOR_THEM}, events, seed):
+        drawn = DRAWN_FOR_THEM * max(MORE_OF.get(variant, 1) for variant in variants)
+        for case in cohort({entity: drawn}, events, seed):
             variant = case.details["variant"]
-            if variant in variants and count[variant] < each:
+            if variant in variants and count[variant] < each * MORE_OF.get(variant, 1):
                 count[variant] += 1
                 yield case
 
