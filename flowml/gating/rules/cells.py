@@ -8,7 +8,7 @@ level means the same on instruments with other tops.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,9 @@ class Cells:
         return np.zeros(self.n_events, dtype=bool)
 
 
-def open_cells(sample: Sample, compensation: str = "auto") -> Cells:
+def open_cells(
+    sample: Sample, compensation: str = "auto", markers: Container[str] | None = None
+) -> Cells:
     """Compensate a tube and put its markers on levels.
 
     Parameters
@@ -135,6 +137,8 @@ def open_cells(sample: Sample, compensation: str = "auto") -> Cells:
         Linear values, raw or compensated.
     compensation : str
         Policy, as in `flowml.preprocess.choose_unmixing`.
+    markers : container of str, optional
+        Keys of `Cells.levels` that are wanted; all if not given.
 
     Returns
     -------
@@ -156,6 +160,8 @@ def open_cells(sample: Sample, compensation: str = "auto") -> Cells:
         )
     unmixing = choose_unmixing(sample, compensation)[0]
     columns = _columns(sample.channels)
+    if markers is not None:
+        columns = {key: column for key, column in columns.items() if key in markers}
     levels = {key: np.empty(sample.n_events, np.float32) for key in columns}
     start = 0
     for block in sample.blocks():

@@ -1,0 +1,222 @@
+"""What is to be thought of the cases of a laboratory, before any model is asked.
+
+Every tube is looked at by itself, the tubes of a case are held against each other, and all
+cases together show what the laboratory's panels are: what most have is the panel, what few have
+is an accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from flowml.batch import run
+from flowml.errors import FcsError, FlowmlError
+from flowml.fcs import read_fcs
+from flowml.findings import Finding, Severity
+from flowml.gating.backbone import BACKBONE, compare_tubes
+from flowml.gating.rules.cells import open_cells
+from flowml.knowledge.panels import known_panels, load_panel
+from flowml.knowledge.recognition import Recognition, recognize
+from flowml.knowledge.shapes import (
+    PanelShape,
+    StainedTube,
+    learn_panels,
+    one_name,
+    shape_of,
+    tube_label,
+)
+from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, found_cases
+from flowml.records import Case, Role, Sample, Tube
+from flowml.safety import printable
+
+UNREADABLE = "TUBE-UNREADABLE"
+RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True)
+class TubeLook:
+    """One tube of a case, as it was found.
+
+    Parameters
+    ----------
+    name : str
+        As results call the file.
+    stained : StainedTube or None
+        What its file says of it; None if it cannot be read.
+    n_events : int
+        Events of the file.
+    findings : tuple of Finding
+        What was noticed.
+    """
+
+    name: str
+    stained: StainedTube | None
+    n_events: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class CaseCheck:
+    """What is to be thought of a case.
+
+    Parameters
+    ----------
+    case_id : str
+        The case.
+    panel : str
+        The panel it was stained with; empty where none fits.
+    tubes : tuple of TubeLook
+        Its tubes, in their order.
+    places : tuple of str
+        Which tube of the panel each of them is; empty for none.
+    findings : tuple of Finding
+        Everything noticed of the case and of its tubes.
+    """
+
+    case_id: str
+    panel: str
+    tubes: tuple[TubeLook, ...]
+    places: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of its findings."""
+        every = [item.severity for item in self.findings]
+        return max(every, key=RANK.__getitem__, default=Severity.INFO)
+
+
+def check_cases(
+    cases: Cases,
+    *,
+    panels: Sequence[Path | str] = (),
+    reading: Reading = DEFAULT_READING,
+    progress: Progress | None = None,
+) -> list[CaseCheck]:
+    """Check the cases of a laboratory.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them.
+    panels : sequence of path-like
+        Files of the laboratory's own panels, beside flowml's.
+    reading : Reading
+        How files are read.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    list of CaseCheck
+        One for each case, in order of their ids. Panels that the cases show themselves go
+        before those of files, as they know the laboratory's detectors and names of tubes.
+
+    Raises
+    ------
+    FlowmlError
+        If there are no cases, or a panel's file cannot be used.
+    """
+    known = [shape_of(load_panel(name)) for name in (*panels, *known_panels())]
+    found = sorted(found_cases(cases), key=lambda case: case.case_id)
+    look = partial(_look, compensation=reading.compensation)
+    looks = run(look, found, jobs=reading.jobs, progress=progress)
+    stained = [[t.stained for t in tubes if t.stained] for tubes, _ in looks]
+    shapes = [*learn_panels(stained, known), *known]
+    return [
+        _checked(case, tubes, findings, shapes)
+        for case, (tubes, findings) in zip(found, looks, strict=True)
+    ]
+
+
+def _checked(
+    case: Case,
+    tubes: tuple[TubeLook, ...],
+    findings: tuple[Finding, ...],
+    shapes: Sequence[PanelShape],
+) -> CaseCheck:
+    read = [tube for tube in tubes if tube.stained]
+    seen = recognize([tube.stained for tube in read if tube.stained], shapes)
+    of_tube = dict(zip((tube.name for tube in read), seen.tubes, strict=True))
+    every = [item for tube in tubes for item in tube.findings]
+    return CaseCheck(
+        case_id=case.case_id,
+        panel=seen.panel,
+        tubes=tubes,
+        places=tuple(of_tube.get(tube.name, "") for tube in tubes),
+        findings=tuple(dict.fromkeys([*every, *_without_unread(seen, tubes), *findings])),
+    )
+
+
+def _without_unread(seen: Recognition, tubes: Sequence[TubeLook]) -> list[Finding]:
+    """Leave out that a tube is missing where it is there and cannot be read."""
+    unread = sum(tube.stained is None for tube in tubes)
+    lost = [item for item in seen.findings if item.code == "PANEL-LOST"]
+    others = [item for item in seen.findings if item.code != "PANEL-LOST"]
+    return others + (lost if len(lost) > unread else [])
+
+
+def _look(case: Case, compensation: str) -> tuple[tuple[TubeLook, ...], tuple[Finding, ...]]:
+    """Look at the tubes of a case, each by itself and together; bad files never raise."""
+    looks, cells = [], []
+    for tube in case.tubes:
+        try:
+            sample = _sample_of(tube)
+            looks.append(_seen(case, tube, sample))
+        except FlowmlError as error:
+            looks.append(TubeLook(tube.name, None, 0, (_unreadable(tube, error),)))
+            continue
+        if sample.n_events and len(case.tubes) > 1:
+            try:
+                cells.append(open_cells(sample, compensation, BACKBONE))
+            except FlowmlError:
+                continue  # said of the tube already
+    together = compare_tubes(cells).findings if len(cells) > 1 else ()
+    return tuple(looks), together
+
+
+def _seen(case: Case, tube: Tube, sample: Sample) -> TubeLook:
+    return TubeLook(
+        tube.name, stained_tube(case.case_id, tube, sample), sample.n_events, sample.findings
+    )
+
+
+def _unreadable(tube: Tube, error: FlowmlError) -> Finding:
+    code = error.code if isinstance(error, FcsError) and error.code else UNREADABLE
+    return Finding(code, f"{printable(tube.name)}: {error}", Severity.FAIL)
+
+
+def _sample_of(tube: Tube) -> Sample:
+    if isinstance(tube.origin, Path):
+        return read_fcs(tube.origin, name=tube.name)
+    return tube.origin
+
+
+def stained_tube(case_id: str, tube: Tube, sample: Sample) -> StainedTube:
+    """Say what a tube's file says of its stains.
+
+    Parameters
+    ----------
+    case_id : str
+        The case.
+    tube : Tube
+        With a label where the manifest gives one.
+    sample : Sample
+        As it was read.
+
+    Returns
+    -------
+    StainedTube
+        Of several channels of one marker the area counts, else the first.
+    """
+    signals = [c for c in sample.channels if c.role is Role.FLUORESCENCE and c.pulse != "W"]
+    stains: dict[str, str] = {}
+    for channel in sorted(signals, key=lambda channel: channel.pulse == "H"):
+        if channel.marker:
+            stains.setdefault(one_name(channel.marker), channel.name)
+    blank = tuple(c.name for c in signals if not c.marker and c.pulse != "H")
+    label = tube_label(case_id, tube.name, tube.label)
+    return StainedTube(tube.name, label, stains, blank)

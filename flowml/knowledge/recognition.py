@@ -1,0 +1,265 @@
+"""Which panel a case was stained with, which tube of it each file is, and what is odd.
+
+Tubes are matched by their markers. What the laboratory calls them and the detectors come in
+afterwards: a tube under another's name was swapped, markers on each other's detectors were
+mislabelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowml.findings import Finding, Severity
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from flowml.knowledge.shapes import PanelShape, StainedTube, TubeShape
+
+ALIKE = 0.6  # shared markers, of all that either has, from which on a tube is one of the panel
+UNMATCHED, MISSING = 0.5, 0.25  # what a foreign and a lost tube take off a panel's score
+MOST_SHOWN = 12  # markers in a message
+
+CODES = {
+    "PANEL-UNKNOWN": "no known panel has tubes like those of the case",
+    "PANEL-LOST": "a tube of the panel is missing",
+    "PANEL-FOREIGN": "a tube belongs to another panel, or to none that is known",
+    "PANEL-TWICE": "a tube of the panel is there more than once",
+    "PANEL-SWAPPED": "a tube goes by the name of another tube of the panel",
+    "PANEL-MISSING": "a tube lacks markers that the panel has in it",
+    "PANEL-MORE": "a tube has markers that the panel has not in it",
+    "PANEL-RELABELLED": "a marker is on a detector on which the laboratory does not measure it",
+}
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a case was recognised as.
+
+    Parameters
+    ----------
+    panel : str
+        Name of the panel; empty where none fits.
+    tubes : tuple of str
+        For each tube of the case, in order, the tube of the panel that it is; empty where it
+        is none.
+    findings : tuple of Finding
+        What is odd, with a code of `CODES`.
+    """
+
+    panel: str
+    tubes: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def recognize(tubes: Sequence[StainedTube], panels: Iterable[PanelShape]) -> Recognition:
+    """Recognise the panel of a case.
+
+    Parameters
+    ----------
+    tubes : sequence of StainedTube
+        Of one case.
+    panels : iterable of PanelShape
+        Known ones, or those that `flowml.knowledge.shapes.learn_panels` found.
+
+    Returns
+    -------
+    Recognition
+        The panel whose tubes fit best; of two that fit alike the first.
+    """
+    known = list(panels)
+    best: tuple[float, PanelShape, list[int]] | None = None
+    for panel in known:
+        places = _matched(tubes, panel)
+        score = _score(tubes, panel, places)
+        if max(places, default=-1) >= 0 and (best is None or score > best[0]):
+            best = (score, panel, places)
+    if best is None:
+        return Recognition("", ("",) * len(tubes), _unknown(tubes, known))
+    _, panel, places = best
+    findings = [
+        *_lost(panel, places),
+        *_foreign(tubes, places, panel, known),
+        *_twice(tubes, panel, places),
+        *_swapped(tubes, panel, places),
+    ]
+    for tube, place in zip(tubes, places, strict=True):
+        if place >= 0:
+            findings += _differences(tube, panel.tubes[place])
+    names = tuple(panel.tubes[place].name if place >= 0 else "" for place in places)
+    return Recognition(panel.name, names, tuple(findings))
+
+
+def likeness(tube: StainedTube, shape: TubeShape) -> float:
+    """Return the share of markers that two tubes have in common, of those that either has.
+
+    Parameters
+    ----------
+    tube : StainedTube
+        Of a case.
+    shape : TubeShape
+        Of a panel.
+
+    Returns
+    -------
+    float
+        Jaccard's index, 0 to 1.
+    """
+    either = tube.markers | shape.markers
+    return len(tube.markers & shape.markers) / len(either) if either else 0.0
+
+
+def _matched(tubes: Sequence[StainedTube], panel: PanelShape) -> list[int]:
+    """Return the place in the panel of each tube, -1 for none; the most alike go first."""
+    pairs = sorted(
+        (-likeness(tube, shape), not _goes_by(tube, shape), number, place)
+        for number, tube in enumerate(tubes)
+        for place, shape in enumerate(panel.tubes)
+    )
+    places = [-1] * len(tubes)
+    for taken_once in (True, False):  # a second tube of a kind comes after all others
+        for unlike, _, number, place in pairs:
+            free = not taken_once or place not in places
+            if -unlike >= ALIKE and places[number] < 0 and free:
+                places[number] = place
+    return places
+
+
+def _goes_by(tube: StainedTube, shape: TubeShape) -> bool:
+    return bool(tube.label) and tube.label in shape.labels
+
+
+def _score(tubes: Sequence[StainedTube], panel: PanelShape, places: Sequence[int]) -> float:
+    alike = sum(
+        likeness(tube, panel.tubes[place])
+        for tube, place in zip(tubes, places, strict=True)
+        if place >= 0
+    )
+    n_missing = len(set(range(len(panel.tubes))) - set(places))
+    return alike - UNMATCHED * places.count(-1) - MISSING * n_missing
+
+
+def _unknown(tubes: Sequence[StainedTube], known: Sequence[PanelShape]) -> tuple[Finding, ...]:
+    if not tubes:
+        return ()
+    nearest = _nearest(tubes[0], known)
+    text = f"no known panel has a tube like {_named(tubes[0])}{nearest}"
+    return (Finding("PANEL-UNKNOWN", text, Severity.INFO),)
+
+
+def _nearest(tube: StainedTube, known: Sequence[PanelShape]) -> str:
+    """Say which tube of which panel is most like one."""
+    every = [(likeness(tube, shape), panel, shape) for panel in known for shape in panel.tubes]
+    if not every:
+        return ""
+    score, panel, shape = max(every, key=lambda item: item[0])
+    if score == 0:
+        return ""
+    both = len(tube.markers & shape.markers)
+    return (
+        f"; nearest is tube {printable(shape.name, 60)} of {printable(panel.name, 60)}, with "
+        f"{both} of its {len(shape.markers)} markers"
+    )
+
+
+def _lost(panel: PanelShape, places: Sequence[int]) -> list[Finding]:
+    found = []
+    for place, shape in enumerate(panel.tubes):
+        if place not in places:
+            text = (
+                f"tube {printable(shape.name, 60)} of {printable(panel.name, 60)} is missing, "
+                f"and with it {_listed(shape.markers)}"
+            )
+            found.append(Finding("PANEL-LOST", text, Severity.REVIEW))
+    return found
+
+
+def _foreign(
+    tubes: Sequence[StainedTube],
+    places: Sequence[int],
+    panel: PanelShape,
+    known: Sequence[PanelShape],
+) -> list[Finding]:
+    found = []
+    for tube, place in zip(tubes, places, strict=True):
+        if place < 0:
+            text = (
+                f"{_named(tube)} is no tube of {printable(panel.name, 60)}"
+                f"{_nearest(tube, known)}"
+            )
+            found.append(Finding("PANEL-FOREIGN", text, Severity.REVIEW))
+    return found
+
+
+def _twice(
+    tubes: Sequence[StainedTube], panel: PanelShape, places: Sequence[int]
+) -> list[Finding]:
+    found = []
+    for place, shape in enumerate(panel.tubes):
+        same = [tube for tube, own in zip(tubes, places, strict=True) if own == place]
+        if len(same) > 1:
+            text = (
+                f"tube {printable(shape.name, 60)} of {printable(panel.name, 60)} is there "
+                f"{len(same)} times: {', '.join(map(_named, same))}"
+            )
+            found.append(Finding("PANEL-TWICE", text, Severity.REVIEW))
+    return found
+
+
+def _swapped(
+    tubes: Sequence[StainedTube], panel: PanelShape, places: Sequence[int]
+) -> list[Finding]:
+    """Find tubes that go by the name of another tube, whose markers they have not."""
+    found = []
+    for tube, place in zip(tubes, places, strict=True):
+        if place < 0 or _goes_by(tube, panel.tubes[place]):
+            continue
+        others = [shape for shape in panel.tubes if _goes_by(tube, shape)]
+        if others:
+            text = (
+                f"{_named(tube)} goes by the name of tube {printable(others[0].name, 60)}, but "
+                f"has the markers of tube {printable(panel.tubes[place].name, 60)}"
+            )
+            found.append(Finding("PANEL-SWAPPED", text, Severity.REVIEW))
+    return found
+
+
+def _differences(tube: StainedTube, shape: TubeShape) -> list[Finding]:
+    """Find markers that are missing, too many, or on another detector."""
+    found = []
+    if missing := shape.markers - tube.markers:
+        blank = f"; without a marker: {_listed(tube.unlabelled)}" if tube.unlabelled else ""
+        text = f"{_named(tube)} lacks {_listed(missing)} of tube {printable(shape.name, 60)}"
+        found.append(Finding("PANEL-MISSING", text + blank, Severity.REVIEW))
+    if more := tube.markers - shape.markers:
+        text = f"{_named(tube)} has {_listed(more)} beside tube {printable(shape.name, 60)}"
+        found.append(Finding("PANEL-MORE", text, Severity.INFO))
+    if moved := _moved(tube.stains, shape):
+        text = (
+            f"in {_named(tube)} markers are on other detectors than in the other cases, or "
+            f"their labels were exchanged: {'; '.join(moved)}"
+        )
+        found.append(Finding("PANEL-RELABELLED", text, Severity.REVIEW))
+    return found
+
+
+def _moved(stains: Mapping[str, str], shape: TubeShape) -> list[str]:
+    """Say of markers which detector they are on, and which is theirs."""
+    return [
+        f"{printable(marker, 60)} on {printable(stains[marker], 60)} "
+        f"(elsewhere {_listed(shape.detectors[marker])})"
+        for marker in sorted(stains)
+        if shape.detectors.get(marker) and stains[marker] not in shape.detectors[marker]
+    ]
+
+
+def _named(tube: StainedTube) -> str:
+    return printable(tube.name, 80)
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = sorted(names)
+    more = f" and {len(every) - MOST_SHOWN} more" if len(every) > MOST_SHOWN else ""
+    return ", ".join(printable(name, 60) for name in every[:MOST_SHOWN]) + more

@@ -1,0 +1,221 @@
+"""Panels are recognised from markers, and what is odd about a case is named."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowml.findings import Severity
+from flowml.knowledge.panels import known_panels, load_panel
+from flowml.knowledge.recognition import CODES, likeness, recognize
+from flowml.knowledge.shapes import (
+    PanelShape,
+    StainedTube,
+    TubeShape,
+    learn_panels,
+    one_name,
+    shape_of,
+    tube_label,
+)
+
+KNOWN = [shape_of(load_panel(name)) for name in known_panels()]
+CLL = load_panel("cll-9f")
+
+
+def stained(name, markers, label="", unlabelled=(), detectors=None):
+    """Return a tube whose markers lie on FL1, FL2 and so on."""
+    places = detectors or [f"FL{n}" for n in range(1, len(markers) + 1)]
+    return StainedTube(name, label, dict(zip(markers, places, strict=True)), unlabelled)
+
+
+def tubes_of(panel, labels=True):
+    return [
+        stained(f"{tube.name}.fcs", [one_name(s.label) for s in tube.stains],
+                tube.name if labels else "")
+        for tube in panel.tubes
+    ]  # fmt: skip
+
+
+def codes(found):
+    assert {item.code for item in found.findings} <= set(CODES)
+    return [item.code for item in found.findings]
+
+
+@pytest.mark.parametrize("name", known_panels())
+def test_a_whole_case_of_a_known_panel_is_recognised(name):
+    panel = load_panel(name)
+    found = recognize(list(reversed(tubes_of(panel))), KNOWN)
+    assert found.panel == name
+    assert found.tubes == tuple(tube.name for tube in reversed(panel.tubes))
+    assert not found.findings
+
+
+def test_a_lost_tube_is_named_with_what_it_would_have_shown():
+    found = recognize(tubes_of(CLL)[:2], KNOWN)
+    (lost,) = found.findings
+    assert (found.panel, lost.code, lost.severity) == ("cll-9f", "PANEL-LOST", Severity.REVIEW)
+    assert "tube 3 of cll-9f is missing" in lost.message
+    assert "CD56" in lost.message
+
+
+def test_a_foreign_tube_is_told_from_the_others_and_where_it_is_from():
+    other = tubes_of(load_panel("plasma-cell"))[1]
+    found = recognize([*tubes_of(CLL)[:2], other], KNOWN)
+    assert found.tubes == ("1", "2", "")
+    assert codes(found) == ["PANEL-LOST", "PANEL-FOREIGN"]
+    assert "nearest is tube 2 of plasma-cell, with 8 of its 8" in found.findings[1].message
+
+
+def test_a_tube_that_is_there_twice():
+    tubes = tubes_of(CLL)
+    found = recognize([*tubes, stained("again.fcs", tuple(tubes[0].stains))], KNOWN)
+    assert found.tubes == ("1", "2", "3", "1")
+    assert codes(found) == ["PANEL-TWICE"]
+    assert "1.fcs, again.fcs" in found.findings[0].message
+
+
+def test_swapped_tubes_go_by_each_others_names():
+    one, two, three = tubes_of(CLL)
+    swapped = [StainedTube(one.name, "1", two.stains), StainedTube(two.name, "2", one.stains)]
+    found = recognize([*swapped, three], KNOWN)
+    assert found.tubes == ("2", "1", "3")
+    assert codes(found) == ["PANEL-SWAPPED", "PANEL-SWAPPED"]
+    assert "1.fcs goes by the name of tube 1, but has the markers of tube 2" in str(
+        found.findings[0]
+    )
+
+
+def test_names_that_say_nothing_are_no_swap():
+    assert not recognize(tubes_of(CLL, labels=False), KNOWN).findings
+    odd = [StainedTube(t.name, "first", t.stains) for t in tubes_of(CLL)]
+    assert not recognize(odd, KNOWN).findings
+
+
+def test_missing_and_further_markers():
+    one, two, three = tubes_of(CLL)
+    less = {m: d for m, d in one.stains.items() if m != "CD5"} | {"CD200": "FL11"}
+    found = recognize([StainedTube("1.fcs", "1", less, ("FL9",)), two, three], KNOWN)
+    assert codes(found) == ["PANEL-MISSING", "PANEL-MORE"]
+    assert found.findings[0].message == ("1.fcs lacks CD5 of tube 1; without a marker: FL9")
+    assert found.findings[1].severity is Severity.INFO
+
+
+def test_an_unknown_panel_is_said_to_be_one_with_the_nearest_tube():
+    found = recognize([stained("x.fcs", ["CD45", "CD19", "CD999"])], KNOWN)
+    assert (found.panel, found.tubes, codes(found)) == ("", ("",), ["PANEL-UNKNOWN"])
+    assert "nearest is tube" in found.findings[0].message
+    nothing = recognize([stained("x.fcs", ["CD999"])], KNOWN)
+    assert nothing.findings[0].message == "no known panel has a tube like x.fcs"
+    assert recognize([], KNOWN).findings == ()
+    assert recognize([stained("x.fcs", ["CD45"])], []).panel == ""
+
+
+def test_names_from_outside_are_made_harmless():
+    tube = StainedTube("\x1b[31mx.fcs", "", {"CD45": "FL1", "=cmd\x1b|": "FL2"})
+    found = recognize([tube], [PanelShape("p", (TubeShape("1", {"CD45": frozenset()}),))])
+    assert "\x1b" not in "".join(item.message for item in found.findings)
+
+
+# --- panels that the cases show ------------------------------------------------------------
+
+
+def laboratory(n=20, panel=CLL):
+    return [tubes_of(panel) for _ in range(n)]
+
+
+def test_a_laboratorys_panel_is_learned_under_its_known_name():
+    (panel,) = learn_panels([*laboratory(), tubes_of(CLL)[:2]], KNOWN)
+    assert panel.name == "cll-9f"
+    assert [tube.name for tube in panel.tubes] == ["1", "2", "3"]
+    assert panel.tubes[0].detectors["FMC7"] == {"FL1"}
+    assert panel.tubes[0].labels == {"1"}
+
+
+def test_a_panel_that_no_file_knows_is_learned_too():
+    cases = [
+        [stained("a_x.fcs", ["CD45", "CD2"], "x"), stained("a_y.fcs", ["CD45", "CD4"])]
+    ] * 9
+    (panel,) = learn_panels(cases, KNOWN)
+    assert panel.name == "panel A"
+    assert {tube.name for tube in panel.tubes} == {"x", "1"} or {"x", "2"} == {
+        tube.name for tube in panel.tubes
+    }
+    assert codes(recognize(cases[0][:1], [panel])) == ["PANEL-LOST"]
+
+
+def test_two_panels_and_few_accidents():
+    other = load_panel("plasma-cell")
+    cases = [*laboratory(30), *laboratory(25, other), tubes_of(CLL)[1:], tubes_of(CLL)[1:]]
+    assert [panel.name for panel in learn_panels(cases, KNOWN)] == ["cll-9f", "plasma-cell"]
+
+
+def test_part_of_a_panel_that_is_ordered_often_is_a_panel_of_its_own():
+    cases = [*laboratory(30), *[tubes_of(CLL)[:1]] * 12]
+    assert [len(panel.tubes) for panel in learn_panels(cases)] == [3, 1]
+
+
+def test_too_few_cases_show_no_panel():
+    assert learn_panels(laboratory(2), KNOWN) == ()
+    assert learn_panels([], KNOWN) == ()
+    assert learn_panels([[]], KNOWN) == ()
+
+
+def test_exchanged_labels_are_found_by_the_other_cases():
+    one, two, three = tubes_of(CLL)
+    places = {**one.stains, "CD5": one.stains["CD10"], "CD10": one.stains["CD5"]}
+    case = [StainedTube("odd.fcs", "1", places), two, three]
+    shapes = learn_panels([*laboratory(), case], KNOWN)
+    (finding,) = recognize(case, shapes).findings
+    assert finding.code == "PANEL-RELABELLED"
+    assert "CD10 on FL8 (elsewhere FL2)" in finding.message
+    assert "CD5 on FL2 (elsewhere FL8)" in finding.message
+    assert not recognize(laboratory(1)[0], shapes).findings
+
+
+def test_an_instrument_with_other_names_of_detectors_is_no_accident():
+    own = [
+        StainedTube(t.name, t.label, {m: f"B{n}-A" for n, m in enumerate(t.stains)})
+        for t in tubes_of(CLL)
+    ]
+    shapes = learn_panels([*laboratory(20), *[own] * 5], KNOWN)
+    assert not recognize(own, shapes).findings
+
+
+def test_few_tubes_tell_nothing_about_detectors():
+    (panel,) = learn_panels(laboratory(4), KNOWN)
+    assert all(not places for tube in panel.tubes for places in tube.detectors.values())
+
+
+@given(st.lists(st.sets(st.sampled_from("abcdefgh"), min_size=1), min_size=1, max_size=4))
+def test_every_tube_gets_a_place_or_none_whatever_the_tubes(kinds):
+    tubes = [stained(f"{n}.fcs", sorted(kind)) for n, kind in enumerate(kinds)]
+    shape = PanelShape("p", tuple(
+        TubeShape(str(n), dict.fromkeys(kind, frozenset())) for n, kind in enumerate(kinds)
+    ))  # fmt: skip
+    found = recognize(tubes, [shape])
+    assert len(found.tubes) == len(tubes)
+    assert set(found.tubes) <= {*(tube.name for tube in shape.tubes), ""}
+    if len({frozenset(kind) for kind in kinds}) == len(kinds):  # each matches itself
+        assert found.tubes == tuple(str(n) for n in range(len(kinds)))
+        assert not found.findings
+
+
+def test_likeness_is_jaccards_index():
+    shape = TubeShape("1", dict.fromkeys("abcd", frozenset()))
+    assert likeness(stained("x", "abef"), shape) == pytest.approx(2 / 6)
+    assert likeness(stained("x", ""), TubeShape("1", {})) == 0
+
+
+@pytest.mark.parametrize(
+    ("case_id", "name", "given_label", "expected"),
+    [
+        ("A17", "A17/A17_B1.fcs", "", "b1"),
+        ("A17", "A17/a17-tube 2.LMD", "", "tube 2"),
+        ("run/A17", "run/A17/A17_3.fcs", "", "3"),
+        ("A17", "A17/B1.fcs", "", "b1"),
+        ("A17", "A17.fcs", "", ""),
+        ("A17", "A17/A17_B1.fcs", " Tube X ", "tube x"),
+        ("", "x/y.fcs", "", "y"),
+    ],
+)
+def test_a_tubes_label(case_id, name, given_label, expected):
+    assert tube_label(case_id, name, given_label) == expected
