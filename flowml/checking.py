@@ -33,6 +33,7 @@ from flowml.records import Case, Role, Sample, Tube
 from flowml.safety import printable
 
 UNREADABLE = "TUBE-UNREADABLE"
+MISLABELLED = "PANEL-RELABELLED"
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -141,13 +142,15 @@ def _checked(
     read = [tube for tube in tubes if tube.stained]
     seen = recognize([tube.stained for tube in read if tube.stained], shapes)
     of_tube = dict(zip((tube.name for tube in read), seen.tubes, strict=True))
-    every = [item for tube in tubes for item in tube.findings]
+    every = [item for tube in tubes for item in tube.findings] + _without_unread(seen, tubes)
+    if MISLABELLED not in {item.code for item in every}:
+        every += findings  # with wrong labels other cells would be compared
     return CaseCheck(
         case_id=case.case_id,
         panel=seen.panel,
         tubes=tubes,
         places=tuple(of_tube.get(tube.name, "") for tube in tubes),
-        findings=tuple(dict.fromkeys([*every, *_without_unread(seen, tubes), *findings])),
+        findings=tuple(dict.fromkeys(every)),
     )
 
 

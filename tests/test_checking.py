@@ -1,0 +1,114 @@
+"""What is to be thought of the cases of a laboratory: accidents are named, sound cases pass."""
+
+from dataclasses import replace
+
+import pytest
+
+import flowml
+from flowml.checking import check_cases, stained_tube
+from flowml.errors import CaseError, FlowmlError
+from flowml.findings import Severity
+from flowml.records import Case, Channel, Role, Sample, Tube
+from flowml.simulator import write_cohort
+
+LAB = {"cases": 12, "entities": "all", "events": 2500, "seed": 61, "instruments": 2}
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return list(flowml.simulate("cll-9f", **LAB))
+
+
+def codes(check):
+    return {item.code for item in check.findings if item.severity is not Severity.INFO}
+
+
+def test_a_sound_laboratory_passes(sound):
+    checks = check_cases(sound)
+    assert [check.case_id for check in checks] == sorted(case.case_id for case in sound)
+    assert {check.panel for check in checks} == {"cll-9f"}
+    assert {check.places for check in checks} == {("1", "2", "3")}
+    assert all(check.severity is not Severity.REVIEW for check in checks)
+    assert all(not codes(check) for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("lost tube", "PANEL-LOST"),
+        ("swapped tubes", "PANEL-SWAPPED"),
+        ("missing marker", "PANEL-MISSING"),
+        ("relabelled detector", "PANEL-RELABELLED"),
+        ("empty tube", "FCS-EMPTY-01"),
+    ],
+)
+def test_an_accident_among_sound_cases_is_named(sound, kind, code):
+    odd = flowml.simulate("cll-9f", **LAB, accidents=1.0, accident_kinds=[kind])[3]
+    cases = [*sound[:3], odd, *sound[4:]]
+    checks = check_cases(cases)
+    (found,) = [check for check in checks if codes(check)]
+    assert found.case_id == odd.case_id
+    assert code in codes(found)
+    assert found.severity is Severity.REVIEW
+
+
+def test_a_truncated_file_is_refused_and_the_tube_is_not_called_lost(tmp_path):
+    odd = flowml.simulate("cll-9f", **LAB, accidents=1.0, accident_kinds=["truncated file"])
+    write_cohort(odd, tmp_path)
+    for check in check_cases(flowml.find_cases(tmp_path)):
+        assert check.severity is Severity.FAIL
+        assert "PANEL-LOST" not in codes(check)
+        assert sum(tube.stained is None for tube in check.tubes) == 1
+
+
+def test_workers_change_nothing(tmp_path):
+    write_cohort(flowml.simulate("cll-9f", **{**LAB, "cases": 4}), tmp_path)
+    one = check_cases(tmp_path)
+    two = check_cases(tmp_path, reading=flowml.Reading(jobs=2))
+    assert one == two
+
+
+def test_a_case_without_tubes_and_no_cases():
+    (check,) = check_cases([Case("empty", ())])
+    assert (check.panel, check.tubes, check.findings) == ("", (), ())
+    with pytest.raises(CaseError, match="no cases were given"):
+        check_cases([])
+
+
+def test_a_laboratorys_own_panel_is_read_and_a_wrong_one_refused(sound, tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'format = 1\nname = "our-b"\ntitle = "ours"\nsource = "SOP"\ncytometers = ["navios"]\n'
+        'entities = ["normal"]\n[scored_as]\n[[tube]]\nname = "B"\ntitle = "B"\n[tube.stains]\n'
+        'FITC = "CD5"\nPE = "CD10"\n',
+        encoding="utf-8",
+    )
+    sample = Sample("x", channels("CD5", "CD10"), sound[0].tubes[0].origin.source)
+    (check,) = check_cases([Case("a", (Tube("x.fcs", sample, "B"),))], panels=[own])
+    assert (check.panel, check.places) == ("our-b", ("B",))
+    with pytest.raises(FlowmlError, match="unknown panel"):
+        check_cases(sound[:1], panels=["no such panel"])
+
+
+def channels(*markers):
+    return tuple(
+        Channel(f"FL{n}-A", marker, marker, Role.FLUORESCENCE, "A")
+        for n, marker in enumerate(markers, start=1)
+    )
+
+
+def test_of_area_height_and_width_the_area_counts(sound):
+    sample = sound[0].tubes[0].origin
+    several = (
+        Channel("PE-H", "CD5", "CD5", Role.FLUORESCENCE, "H"),
+        Channel("PE-A", "CD5", "CD5", Role.FLUORESCENCE, "A"),
+        Channel("PE-W", "CD5", "CD5", Role.FLUORESCENCE, "W"),
+        Channel("APC-A", "", "", Role.FLUORESCENCE, "A"),
+        Channel("APC-H", "", "", Role.FLUORESCENCE, "H"),
+        Channel("FITC-H", "CD3", "CD3", Role.FLUORESCENCE, "H"),
+        Channel("SSC-A", "", "SSC-A", Role.SIDE_SCATTER, "A"),
+        Channel("V-A", "CD8+lambda", "lambda+CD8", Role.FLUORESCENCE, "A"),
+    )
+    found = stained_tube("c", Tube("c/c_1.fcs", sample), replace(sample, channels=several))
+    assert found.stains == {"CD5": "PE-A", "CD3": "FITC-H", "CD8+lambda": "V-A"}
+    assert (found.unlabelled, found.label) == (("APC-A",), "1")
