@@ -120,6 +120,7 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     table = extract_table(_training_cases(cases, known), recipe, reading, progress, columns)
     said = {"compensation": policy_name(reading.compensation), "seed": seed, **(remarks or {})}
     said |= {"data_kind": data_kind} if data_kind else {}
+    said |= {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
     return _fitted(table, known, said, gap_share)
 
 
@@ -284,7 +285,8 @@ def classify(
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress, columns)
-    provenance = describe_run(trained, table, reading.compensation) | _origins(columns)
+    run = describe_run(trained, table, reading.compensation, reading.marker_names)
+    provenance = run | _origins(columns)
     return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
 
 

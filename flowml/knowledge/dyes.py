@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_DYE = 48  # characters; the longest two beside each other have about 40
 SEPARATORS = " -_:./,;|("
+SEPARATORS_BEHIND = " -_:"  # a dye that stands first; PC5.5 is no PC5
 # what a detector adds to a dye (PE-TxRed YG) or is called instead (Violet610)
 _LASER = re.compile(r"\s(?:YG|UV|[BVRYG])$", re.IGNORECASE)
 _DETECTOR_WORD = re.compile(r"(?:violet|nuv|ir|v5)\d{3}")
@@ -126,7 +127,7 @@ def cut_before(text: str) -> Iterator[tuple[str, str]]:
         Canonical name.
     """
     for place in range(min(len(text), LONGEST_DYE) - 1, 0, -1):
-        if text[place] in SEPARATORS and (dye := fluorochrome(text[:place])):
+        if text[place] in SEPARATORS_BEHIND and (dye := fluorochrome(text[:place])):
             yield _PULSE_FIRST.sub("", text[place:].strip(SEPARATORS)), dye
 
 

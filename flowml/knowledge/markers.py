@@ -56,6 +56,7 @@ _DETECTOR = re.compile(
         ([\s._(-].*)?$""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+_LASER_AND_BAND = re.compile(r"[BVRYGU]\d{3}", re.IGNORECASE)  # V450 is a dye's name, too
 _PREFIX = re.compile(r"^(Comp|FJComp)-", re.IGNORECASE)
 _TRADE_MARK = re.compile("[\N{TRADE MARK SIGN}\N{REGISTERED SIGN}]")
 _PULSE_END = re.compile(r"[-\s._](A|H|W|Area|Height|Width)$", re.IGNORECASE)
@@ -254,9 +255,9 @@ def _pulse_at_end(label: str) -> str:
 
 
 def _dye_of_detector(name: str) -> str:
-    """Return the fluorochrome after which a detector is named; V450 may be its own name."""
+    """Return the fluorochrome after which a detector is named."""
     bare = _PULSE_END.sub("", name)
-    return "" if _DETECTOR.match(name) else fluorochrome_of_detector(bare)
+    return "" if _LASER_AND_BAND.fullmatch(bare) else fluorochrome_of_detector(bare)
 
 
 def _marker_of(text: str, own: Mapping[str, str]) -> tuple[str, str, bool]:
@@ -270,8 +271,6 @@ def _marker_of(text: str, own: Mapping[str, str]) -> tuple[str, str, bool]:
     for stem, dye in _readings(text, own):
         if marker := markers_in(stem, own):
             return marker, dye or fluorochrome(stem), True  # 7-AAD is marker and dye
-        if dye and _BARE_CLUSTER.fullmatch(stem) and (marker := markers_in(f"CD{stem}")):
-            return marker, dye, True
     return _unknown(text, own)
 
 
@@ -282,7 +281,7 @@ def _readings(text: str, own: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield bare, ""
     is_marker = partial(_is_marker, own=own)
     stem, dye = cut_behind(bare, is_marker)
-    yield stem, dye
+    yield f"CD{stem}" if dye and _BARE_CLUSTER.fullmatch(stem) else stem, dye
     yield _CLONE.sub("", stem), dye  # CD3 (UCHT1) PE
     yield cut_behind(_PULSE_END.sub("", _CLONE.sub("", bare)), is_marker)  # CD3 PE (SK7)
     yield from cut_before(bare)
@@ -298,9 +297,14 @@ def _unknown(text: str, own: Mapping[str, str]) -> tuple[str, str, bool]:
     if dye := fluorochrome_of_detector(bare):
         return "", dye, True
     stem, dye = cut_behind(bare, partial(_is_marker, own=own))
-    if not stem or _DETECTOR.match(text) or folded(stem) in _unstained():
+    if not stem or _DETECTOR.match(text) or _says_nothing(folded(stem)):
         return "", dye, True
     return printable(stem).replace("|", "/"), dye, False  # "|" parts names of features
+
+
+def _says_nothing(stem: str) -> bool:
+    """Tell the label of an unused channel, and one that was made unreadable (xxxxxxx)."""
+    return stem in _unstained() or (len(stem) > 2 and len(set(stem)) == 1)
 
 
 @cache

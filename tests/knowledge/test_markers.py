@@ -75,7 +75,8 @@ def test_the_pulse_is_read_off_the_name(name, pulse):
         ("x", "sIgM", "IgM", ""), ("x", "cyIgM", "cyIgM", ""), ("x", "cy kappa", "cykappa", ""),
         ("x", "cyMPO", "MPO", ""), ("x", "nuTdT", "TdT", ""),
         # two markers in one channel are a marker of their own
-        ("PB-A", "CD4+CD20", "CD4+CD20", "PacBlue"), ("FITC-A", "CD8+IgL", "CD8+lambda", "FITC"),
+        ("PB-A", "CD4+CD20", "CD4+CD20", "PacBlue"),
+        ("FITC-A", "CD8+IgL", "CD8+lambda", "FITC"),
         ("PE-Cy7-A", "CD19/TCRgd", "CD19+TCRgd", "PE-Cy7"),
         ("PE-A", "CD56+IgK PE", "CD56+kappa", "PE"),
         # nothing to say

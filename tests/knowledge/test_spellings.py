@@ -7,6 +7,8 @@ Lyric, Aurora, MACSQuant, Infinicyt and Kaluza.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flowml.knowledge.antigens import Compartment, compartment_of, markers_in, nearest_markers
@@ -61,16 +63,20 @@ Syto 16 FITC = DNA FITC          NG2PE-A = NG2 PE                CD20 LOG = CD20
 CD19 PE/Cyanine7 = CD19 PE-Cy7   CD4 PerCP/Cyanine5.5 = CD4 PerCP-Cy5.5
 CD8 APC/Fire 750 = CD8 APC-Fire750              CD14 APC/Fire™ 810 = CD14 APC-Fire810
 CD3 Brilliant Violet 421™ = CD3 BV421           CD4 BV 605 = CD4 BV605
-CD56 (BV) 650-A = CD56 BV650     CD27 BUV395 = CD27 BUV395       CD28 Brilliant Ultra Violet 737 = CD28 BUV737
+CD56 (BV) 650-A = CD56 BV650   CD27 BUV395 = CD27 BUV395
+CD28 Brilliant Ultra Violet 737 = CD28 BUV737
 CD24 Alexa Fluor® 488 = CD24 AF488              CD21 AF647 = CD21 AF647
 CD38 Alexa 700-A = CD38 AF700    CD62L PE/Dazzle™ 594 = CD62L PE-Dazzle594
 CD11c PE-CF594 = CD11c PE-CF594  CD33 BB515-A = CD33 BB515       CD4 RB780 = CD4 RB780
-CD8 RealBlue™ 780 = CD8 RB780    CD5 R718 = ? .
+CD8 RealBlue™ 780 = CD8 RB780
 IgD Pacific Blue™ = IgD PacBlue  CD1c Super Bright 436 = CD1c SB436
-CD16 eFluor 450 = CD16 eFluor450  CD14 eF506 = CD14 eFluor506    CD10 PerCP-eFluor 710 = CD10 PerCP-eFluor710
+CD16 eFluor 450 = CD16 eFluor450   CD14 eF506 = CD14 eFluor506
+CD10 PerCP-eFluor 710 = CD10 PerCP-eFluor710
 CD34 PerCP-Vio 700 = CD34 PerCP-Vio700          CD117 PE-Vio® 770 = CD117 PE-Vio770
-CD45 VioBlue = CD45 VioBlue      CD15 VioGreen = CD15 VioGreen   CD64 VioBright FITC = CD64 VioBright FITC
-CD3 Qdot 605 = CD3 Qdot605       CD14 QD800 = CD14 Qdot800       CD19 Spark Blue 550 = CD19 Spark Blue 550
+CD45 VioBlue = CD45 VioBlue   CD15 VioGreen = CD15 VioGreen
+CD64 VioBright FITC = CD64 VioBright FITC
+CD3 Qdot 605 = CD3 Qdot605   CD14 QD800 = CD14 Qdot800
+CD19 Spark Blue 550 = CD19 Spark Blue 550
 CD20 Spark NIR 685 = CD20 Spark NIR 685         CD8 cFluor B515 = CD8 cFluor B515
 CD25 PE-Alexa Fluor 700 = CD25 PE-AF700         CD38 OC515 = CD38 OC515
 CD138 APC-C750 = CD138 APC-C750  CD81 APC C750 = CD81 APC-C750   CD45 PacOrange = CD45 PacOrange
@@ -109,26 +115,25 @@ ZAP70 = ZAP-70 .                 7-AAD-A = viability 7-AAD       Live/Dead Aqua 
 LIVE DEAD = viability .          Zombie NIR-A = viability .      VIVID / CD14 = CD14+viability .
 CD20+CD4 = CD4+CD20 .            CD4 + CD20 = CD4+CD20 .         IgL+CD8 = CD8+lambda .
 GFP/FITC-A = . GFP/FITC          PE (R-phycoerythrin)-A = . PE   FITC-A = . FITC
+"""  # noqa: RUF001 - Greek letters
+DETECTORS = """
+FITC-A = FITC   PE-TxRed YG-A = PE-Texas Red   PerCP-Cy5-5-A = PerCP-Cy5.5   APC-H7-A = APC-H7
+PB450-H = PacBlue   KO525-A = KrOr   Violet610-A = .   PC5.5-A = PC5.5   APC-A750-A = APC-A750
+ECD-A = ECD   FL1-A = .   V450-A = .   B515-A = .   PacificBlue-A = PacBlue   UV7-A = .
+Alexa700-A = AF700   Alexa Fluor 488-A = AF488   BV421-A = BV421   GFP/FITC-A = GFP/FITC
+642nm APC Cy7 (740LP) LogH = APC-Cy7   405nm BV711 (710/40) LogH = BV711
 """
-NAMES = """
-FITC-A FITC  PE-TxRed YG-A PE-Texas Red  PerCP-Cy5-5-A PerCP-Cy5.5  APC-H7-A APC-H7
-PB450-H PacBlue  KO525-A KrOr  Violet610-A .  PC5.5-A PC5.5  APC-A750-A APC-A750  ECD-A ECD
-FL1-A .  V450-A .  B515-A .  PacificBlue-A PacBlue  Alexa700-A AF700  Alexa Fluor 488-A AF488
-642nm APC Cy7 (740LP) LogH APC-Cy7  405nm BV711 (710/40) LogH BV711  UV7-A .  BV421-A BV421
-"""
+
+
+def items(table: str) -> list[tuple[str, str]]:
+    parts = re.split(r"\n|(?<=\S) {2,}(?=\S)", table)
+    pairs = [part.strip().partition(" = ") for part in parts if part.strip()]
+    return [(text, meaning) for text, _, meaning in pairs]
 
 
 def spellings() -> list[tuple[str, str, str]]:
-    import re
-
-    lines = []
-    for item in re.split(r"\n|(?<=\S) {2,}(?=\S)", LABELS):
-        if item.strip():
-            label, _, meaning = item.strip().partition(" = ")
-            marker, _, dye = meaning.partition(" ")
-            if marker != "?":
-                lines.append((label, marker.strip("."), "" if dye == "." else dye))
-    return lines
+    parted = [(label, *meaning.partition(" ")) for label, meaning in items(LABELS)]
+    return [(label, marker.strip("."), dye.strip(".")) for label, marker, _, dye in parted]
 
 
 def test_the_table_is_long_and_names_nothing_twice():
@@ -141,3 +146,87 @@ def test_every_spelling_is_understood(label, marker, dye):
     found = name_channel("FL1", label)
     assert (found.marker, found.fluorochrome, found.known) == (marker, dye, True)
     assert found.role is Role.FLUORESCENCE
+
+
+@pytest.mark.parametrize("text", sorted({marker for _, marker, _ in spellings()} - {""}))
+def test_a_canonical_marker_names_itself(text):
+    assert name_channel("FL1", text).marker == text
+
+
+@pytest.mark.parametrize("text", sorted({dye for _, _, dye in spellings()} - {"", "GFP/FITC"}))
+def test_a_canonical_fluorochrome_names_itself(text):
+    assert (fluorochrome(text) or text) == text
+    assert name_channel("FL1", f"CD19 {text}").fluorochrome == text
+
+
+@pytest.mark.parametrize(("name", "dye"), items(DETECTORS))
+def test_a_detector_may_be_named_after_its_fluorochrome(name, dye):
+    for label in ("", "CD19"):
+        assert name_channel(name, label).fluorochrome == dye.strip(".")
+
+
+def test_the_simulators_fluorochromes_are_canonical_names():
+    own = load_fluorochromes()[1]
+    assert {name: fluorochrome(name) for name in own} == {name: name for name in own}
+
+
+def test_no_spelling_of_the_table_belongs_to_two_fluorochromes():
+    document = read_toml("markers.toml")
+    for part in ("fluorochromes", "families"):
+        number = "" if part == "fluorochromes" else "421"
+        for name, others in document[part].items():
+            found = {fluorochrome(text + number) for text in (name, *others)}
+            assert found == {name + number}
+
+
+@pytest.mark.parametrize(
+    ("marker", "place"),
+    [
+        ("CD3", "surface"), ("cyCD3", "cytoplasmic"), ("cyIgM", "cytoplasmic"),
+        ("IgM", "surface"), ("cykappa", "cytoplasmic"), ("MPO", "cytoplasmic"),
+        ("TdT", "nuclear"), ("Ki-67", "nuclear"), ("cyclin", "surface"),
+        ("CD8+lambda", "surface"), ("cyCD3+MPO", "cytoplasmic"), ("CD3+MPO", None),
+        ("viability", None), ("FSC-A", None), ("SSC-H", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_marker_has_a_compartment(marker, place):
+    assert compartment_of(marker) == (place and Compartment(place))
+
+
+def test_a_channel_tells_its_compartment():
+    assert name_channel("FL1", "cCD79a-PE").compartment is Compartment.CYTOPLASMIC
+    assert name_channel("FSC-A", "").compartment is None
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("CD19x", "CD19"), ("KAPA", "kappa"), ("HLA-RD", "HLA-DR"), ("CD79ab", "CD79b"),
+        ("lamda", "lambda"), ("IgKapa", "kappa"), ("CD1990", "CD199"),
+    ],
+)  # fmt: skip
+def test_misspelt_markers_are_near_known_ones(text, near):
+    assert markers_in(text) == ""
+    assert near in nearest_markers(text)
+    assert len(nearest_markers(text)) <= 3
+
+
+@pytest.mark.parametrize("text", ["GFP reporter", "xxxxxxxxxx", "", "Q", "CD19" * 50, "\0"])
+def test_what_is_like_nothing_is_near_nothing(text):
+    assert nearest_markers(text) == []
+
+
+def test_coulters_pulses_stand_beside_each_other():
+    names = ("FS INT LIN", "FS PEAK LIN", "FS TOF LIN", "SS INT LIN", "SS PEAK LIN")
+    found = name_channels((name, name) for name in names)
+    assert [item.marker for item in found] == ["FSC-A", "FSC-H", "FSC-W", "SSC-A", "SSC-H"]
+    assert [item.pulse for item in found] == ["A", "H", "W", "A", "H"]
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "pulse"),
+    [("P1", "CD19-PE-A", "A"), ("P1", "CD19 PE-H LOGICAL", "H"), ("FL1-H", "CD19-PE-A", "H"),
+     ("P1", "HLA-A", ""), ("P1", "CD79a", ""), ("P1", "CD19 APC-H7", "")],
+)  # fmt: skip
+def test_a_pulse_stands_in_the_label_where_the_name_tells_none(name, label, pulse):
+    assert name_channel(name, label).pulse == pulse

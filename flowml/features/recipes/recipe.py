@@ -31,6 +31,7 @@ from flowml.threads import one_thread
 
 if TYPE_CHECKING:
     from flowml.features.recipes.learn import Survey
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Case
 
 AUTO = "auto"
@@ -149,7 +150,13 @@ class Recipe:
             else []
         )
 
-    def survey(self, case: Case, n_cases: int, compensation: str = AUTO) -> Survey:
+    def survey(
+        self,
+        case: Case,
+        n_cases: int,
+        compensation: str = AUTO,
+        marker_names: MarkerNames | None = None,
+    ) -> Survey:
         """Look at one training case: the first half of `fit`, for any worker.
 
         Parameters
@@ -160,6 +167,8 @@ class Recipe:
             How many there are.
         compensation : str
             Policy, as in `flowml.preprocess.choose_unmixing`.
+        marker_names : MarkerNames, optional
+            A laboratory's own names.
 
         Returns
         -------
@@ -173,6 +182,7 @@ class Recipe:
             n_events=(
                 0 if NEED_EVENTS.isdisjoint(self.names) else learn.share_of_events(n_cases)
             ),
+            marker_names=marker_names,
         )
 
     def learn(self, surveys: Sequence[Survey]) -> FittedRecipe:
