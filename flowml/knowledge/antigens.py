@@ -28,7 +28,8 @@ _CLUSTER = re.compile(
     r"CD[\s_.-]?(?P<number>\d{1,3})(?:(?P<gap>[\s_-]?)(?P<variant>[a-z][a-z0-9]{0,4}))?",
     re.IGNORECASE | re.ASCII,
 )
-_ADDRESSEE = re.compile(r"^(?:anti|human|hu)[\s-]", re.IGNORECASE)
+# only before a cluster: "Hu Kit" may be somebody
+_ADDRESSEE = re.compile(r"^(?:anti[\s-]|(?:human|hu)[\s-](?=CD))", re.IGNORECASE)
 _PLACE_BEHIND = re.compile(
     r"(?P<marker>.+?)[\s_(-]+(?P<place>[a-z]{2,14})\)?$", re.IGNORECASE | re.ASCII
 )
@@ -186,7 +187,7 @@ def _rank(name: str) -> tuple[bool, int, str]:
 def _marker(text: str, own: Mapping[str, str]) -> str:
     """Return the one marker that a text names, or an empty text."""
     bare = _ADDRESSEE.sub("", text)
-    if marker := _plain(bare, own):
+    if marker := _plain(text, own) or _plain(bare, own):
         return marker
     for place, words in _PLACES.items():
         for word in words:
