@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from functools import cache
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,11 @@ _ADDRESSEE = re.compile(r"^(?:anti[\s-]|(?:human|hu)[\s-](?=CD))", re.IGNORECASE
 _PLACE_BEHIND = re.compile(
     r"(?P<marker>.+?)[\s_(-]+(?P<place>[a-z]{2,14})\)?$", re.IGNORECASE | re.ASCII
 )
-_JOINTS = (r"[+/&,;]", r"_", r"(?<=\w)(?=CD\d)", r"[\s-]+")
+_LOOSE = r"[\s-]+"  # joins clusters only: "DR PI" may be anybody
+_JOINTS = {
+    joint: re.compile(joint).split for joint in (r"[+/&,;]", r"_", r"(?<=\w)(?=CD\d)", _LOOSE)
+}
+_UNCOUNTED = str.maketrans("", "", " -_")
 _NUMBER = re.compile(r"\d{1,3}[a-f]?", re.ASCII)
 
 
@@ -53,6 +58,11 @@ _PLACES = {
     Compartment.SURFACE: ("surface", "surf", "membrane", "sm", "s", "m"),
     Compartment.NUCLEAR: ("nuclear", "nuc", "nu", "n"),
 }  # fmt: skip
+_WORDS = {word: place for place, words in _PLACES.items() for word in words}
+_BEFORE = {
+    letter: sorted((word for word in _WORDS if word[0] == letter), key=len, reverse=True)
+    for letter in {word[0] for word in _WORDS}
+}
 INSIDE = "cy"
 
 
@@ -79,12 +89,12 @@ def markers_in(text: str, own: Mapping[str, str] = NONE) -> str:
     """
     if whole := _marker(text, own):
         return whole
-    for joint in _JOINTS:
-        parts = [part.strip() for part in re.split(joint, text) if part.strip()]
-        loose = joint == _JOINTS[-1]  # a blank joins clusters only: "DR PI" may be anyone
-        if len(parts) > 1 and not (loose and not _CLUSTER.fullmatch(parts[0])):
-            names = [_marker(part, own) for part in _completed(parts)]
-            if all(names):
+    for joint, splits in _JOINTS.items():
+        parts = [part for piece in splits(text) if (part := piece.strip())]
+        several = bool(parts) and parts != [text]  # or "CD19+"
+        if several and (joint != _LOOSE or _CLUSTER.fullmatch(parts[0])):
+            names = list(takewhile(bool, (_marker(p, own) for p in _completed(parts))))
+            if len(names) == len(parts):
                 return joined(names)
     return ""
 
@@ -169,7 +179,7 @@ def folded(name: str) -> str:
     str
         In lower case, without blanks, hyphens and underscores.
     """
-    return "".join(char for char in name.casefold() if char not in " -_")
+    return name.casefold().translate(_UNCOUNTED)
 
 
 def _completed(parts: list[str]) -> Iterator[str]:
@@ -189,15 +199,14 @@ def _marker(text: str, own: Mapping[str, str]) -> str:
     bare = _ADDRESSEE.sub("", text)
     if marker := _plain(text, own) or _plain(bare, own):
         return marker
-    for place, words in _PLACES.items():
-        for word in words:
-            rest = bare[len(word) :].strip(" -_.")
-            named = bare[: len(word)].casefold() == word and len(rest) >= (3, 1)[len(word) > 1]
-            if named and (marker := _placed(place, _plain(rest, own))):
-                return marker
-        behind = _PLACE_BEHIND.fullmatch(bare)
-        if behind and behind["place"].casefold() in words:
-            return _placed(place, _plain(behind["marker"], own))
+    for word in _BEFORE.get(bare[:1].casefold(), ()):
+        rest = bare[len(word) :].strip(" -_.")
+        named = bare[: len(word)].casefold() == word and len(rest) >= (3, 1)[len(word) > 1]
+        if named and (marker := _placed(_WORDS[word], _plain(rest, own))):
+            return marker
+    behind = _PLACE_BEHIND.fullmatch(bare)
+    if behind and (place := _WORDS.get(behind["place"].casefold())):
+        return _placed(place, _plain(behind["marker"], own))
     return ""
 
 

@@ -160,7 +160,7 @@ def _is_family(folded: str, stem: str, families: dict[str, str]) -> bool:
 
 
 def _folded(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalnum())
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 @cache

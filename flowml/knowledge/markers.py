@@ -56,6 +56,7 @@ _DETECTOR = re.compile(
         ([\s._(-].*)?$""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+_NUMBERED = re.compile(r"(?:FL|[BVRYGU]{1,2}L?|IR)\d{1,5}(?:-[AHW])?", re.ASCII)
 _LASER_AND_BAND = re.compile(r"[BVRYGU]\d{3}", re.IGNORECASE)  # V450 is a dye's name, too
 _PREFIX = re.compile(r"^(Comp|FJComp)-", re.IGNORECASE)
 _TRADE_MARK = re.compile("[\N{TRADE MARK SIGN}\N{REGISTERED SIGN}]")
@@ -268,6 +269,8 @@ def _marker_of(text: str, own: Mapping[str, str]) -> tuple[str, str, bool]:
     text = _DETECTOR_FIRST.sub("", _SCALE_END.sub("", text)).lstrip("_ ")
     if isotope := isotope_of(text):
         text = isotope.text
+    if not text or (not own and _NUMBERED.fullmatch(text)):
+        return "", "", True
     for stem, dye in _readings(text, own):
         if marker := markers_in(stem, own):
             return marker, dye or fluorochrome(stem), True  # 7-AAD is marker and dye
