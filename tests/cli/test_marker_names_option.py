@@ -10,8 +10,11 @@ import pytest
 from commands import run_here
 from small import cohort, flat
 
-from flowml.features import read_table
+from flowml.cases import find_cases
+from flowml.features import make_recipe, read_table
+from flowml.knowledge.marker_names import read_marker_names
 from flowml.models import load_model
+from flowml.reading import Reading, extract_table
 from flowml.safety import file_sha256
 
 CASES = 6
@@ -58,6 +61,15 @@ def test_features_are_those_of_the_marker_meant(flowml, cases, names, tmp_path, 
     done = flowml("features", cases, "--out", named, "--marker-names", names, "--jobs", jobs)
     assert done.status == 0
     assert markers(read_table(plain)) ^ markers(read_table(named)) == {"Pan T 7", "CD7"}
+
+
+def test_a_recipe_that_learns_learns_by_the_names(cases, names):
+    recipe = make_recipe("quantiles", width="auto")
+    own = read_marker_names(names)
+    reading = Reading(marker_names=own, hash_files=False)
+    found = extract_table(cases, recipe, reading).recipe
+    fitted = recipe.fit(find_cases(cases), marker_names=own)
+    assert found.sha256 == fitted.sha256 != recipe.fit(find_cases(cases)).sha256
 
 
 def test_a_model_and_its_answers_say_by_which_names_files_were_read(

@@ -124,7 +124,12 @@ class Recipe:
         """Whether fitting learns anything of the training cases."""
         return self.width == AUTO or not LEARNING.isdisjoint(self.names)
 
-    def fit(self, cases: Sequence[Case], compensation: str = AUTO) -> FittedRecipe:
+    def fit(
+        self,
+        cases: Sequence[Case],
+        compensation: str = AUTO,
+        marker_names: MarkerNames | None = None,
+    ) -> FittedRecipe:
         """Fit the recipe on training cases.
 
         Parameters
@@ -133,6 +138,8 @@ class Recipe:
             Training cases only.
         compensation : str
             Policy, as in `flowml.preprocess.choose_unmixing`.
+        marker_names : MarkerNames, optional
+            A laboratory's own names.
 
         Returns
         -------
@@ -145,7 +152,7 @@ class Recipe:
             If there is something to learn, and no case to learn it from.
         """
         return self.learn(
-            [self.survey(case, len(cases), compensation) for case in cases]
+            [self.survey(case, len(cases), compensation, marker_names) for case in cases]
             if self.learns
             else []
         )
