@@ -184,7 +184,7 @@ def test_no_spelling_of_the_table_belongs_to_two_fluorochromes():
     [
         ("CD3", "surface"), ("cyCD3", "cytoplasmic"), ("cyIgM", "cytoplasmic"),
         ("IgM", "surface"), ("cykappa", "cytoplasmic"), ("MPO", "cytoplasmic"),
-        ("TdT", "nuclear"), ("Ki-67", "nuclear"), ("cyclin", "surface"),
+        ("TdT", "nuclear"), ("Ki-67", "nuclear"), ("cyX9", "surface"),
         ("CD8+lambda", "surface"), ("cyCD3+MPO", "cytoplasmic"), ("CD3+MPO", None),
         ("viability", None), ("FSC-A", None), ("SSC-H", None), ("", None),
     ],
@@ -202,7 +202,7 @@ def test_a_channel_tells_its_compartment():
     ("text", "near"),
     [
         ("CD19x", "CD19"), ("KAPA", "kappa"), ("HLA-RD", "HLA-DR"), ("CD79ab", "CD79b"),
-        ("lamda", "lambda"), ("IgKapa", "kappa"), ("CD1990", "CD199"),
+        ("lambdaa", "lambda"), ("IgKapa", "kappa"), ("CD1990", "CD199"),
     ],
 )  # fmt: skip
 def test_misspelt_markers_are_near_known_ones(text, near):
