@@ -23,6 +23,7 @@ _HOMES = {
     "FlowmlError": "flowml.errors",
     "find_cases": "flowml.cases",
     "read_fcs": "flowml.fcs",
+    "read_marker_names": "flowml.knowledge.marker_names",
     "write_fcs": "flowml.fcs",
     "compensate": "flowml.preprocess",
     "display": "flowml.preprocess",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from flowml.features import Recipe, make_recipe
     from flowml.findings import Finding
     from flowml.gating import gate, read_gates
+    from flowml.knowledge.marker_names import read_marker_names
     from flowml.models import load_model
     from flowml.models.classifier import LineageClassifier
     from flowml.pipeline import classify, evaluate, train

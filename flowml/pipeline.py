@@ -118,9 +118,15 @@ def train(  # noqa: PLR0913 - the two inputs, and settings with defaults
     known = _canonical(labels)
     GapShares(gap_share, gap_share)  # refuses what is no share before the work is done
     table = extract_table(_training_cases(cases, known), recipe, reading, progress, columns)
-    said = {"compensation": policy_name(reading.compensation), "seed": seed, **(remarks or {})}
+    said = {**_said_of(reading), "seed": seed, **(remarks or {})}
     said |= {"data_kind": data_kind} if data_kind else {}
     return _fitted(table, known, said, gap_share)
+
+
+def _said_of(reading: Reading) -> dict[str, Any]:
+    """Say for the model card how the files were read."""
+    own = {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
+    return {"compensation": policy_name(reading.compensation), **own}
 
 
 def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:
@@ -284,7 +290,8 @@ def classify(
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress, columns)
-    provenance = describe_run(trained, table, reading.compensation) | _origins(columns)
+    run = describe_run(trained, table, reading.compensation, reading.marker_names)
+    provenance = run | _origins(columns)
     return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
 
 

@@ -16,6 +16,7 @@ from flowml.events import COMPUTE_BLOCK
 from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
 from flowml.features.assemble import assemble
 from flowml.features.columns import OtherResults, check_methods, join_columns
+from flowml.knowledge.marker_names import MarkerNames
 from flowml.preprocess.compensate import POLICIES
 from flowml.records import Case
 from flowml.safety import printable
@@ -43,6 +44,9 @@ class Reading:
     hash_files : bool
         Whether the SHA-256 of every file is taken for the record, which costs about as much
         as a third of the features.
+    marker_names : MarkerNames, optional
+        A laboratory's own names of markers (`flowml.read_marker_names`), for the labels of
+        files; samples in memory have their markers already.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class Reading:
     jobs: int = 1
     chunk: int = COMPUTE_BLOCK
     hash_files: bool = True
+    marker_names: MarkerNames | None = None
 
     def __post_init__(self) -> None:
         for name in ("jobs", "chunk"):
@@ -156,6 +161,7 @@ def extract_table(
         compensation=reading.compensation,
         chunk=reading.chunk,
         hashed=reading.hash_files,
+        marker_names=reading.marker_names,
     )
     rows = stream(work, found, jobs=reading.jobs, progress=progress)
     table = assemble(rows, fitted, len(found))
@@ -213,5 +219,10 @@ def _fitted(
     plan = make_recipe(recipe) if isinstance(recipe, str) else recipe
     if not plan.learns:
         return plan.learn([])
-    look = partial(plan.survey, n_cases=len(cases), compensation=reading.compensation)
+    look = partial(
+        plan.survey,
+        n_cases=len(cases),
+        compensation=reading.compensation,
+        marker_names=reading.marker_names,
+    )
     return plan.learn(run(look, cases, jobs=reading.jobs))

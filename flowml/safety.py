@@ -206,6 +206,32 @@ def file_sha256(path: Path | str) -> str:
     return digest.hexdigest()
 
 
+def close_to(word: str, known: list[str], count: int = 3, cutoff: float = 0.5) -> list[str]:
+    """Return the known words that look most like `word`, in any letter case.
+
+    Parameters
+    ----------
+    word : str
+        What was found.
+    known : list of str
+        What would have been understood.
+    count : int
+        How many to return at most.
+    cutoff : float
+        Least likeness, from 0 to 1 (`difflib.SequenceMatcher.ratio`).
+
+    Returns
+    -------
+    list of str
+        The nearest first; empty if none is near.
+    """
+    import difflib
+
+    lowered = {item.casefold(): item for item in known}
+    close = difflib.get_close_matches(word.casefold(), list(lowered), n=count, cutoff=cutoff)
+    return [lowered[item] for item in close]
+
+
 def nearest(word: str, known: list[str], count: int = 3) -> str:
     """Name the known words that look most like `word`, for an error message.
 
@@ -223,8 +249,4 @@ def nearest(word: str, known: list[str], count: int = 3) -> str:
     str
         The nearest ones joined by commas; all of them (up to ten) if none is near.
     """
-    import difflib
-
-    lowered = {item.casefold(): item for item in known}
-    close = difflib.get_close_matches(word.casefold(), list(lowered), n=count, cutoff=0.5)
-    return ", ".join([lowered[item] for item in close] or known[:10])
+    return ", ".join(close_to(word, known, count) or known[:10])

@@ -267,6 +267,7 @@ def test_provenance_says_what_made_the_answers(folder, model_file, plain_answers
     assert record["versions"]["flowml"] == flowml.__version__
     assert record["parameters"] == {
         "compensation": "auto",
+        "marker_names": None,
         "min_probability": 0.5,
     }
     assert "not a medical device" in record["disclaimer"]

@@ -10,6 +10,8 @@ from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     format_option,
     jobs_option,
+    marker_names_from,
+    marker_names_option,
     paths_argument,
     quiet_option,
     values_option,
@@ -21,14 +23,16 @@ from flowml.cli.options import (
 @paths_argument
 @values_option
 @click.option("--strict", is_flag=True, help="Findings of severity warn count as wrong, too.")
+@marker_names_option
 @format_option
 @jobs_option
 @quiet_option
 @verbose_option
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click passes every option
     paths: tuple[Path, ...],
     values: bool,  # noqa: FBT001 - click passes flags
     strict: bool,  # noqa: FBT001
+    marker_names: Path | None,
     form: str,
     jobs: int,
     quiet: bool,  # noqa: FBT001
@@ -50,9 +54,11 @@ def command(
     from flowml.reports.inspection import named_files
     from flowml.reports.results import json_text
 
+    own = marker_names_from(marker_names)
     files = named_files(paths)
     with progress("checked", len(files), quiet=quiet) as done:
-        checks = run(partial(report.check_file, values=values), files, jobs=jobs, progress=done)
+        work = partial(report.check_file, values=values, marker_names=own)
+        checks = run(work, files, jobs=jobs, progress=done)
     checks = report.with_copies(checks)
     if form == "table":
         click.echo(report.check_text(checks, verbose=verbose))

@@ -10,13 +10,13 @@ import click
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     chained,
-    column_files,
     columns_from,
     columns_option,
     path_argument,
     reading_from,
     reading_options,
     refuse_overwriting,
+    side_tables,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
     plan = recipe_from(options)
     if out is not None:
         check_suffix(out)
-        refuse_overwriting(out, path, *(file for _, file in column_files(options)))
+        refuse_overwriting(out, path, *side_tables(options))
     cases = find_cases(path, case_per=options["case_per"])
     columns = columns_from(options, cases)
     reading = reading_from(options, hash_files=False)  # nothing in a table needs the hashes

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 import click
 
 from flowml.about import DISCLAIMER
-from flowml.cli.options import format_option, paths_argument, quiet_option, values_option
+from flowml.cli.options import (
+    format_option,
+    marker_names_from,
+    marker_names_option,
+    paths_argument,
+    quiet_option,
+    values_option,
+)
 
 if TYPE_CHECKING:
-    from flowml.reports.inspection import NamedFile
+    from collections.abc import Callable
+
+    from flowml.reports.inspection import Inspection, NamedFile
 
 
 @click.command(epilog=DISCLAIMER)
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
     metavar="PYTHON",
     help="Interpreter that has the other readers; this one where it is not given.",
 )
+@marker_names_option
 @quiet_option
 def command(
     paths: tuple[Path, ...],
@@ -35,6 +45,7 @@ def command(
     values: bool,  # noqa: FBT001 - click passes flags
     cross_check: bool,  # noqa: FBT001
     peer_python: str | None,
+    marker_names: Path | None,
     quiet: bool,  # noqa: FBT001
 ) -> int:  # fmt: skip
     """Show channels, markers, roles, events, spillover and findings of FCS files.
@@ -43,7 +54,9 @@ def command(
     is given. Files that cannot be read are listed with the reason, and the exit status is
     then 1; so it is if another reader that can read a file reads other values.
     """
-    from flowml.reports.inspection import named_files
+    from functools import partial
+
+    from flowml.reports.inspection import inspect_file, named_files
 
     if values and cross_check:
         raise click.UsageError("--cross-check reads all values; leave --values out.")
@@ -52,17 +65,20 @@ def command(
     files = named_files(paths)
     if cross_check:
         return _cross_check(files, form, peer_python, quiet=quiet)
-    return _inspect(files, form, values=values, quiet=quiet)
+    look = partial(inspect_file, values=values, marker_names=marker_names_from(marker_names))
+    return _inspect(files, form, look, quiet=quiet)
 
 
-def _inspect(files: list[NamedFile], form: str, *, values: bool, quiet: bool) -> int:
+def _inspect(
+    files: list[NamedFile], form: str, look: Callable[[Path, str], Inspection], *, quiet: bool
+) -> int:
     from flowml.cli.talk import note
-    from flowml.reports.inspection import inspect_file, inspection_csv, inspection_text
+    from flowml.reports.inspection import inspection_csv, inspection_text
     from flowml.reports.results import json_text
 
     items = []
     for file, name in files:
-        items.append(inspect_file(file, name, values=values))
+        items.append(look(file, name))
         if form == "table":
             click.echo(inspection_text(items[-1]) + "\n")
     if form == "json":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from flowml.cases import Labels
     from flowml.features.columns import OtherResults
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.reading import Reading
     from flowml.records import Case
 
@@ -51,6 +52,11 @@ columns_option = click.option(
     help="Join results of another method (blood counts, FISH, ...) by case id: numbers, yes or "
     "no; may be repeated.",
 )  # fmt: skip
+marker_names_option = click.option(
+    "--marker-names", type=click.Path(path_type=Path), metavar="CSV",
+    help="The laboratory's own names of markers, columns alias and canonical; they go before "
+    "the built-in ones.",
+)  # fmt: skip
 MOST_SHOWN = 10  # names in a note
 
 
@@ -80,6 +86,7 @@ reading_options = chained(
         "--already-compensated", is_flag=True,
         help="Declare the data compensated: no matrix is applied, and the results say so.",
     ),
+    marker_names_option,
     jobs_option,
     quiet_option,
     verbose_option,
@@ -135,7 +142,25 @@ def reading_from(options: dict[str, Any], *, hash_files: bool = True) -> Reading
                 f"{policy!r}. Choose one."
             )
         policy = ALREADY
-    return Reading(compensation=policy, jobs=options["jobs"], hash_files=hash_files)
+    return Reading(
+        compensation=policy,
+        jobs=options["jobs"],
+        hash_files=hash_files,
+        marker_names=marker_names_from(options["marker_names"]),
+    )
+
+
+def marker_names_from(path: Path | None) -> MarkerNames | None:
+    """Read the laboratory's own names of markers, if there are any."""
+    from flowml.knowledge.marker_names import read_marker_names
+
+    return None if path is None else read_marker_names(path)
+
+
+def side_tables(options: dict[str, Any]) -> list[Path]:
+    """Return the tables given beside the cases, which no output may replace."""
+    own = options["marker_names"]
+    return [file for _, file in column_files(options)] + ([] if own is None else [own])
 
 
 def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:

@@ -10,7 +10,6 @@ import click
 from flowml.about import DISCLAIMER
 from flowml.cli.features import recipe_from, recipe_options
 from flowml.cli.options import (
-    column_files,
     columns_from,
     columns_option,
     label_options,
@@ -20,6 +19,7 @@ from flowml.cli.options import (
     reading_options,
     refuse_overwriting,
     seed_option,
+    side_tables,
 )
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def command(path: Path, out: Path, **options: Any) -> int:
     from flowml.pipeline import train
     from flowml.safety import writable_folder
 
-    joined = (file for _, file in column_files(options))
-    refuse_overwriting(out, path, options["label_table"], *joined)
+    refuse_overwriting(out, path, options["label_table"], *side_tables(options))
     plan = recipe_from(options)
     cases = find_cases(path, case_per=options["case_per"])
     labels = labels_from(options, cases)

@@ -105,7 +105,7 @@ def _described(
     keywords = dict(told)
     findings: list[Finding] = []
     names = _unique_names(keywords, len(fields), findings)
-    channels, amplifiers, unknown = [], [], []
+    channels, amplifiers = [], []
     labels = [keywords.get(f"$P{n}S", "") for n in range(1, len(fields) + 1)]
     meanings = name_channels(zip(names, labels, strict=True))
     together = zip(names, labels, meanings, fields, strict=True)
@@ -118,10 +118,6 @@ def _described(
             Channel(name, label, meaning.marker, meaning.role, meaning.pulse, top, logarithmic)
         )
         amplifiers.append(amplifier)
-        if not meaning.known:
-            unknown.append(meaning.marker)
-    if unknown:
-        findings.append(finding("FCS-MARKER-01", printable(", ".join(unknown), 120)))
     if keywords.get(FLOWCORE_SCALED, "").lower() == "applied":
         findings.append(finding("FCS-RANGE-01"))
     step = keywords.get("$TIMESTEP", "")

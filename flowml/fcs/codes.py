@@ -80,7 +80,14 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
         "floating point values are too small to be measured: whole numbers, perhaps",
     ),
     "FCS-EMPTY-01": (Severity.REVIEW, "the file holds no events"),
-    "FCS-MARKER-01": (Severity.INFO, "a marker is not in the table and stands as written"),
+    "FCS-MARKER-01": (
+        Severity.INFO,
+        "labels that are no known marker, nor like one, stand as written",
+    ),
+    "FCS-MARKER-02": (
+        Severity.WARN,
+        "labels that are no known marker stand as written; misspelt, perhaps",
+    ),
     "SPILL-NONE": (Severity.INFO, "the file carries no spillover matrix"),
     "SPILL-DFC": (Severity.WARN, "$DFC does not say a share for every pair of detectors"),
     "SPILL-ORDER": (Severity.INFO, "the detectors of the matrix are not in channel order"),

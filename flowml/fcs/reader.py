@@ -12,6 +12,7 @@ from flowml.fcs.chain import MOST_DATASETS, pick, walk
 from flowml.fcs.codes import finding
 from flowml.fcs.coulter import coulter_spillover
 from flowml.fcs.data import Stamp, opened
+from flowml.fcs.naming import named_channels
 from flowml.fcs.pairs import TOLERANCE, are_pair, disagreement, joined
 from flowml.fcs.probe import Probe, describe
 from flowml.fcs.spillover import find_spillover
@@ -21,6 +22,8 @@ from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from flowml.knowledge.marker_names import MarkerNames
 
 
 class _Chosen(NamedTuple):
@@ -33,7 +36,12 @@ class _Chosen(NamedTuple):
 
 
 def read_fcs(
-    path: Path | str, *, dataset: int | str = "auto", strict: bool = False, name: str = ""
+    path: Path | str,
+    *,
+    dataset: int | str = "auto",
+    strict: bool = False,
+    name: str = "",
+    marker_names: MarkerNames | None = None,
 ) -> Sample:
     """Read an FCS file, exactly or not at all.
 
@@ -48,6 +56,8 @@ def read_fcs(
         Whether a finding above ``info`` is an error; all values are then read for it.
     name : str
         Identity of the sample; the file's name where it is empty.
+    marker_names : MarkerNames, optional
+        A laboratory's own names, which go before the built-in ones.
 
     Returns
     -------
@@ -63,7 +73,7 @@ def read_fcs(
     file = Path(path)
     with opened(file) as (stream, stamp):
         chosen = _choose(file, stream, stamp, dataset)
-    sample = _sample(file, chosen, name)
+    sample = _sample(file, chosen, name, marker_names)
     return _strictly(sample) if strict else sample
 
 
@@ -93,7 +103,7 @@ def read_all(path: Path | str) -> Iterator[Sample]:
             paired = number == 2 and first is not None and are_pair(first, probe)
             chosen = _of_pair(first, probe, file) if first and paired else _alone(probe)
             first = first or probe
-            yield _sample(file, chosen, "")
+            yield _sample(file, chosen)
             last = item
         if last.next_start is not None:
             raise FcsError(
@@ -103,14 +113,17 @@ def read_all(path: Path | str) -> Iterator[Sample]:
             )
 
 
-def _sample(file: Path, chosen: _Chosen, name: str) -> Sample:
+def _sample(
+    file: Path, chosen: _Chosen, name: str = "", own: MarkerNames | None = None
+) -> Sample:
+    channels, unknown = named_channels(chosen.probe.channels, own)
     return Sample(
         name=name or file.name,
-        channels=chosen.probe.channels,
+        channels=channels,
         source=chosen.probe.source(file),
         keywords=MappingProxyType(chosen.probe.keywords),
         spillover=chosen.spillover,
-        noticed=chosen.findings,
+        noticed=(*chosen.findings, *unknown),
         scale=chosen.scale,
     )
 

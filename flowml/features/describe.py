@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features.recipes.fitted import FittedRecipe
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Case, Tube
 
 FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
@@ -63,6 +64,7 @@ def describe_case(
     chunk: int = COMPUTE_BLOCK,
     *,
     hashed: bool = True,
+    marker_names: MarkerNames | None = None,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -78,6 +80,8 @@ def describe_case(
         Events to read at a time; does not change the result.
     hashed : bool
         Whether the files' SHA-256 are taken for the record.
+    marker_names : MarkerNames, optional
+        A laboratory's own names.
 
     Returns
     -------
@@ -89,7 +93,10 @@ def describe_case(
     done: list[TubeCounts] = []
     for tube in case.tubes:
         try:
-            done.append(count_tube(tube, recipe, compensation, chunk, hashed=hashed))
+            counted = count_tube(
+                tube, recipe, compensation, chunk, hashed=hashed, marker_names=marker_names
+            )
+            done.append(counted)
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
             code = "CASE-NO-MARKER" if isinstance(error, PanelError) else UNREADABLE

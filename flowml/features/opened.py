@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.findings import Finding
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Channel, Sample, Tube
     from flowml.scratch import Scratch
 
@@ -97,7 +98,12 @@ class OpenTube:
         return self.blocks(markers, scratch, exact=exact).read(COMPUTE_BLOCK)
 
 
-def open_tube(tube: Tube, compensation: str, markers: Sequence[str] = ()) -> OpenTube:
+def open_tube(
+    tube: Tube,
+    compensation: str,
+    markers: Sequence[str] = (),
+    marker_names: MarkerNames | None = None,
+) -> OpenTube:
     """Read a tube's keywords, and decide about compensation and channels.
 
     Parameters
@@ -108,6 +114,8 @@ def open_tube(tube: Tube, compensation: str, markers: Sequence[str] = ()) -> Ope
         Policy, as in `flowml.preprocess.choose_unmixing`.
     markers : sequence of str
         Only these are used; all if it is empty.
+    marker_names : MarkerNames, optional
+        A laboratory's own names; a sample in memory has its markers already.
 
     Returns
     -------
@@ -119,7 +127,7 @@ def open_tube(tube: Tube, compensation: str, markers: Sequence[str] = ()) -> Ope
     FlowmlError
         If the tube cannot be used.
     """
-    sample = _sample_of(tube)
+    sample = _sample_of(tube, marker_names)
     unmixing, decided = choose_unmixing(sample, compensation)
     columns, doubtful = marker_columns(sample)
     if markers:
@@ -143,7 +151,7 @@ def _no_marker(sample: Sample, markers: Sequence[str]) -> str:
     )
 
 
-def _sample_of(tube: Tube) -> Sample:
+def _sample_of(tube: Tube, marker_names: MarkerNames | None) -> Sample:
     if isinstance(tube.origin, Path):
-        return read_fcs(tube.origin, name=tube.name)
+        return read_fcs(tube.origin, name=tube.name, marker_names=marker_names)
     return tube.origin

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features.recipes.fitted import FittedRecipe
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Tube
 
 SMALLEST_TOP = 32.0  # no instrument measures fluorescence on so short a linear scale
@@ -96,6 +97,7 @@ def count_tube(
     chunk: int = COMPUTE_BLOCK,
     *,
     hashed: bool = True,
+    marker_names: MarkerNames | None = None,
 ) -> TubeCounts:
     """Read a tube and count its events.
 
@@ -111,6 +113,8 @@ def count_tube(
         Events to read at a time; does not change the result.
     hashed : bool
         Whether the file's SHA-256 is taken for the record.
+    marker_names : MarkerNames, optional
+        A laboratory's own names.
 
     Returns
     -------
@@ -122,7 +126,7 @@ def count_tube(
     FlowmlError
         If the tube cannot be used.
     """
-    opened = open_tube(tube, compensation, recipe.markers)
+    opened = open_tube(tube, compensation, recipe.markers, marker_names)
     sample = opened.sample
     counts, odd = _counted(opened, recipe, chunk)
     noticed = sample.findings

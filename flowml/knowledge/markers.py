@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
+from flowml.knowledge.antigens import (
+    NONE,
+    Compartment,
+    compartment_of,
+    markers_in,
+)
+from flowml.knowledge.dyes import (
+    cut_before,
+    cut_behind,
+    fluorochrome,
+    fluorochrome_of_detector,
+)
 from flowml.knowledge.files import read_toml
 from flowml.knowledge.roles import (
     PULSES,
     Scatter,
+    folded,
     is_bookkeeping,
     is_time,
     isotope_of,
@@ -24,7 +37,9 @@ from flowml.records import Role
 from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from flowml.knowledge.marker_names import MarkerNames
 
 MOST_REMEMBERED = 4096  # channels; a cohort has few panels, read again and again
 MOST_PANELS = 64
@@ -41,16 +56,18 @@ _DETECTOR = re.compile(
         ([\s._(-].*)?$""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_CD = re.compile(
-    r"^(?P<cy>(cy|cyt|c|i|ic)[\s_-]?)?(?:s|sm|surface[\s_-]?)?CD[\s_-]?(?P<number>\d{1,4})(?P<variant>[A-Z]{0,2})$",
-    re.IGNORECASE | re.ASCII,
-)
-_PLACE = re.compile(r"^(?:(?P<cy>cyt?)|sm?|surface)[\s_-]?(?P<marker>.+)$", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:FL|[BVRYGU]{1,2}L?|IR)\d{1,5}(?:-[AHW])?", re.ASCII)
+_LASER_AND_BAND = re.compile(r"[BVRYGU]\d{3}", re.IGNORECASE)  # V450 is a dye's name, too
 _PREFIX = re.compile(r"^(Comp|FJComp)-", re.IGNORECASE)
 _TRADE_MARK = re.compile("[\N{TRADE MARK SIGN}\N{REGISTERED SIGN}]")
-_PULSE_END = re.compile(r"[-\s._](A|H|W|Area|Height|Width)$")
+_PULSE_END = re.compile(r"[-\s._](A|H|W|Area|Height|Width)$", re.IGNORECASE)
+_SCALE_END = re.compile(r"(?:\s+(?:LOGICAL|LOG|LIN))+$", re.IGNORECASE)
 _CLONE = re.compile(r"\s?\([^()]*\)$")
-_UPPER_VARIANTS = {"45", "62"}  # CD45RA, CD62L; elsewhere letters are small: CD79b, CD235ab
+# "FL10 INT LOG : CD45 KrO"
+_DETECTOR_FIRST = re.compile(
+    r"^FL\s?\d{1,2}(?:\s(?:INT|PEAK|TOF|LOG|LIN))*\s*:\s*(?=\S)", re.IGNORECASE
+)
+_BARE_CLUSTER = re.compile(r"\d{1,3}[a-f]?", re.ASCII)  # 45-KO
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +97,13 @@ class MarkerName:
     known: bool = True
     detector: str = ""
 
+    @property
+    def compartment(self) -> Compartment | None:
+        """Where in the cell the marker is; None where it is in no one place."""
+        return compartment_of(self.marker)
 
-def name_channel(name: str, label: str) -> MarkerName:
+
+def name_channel(name: str, label: str, own: MarkerNames | None = None) -> MarkerName:
     """Understand the names of a channel.
 
     Parameters
@@ -90,11 +112,14 @@ def name_channel(name: str, label: str) -> MarkerName:
         ``$PnN``, often the detector or the fluorochrome.
     label : str
         ``$PnS``, often the marker; may be empty.
+    own : MarkerNames, optional
+        A laboratory's own names, which go before the built-in ones.
 
     Returns
     -------
     MarkerName
-        What was understood.
+        What was understood. The fluorochrome is that of the label, else that after which the
+        detector is named.
 
     Examples
     --------
@@ -103,31 +128,48 @@ def name_channel(name: str, label: str) -> MarkerName:
     >>> name_channel("SS INT LIN", "SS INT LIN").marker
     'SSC-A'
     """
-    return _understood(_tidy(name), _tidy(label))
+    return _understood(_tidy(name), _tidy(label), own)
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
-def _understood(name: str, label: str) -> MarkerName:
-    for text in (name, label):
-        if scatter := scatter_of(text):
-            return _scatter(scatter)
-        if is_time(text):
-            return MarkerName("", "", Role.TIME, "")
-        if is_bookkeeping(text):
-            return MarkerName("", "", Role.OTHER, "")
+def _understood(name: str, label: str, own: MarkerNames | None) -> MarkerName:
+    if meaning := _no_signal(name):
+        return meaning
+    if own is not None and (marker := own.whole(label or name)):
+        _, dye, _ = _marker_of(label, own.by_alias)
+        return _signal(name, label, marker, dye)
+    if meaning := _no_signal(label):
+        return meaning
     isotopes = [found for text in (label, name) if (found := isotope_of(text))]
     if isotopes and max(isotopes, key=lambda found: bool(found.text)).is_bookkeeping:
         return MarkerName("", "", Role.OTHER, "")
-    pulse = _pulse(name)
-    marker, dye, known = _marker_of(label)
-    if not marker and (by_name := _marker_of(name))[2]:
-        marker, dye, known = by_name[0], dye or by_name[1], True
+    aliases = NONE if own is None else own.by_alias
+    marker, dye, known = _marker_of(label, aliases)
+    if not marker and (by_name := _marker_of(name, aliases))[2]:
+        marker, dye, known = by_name[0], dye or (by_name[1] if by_name[0] else ""), True
     if not known and label.casefold() == name.casefold():
         marker, known = "", True
-    return MarkerName(marker, dye, Role.FLUORESCENCE, pulse, known)
+    return replace(_signal(name, label, marker, dye), known=known)
 
 
-def name_channels(names: Iterable[tuple[str, str]]) -> tuple[MarkerName, ...]:
+def _no_signal(text: str) -> MarkerName | None:
+    """Name a channel of scatter, time or bookkeeping."""
+    if scatter := scatter_of(text):
+        return _scatter(scatter)
+    if is_time(text):
+        return MarkerName("", "", Role.TIME, "")
+    return MarkerName("", "", Role.OTHER, "") if is_bookkeeping(text) else None
+
+
+def _signal(name: str, label: str, marker: str, dye: str) -> MarkerName:
+    """Name a channel of fluorescence; what the label does not say, the detector's name may."""
+    pulse = _pulse(name) or ("" if markers_in(label) else _pulse_at_end(label))
+    return MarkerName(marker, dye or _dye_of_detector(name), Role.FLUORESCENCE, pulse)
+
+
+def name_channels(
+    names: Iterable[tuple[str, str]], own: MarkerNames | None = None
+) -> tuple[MarkerName, ...]:
     """Understand the names of all channels of a data set.
 
     Where several detectors see scatter, one stands for it: that with the plain name, else that
@@ -138,6 +180,8 @@ def name_channels(names: Iterable[tuple[str, str]]) -> tuple[MarkerName, ...]:
     ----------
     names : iterable of tuple of str
         ``$PnN`` and ``$PnS`` of each channel.
+    own : MarkerNames, optional
+        A laboratory's own names, which go before the built-in ones.
 
     Returns
     -------
@@ -150,13 +194,15 @@ def name_channels(names: Iterable[tuple[str, str]]) -> tuple[MarkerName, ...]:
     ['SSC-A', 'SSC-B-A']
     """
     longest = 2 * LONGEST_NAME  # what is farther on is cut off anyway
-    return _panel(tuple((name[:longest], label[:longest]) for name, label in names))
+    return _panel(tuple((name[:longest], label[:longest]) for name, label in names), own)
 
 
 @lru_cache(maxsize=MOST_PANELS)
-def _panel(names: tuple[tuple[str, str], ...]) -> tuple[MarkerName, ...]:
+def _panel(
+    names: tuple[tuple[str, str], ...], own: MarkerNames | None
+) -> tuple[MarkerName, ...]:
     texts = [(_tidy(name), _tidy(label)) for name, label in names]
-    found = [_understood(name, label) for name, label in texts]
+    found = [_understood(name, label, own) for name, label in texts]
     scatters = {
         place: next(filter(None, map(scatter_of, texts[place])))
         for place, meaning in enumerate(found)
@@ -204,92 +250,66 @@ def _pulse(name: str) -> str:
     return PULSES[words[-1]] if words else ""
 
 
-def _marker_of(text: str) -> tuple[str, str, bool]:
+def _pulse_at_end(label: str) -> str:
+    match = _PULSE_END.search(_SCALE_END.sub("", label))
+    return PULSES[match[1].upper()] if match else ""
+
+
+def _dye_of_detector(name: str) -> str:
+    """Return the fluorochrome after which a detector is named."""
+    bare = _PULSE_END.sub("", name)
+    return "" if _LASER_AND_BAND.fullmatch(bare) else fluorochrome_of_detector(bare)
+
+
+def _marker_of(text: str, own: Mapping[str, str]) -> tuple[str, str, bool]:
     """Split a label into marker and fluorochrome; say whether the marker is known."""
     head, joint, tail = text.rpartition("::")  # FlowJo writes "FITC-A :: CD3"
-    if joint and (found := _marker_of(tail.strip()))[0]:
-        return found[0], found[1] or _marker_of(head.strip())[1], found[2]
-    text = re.sub(r"\s+LOGICAL$", "", text, flags=re.IGNORECASE).strip()
+    if joint and (found := _marker_of(tail.strip(), own))[0]:
+        return found[0], found[1] or _marker_of(head.strip(), own)[1], found[2]
+    text = _DETECTOR_FIRST.sub("", _SCALE_END.sub("", text)).lstrip("_ ")
     if isotope := isotope_of(text):
         text = isotope.text
-    stem, dye = _without_fluorochrome(_PULSE_END.sub("", text))
-    first, rest = _fluorochrome_first(stem)
-    if marker := _names_in(stem):
-        return marker, dye, True
-    if marker := _names_in(rest):
-        return marker, first, True
-    if not stem or _DETECTOR.match(text):
+    if not text or (not own and _NUMBERED.fullmatch(text)):
+        return "", "", True
+    for stem, dye in _readings(text, own):
+        if marker := markers_in(stem, own):
+            return marker, dye or fluorochrome(stem), True  # 7-AAD is marker and dye
+    return _unknown(text, own)
+
+
+def _readings(text: str, own: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the ways to part a label into a stem and a fluorochrome."""
+    yield text, ""
+    bare = _PULSE_END.sub("", text)
+    yield bare, ""
+    is_marker = partial(_is_marker, own=own)
+    stem, dye = cut_behind(bare, is_marker)
+    yield f"CD{stem}" if dye and _BARE_CLUSTER.fullmatch(stem) else stem, dye
+    yield _CLONE.sub("", stem), dye  # CD3 (UCHT1) PE
+    yield cut_behind(_PULSE_END.sub("", _CLONE.sub("", bare)), is_marker)  # CD3 PE (SK7)
+    yield from cut_before(bare)
+
+
+def _is_marker(text: str, own: Mapping[str, str]) -> bool:
+    return bool(markers_in(text, own))
+
+
+def _unknown(text: str, own: Mapping[str, str]) -> tuple[str, str, bool]:
+    """Say what there is to say of a label without a known marker."""
+    bare = _PULSE_END.sub("", text)
+    if dye := fluorochrome_of_detector(bare):
         return "", dye, True
-    if all(_without_fluorochrome(part.strip())[0] == "" for part in stem.split("/")):
-        return "", stem, True  # GFP/FITC
+    stem, dye = cut_behind(bare, partial(_is_marker, own=own))
+    if not stem or _DETECTOR.match(text) or _says_nothing(folded(stem)):
+        return "", dye, True
     return printable(stem).replace("|", "/"), dye, False  # "|" parts names of features
 
 
-def _names_in(stem: str) -> str:
-    """Return the one marker that a text names, or several with plus signs, or nothing."""
-    whole = _canonical(stem) or _canonical(_CLONE.sub("", stem))
-    if whole:
-        return whole
-    for joint in ("[+/]", "_"):
-        parts = [part.strip() for part in re.split(joint, stem) if part.strip()]
-        names = [_canonical(part) for part in parts]
-        if names and all(names):
-            return "+".join(dict.fromkeys(names))  # CD183_CXCR3 is one marker twice
-    return ""
-
-
-def _without_fluorochrome(text: str) -> tuple[str, str]:
-    """Cut a fluorochrome off the end of a label."""
-    match = _tables()[1].search(text)
-    if match is None:
-        return text, ""
-    return text[: match.start()].rstrip(" -_:."), match["dye"]
-
-
-def _fluorochrome_first(text: str) -> tuple[str, str]:
-    """Cut a fluorochrome off the start of a label."""
-    match = _tables()[2].match(text)
-    return (match["dye"], match["rest"].strip()) if match else ("", "")
-
-
-def _canonical(text: str) -> str:
-    """Return the canonical name of a marker, or an empty text."""
-    aliases = _tables()[0]
-    found = aliases.get(_folded(text))
-    if found:
-        return found
-    if (place := _PLACE.match(text)) and (found := aliases.get(_folded(place["marker"]))):
-        return ("cy" if place["cy"] else "") + found
-    if match := _CD.match(text):
-        return (
-            ("cy" if match["cy"] else "") + "CD" + _variant(match["number"], match["variant"])
-        )
-    return ""
-
-
-def _variant(number: str, letters: str) -> str:
-    """Write CD79b and CD45RA as the field does."""
-    return number + (letters.upper() if number in _UPPER_VARIANTS else letters.lower())
+def _says_nothing(stem: str) -> bool:
+    """Tell the label of an unused channel, and one that was made unreadable (xxxxxxx)."""
+    return stem in _unstained() or (len(stem) > 2 and len(set(stem)) == 1)
 
 
 @cache
-def _tables() -> tuple[dict[str, str], re.Pattern[str], re.Pattern[str]]:
-    """Return aliases by folded name, and patterns of a fluorochrome at a label's ends."""
-    document = read_toml("markers.toml")
-    aliases: dict[str, str] = {}
-    for name, others in document["markers"].items():
-        for text in (name, *others):
-            aliases[_folded(text)] = name
-    table = document["fluorochromes"]
-    names = [re.escape(name) for name in sorted(table["names"], key=len, reverse=True)]
-    families = "|".join(sorted(map(re.escape, table["families"]), key=len, reverse=True))
-    dye = rf"(?P<dye>{'|'.join(names)}|\(?(?:{families})\)?[\s-]?\d{{3}})"
-    return (
-        aliases,
-        re.compile(rf"(?:^|[\s\-_:.]){dye}$", re.IGNORECASE),
-        re.compile(rf"^{dye}(?:-[AHW])?(?:[\s\-_:]+)(?P<rest>.+)$", re.IGNORECASE | re.DOTALL),
-    )
-
-
-def _folded(name: str) -> str:
-    return "".join(char for char in name.casefold() if char not in " -_")
+def _unstained() -> frozenset[str]:
+    return frozenset(map(folded, read_toml("markers.toml")["channels"]["unstained"])) | {""}

@@ -32,6 +32,7 @@ from functools import cache
 from pathlib import Path
 
 from flowml.errors import FlowmlError, LabelError
+from flowml.knowledge.antigens import joined
 from flowml.knowledge.documents import listed, one_of, open_document
 from flowml.knowledge.entries import Entry, KnowledgeError
 from flowml.knowledge.files import HOME
@@ -262,9 +263,9 @@ def _marker(table: Entry, dye: str) -> tuple[str, object]:
 
 
 def _canonical(table: Entry, dye: str, text: str) -> tuple[str, ...]:
-    """Return the markers, which must be written as a channel's are when it is read back."""
+    """Return the markers, each by the name it has when the channel is read back."""
     found = name_channel("", text)
-    if not found.known or found.marker != text:
+    if not found.known or found.marker != joined(text.split("+")):
         raise table.error(
             f"{dye!r} stains {printable(text, 60)!r}, expected canonical markers joined by "
             f"plus signs; nearest: {printable(found.marker, 60)!r}"

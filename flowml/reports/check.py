@@ -16,6 +16,7 @@ from flowml.fcs import read_all, read_fcs
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.fcs.data import FileSource
 from flowml.findings import Finding, Severity
+from flowml.knowledge.marker_names import MarkerNames
 from flowml.records import Sample
 from flowml.reports.inspection import NamedFile
 from flowml.reports.results import csv_text
@@ -84,7 +85,9 @@ class FileCheck:
         return tuple(item for item in self.findings if item.severity is not Severity.INFO)
 
 
-def check_file(file: NamedFile, *, values: bool = False) -> FileCheck:
+def check_file(
+    file: NamedFile, *, values: bool = False, marker_names: MarkerNames | None = None
+) -> FileCheck:
     """Check that every data set of a file is whole.
 
     Parameters
@@ -93,6 +96,8 @@ def check_file(file: NamedFile, *, values: bool = False) -> FileCheck:
         The file, and how it is called in the output.
     values : bool
         Whether to read the events too, to find values that are NaN or that a mask cuts.
+    marker_names : MarkerNames, optional
+        A laboratory's own names.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def check_file(file: NamedFile, *, values: bool = False) -> FileCheck:
     path, name = file
     found = FileCheck(name, path)
     try:
-        sample = read_fcs(path, name=name)
+        sample = read_fcs(path, name=name, marker_names=marker_names)
         found = replace(
             found,
             n_events=sample.n_events,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowml.findings import Finding
+    from flowml.knowledge.marker_names import MarkerNames
 
 FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "findings")
 CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
@@ -98,7 +99,9 @@ def named_files(places: Sequence[Path]) -> list[NamedFile]:
     return list(found.values())
 
 
-def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
+def inspect_file(
+    path: Path, name: str, *, values: bool = False, marker_names: MarkerNames | None = None
+) -> Inspection:
     """Describe a file.
 
     Parameters
@@ -109,6 +112,8 @@ def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
         How it is called in the output.
     values : bool
         Whether to read the events too, to find values that are NaN or that a mask cuts.
+    marker_names : MarkerNames, optional
+        A laboratory's own names.
 
     Returns
     -------
@@ -116,7 +121,7 @@ def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
         With an `error` if the file cannot be read.
     """
     try:
-        sample = read_fcs(path, name=name)
+        sample = read_fcs(path, name=name, marker_names=marker_names)
         findings = sample.findings if values else sample.noticed
     except FcsError as error:
         return Inspection(name, error=str(error), code=error.code)

@@ -15,10 +15,16 @@ from flowml.safety import file_sha256, printable
 
 if TYPE_CHECKING:
     from flowml.features import CaseFeatures, FeatureTable
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.models import TrainedModel
 
 
-def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) -> dict[str, Any]:
+def describe_run(
+    model: TrainedModel,
+    table: FeatureTable,
+    compensation: str,
+    marker_names: MarkerNames | None = None,
+) -> dict[str, Any]:
     """Say what made the answers.
 
     Parameters
@@ -29,6 +35,8 @@ def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) ->
         What it was asked about.
     compensation : str
         Policy, or the path of a CSV matrix.
+    marker_names : MarkerNames, optional
+        The laboratory's own names by which the files were read.
 
     Returns
     -------
@@ -51,6 +59,7 @@ def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) ->
         },
         "parameters": {
             "compensation": policy_name(compensation),
+            "marker_names": None if marker_names is None else str(marker_names),
             "min_probability": model.min_probability,
         },
         "inputs": [_input(case) for case in table.cases],

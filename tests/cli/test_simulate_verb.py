@@ -206,7 +206,7 @@ def test_a_panel_may_be_a_link(flowml, tmp_path):
         ({"name": "=cmd()"}, "'name' is '=cmd()'"),
         ({"stains": 'FITC = "CD3"\nBB515 = "CD4"'}, "unknown entry 'BB515'"),
         ({"stains": 'FITC = "cd3"'}, "stains 'cd3', expected canonical markers"),
-        ({"stains": 'FITC = "CD1034"'}, "has the marker 'CD1034', by which no population"),
+        ({"stains": 'FITC = "CD351"'}, "has the marker 'CD351', by which no population"),
         ({"stains": 'FITC = "CD3"\nPE = "CD3"'}, "CD3 is stained twice"),
         ({"stains": 'PacBlue = "CD3"\nV450 = "CD4"'}, "both measured at V450"),
         ({"stains": 'BV605 = "CD3"'}, "the cytometer 'canto' has no detector"),

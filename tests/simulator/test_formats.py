@@ -14,6 +14,7 @@ from flowml.errors import FcsError, FlowmlError, OutputError, StateError
 from flowml.events import ArraySource
 from flowml.fcs import read_fcs
 from flowml.findings import Severity
+from flowml.knowledge.antigens import joined
 from flowml.knowledge.hardware import load_cytometer, typical_spillover
 from flowml.knowledge.panels import known_panels, load_panel
 from flowml.preprocess import compensate
@@ -128,7 +129,8 @@ def test_channels(style):
     assert roles[:3] == [Role.FORWARD_SCATTER, Role.FORWARD_SCATTER, Role.SIDE_SCATTER]
     assert [channel.marker for channel in channels[:3]] == ["FSC-A", "FSC-H", "SSC-A"]
     assert roles[3:] == [Role.FLUORESCENCE] * len(tube.stains) + [Role.TIME]
-    assert [c.marker for c in channels[3:-1]] == [stain.label for stain in tube.stains]
+    wanted = [joined(list(stain.markers)) for stain in tube.stains]
+    assert [c.marker for c in channels[3:-1]] == wanted
     assert {c.pulse for c in channels[3:-1]} == {"A"}
     assert {c.top for c in channels[:-1]} == {cytometer.top}
 

@@ -29,6 +29,7 @@ from flowml.scratch import Scratch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Case, Channel
 
 ALL_EVENTS = 200_000  # of all training cases together, from which a map is learned
@@ -95,7 +96,13 @@ def share_of_events(n_cases: int) -> int:
     return min(max(ALL_EVENTS // max(n_cases, 1), FEWEST_EVENTS), MOST_EVENTS)
 
 
-def survey(case: Case, markers: Sequence[str], compensation: str, n_events: int = 0) -> Survey:
+def survey(
+    case: Case,
+    markers: Sequence[str],
+    compensation: str,
+    n_events: int = 0,
+    marker_names: MarkerNames | None = None,
+) -> Survey:
     """Look at a training case.
 
     Parameters
@@ -108,6 +115,8 @@ def survey(case: Case, markers: Sequence[str], compensation: str, n_events: int 
         Policy, as in `flowml.preprocess.choose_unmixing`.
     n_events : int
         Events of each tube to keep, evenly spaced over it.
+    marker_names : MarkerNames, optional
+        A laboratory's own names.
 
     Returns
     -------
@@ -118,7 +127,7 @@ def survey(case: Case, markers: Sequence[str], compensation: str, n_events: int 
     kept = []
     try:
         for tube in case.tubes:
-            opened = open_tube(tube, compensation, markers)
+            opened = open_tube(tube, compensation, markers, marker_names)
             counted, events = _one_tube(opened, n_events)
             for marker, seen in counted.items():
                 found[marker] = _together(found[marker], seen) if marker in found else seen

@@ -31,6 +31,7 @@ from flowml.threads import one_thread
 
 if TYPE_CHECKING:
     from flowml.features.recipes.learn import Survey
+    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Case
 
 AUTO = "auto"
@@ -123,7 +124,12 @@ class Recipe:
         """Whether fitting learns anything of the training cases."""
         return self.width == AUTO or not LEARNING.isdisjoint(self.names)
 
-    def fit(self, cases: Sequence[Case], compensation: str = AUTO) -> FittedRecipe:
+    def fit(
+        self,
+        cases: Sequence[Case],
+        compensation: str = AUTO,
+        marker_names: MarkerNames | None = None,
+    ) -> FittedRecipe:
         """Fit the recipe on training cases.
 
         Parameters
@@ -132,6 +138,8 @@ class Recipe:
             Training cases only.
         compensation : str
             Policy, as in `flowml.preprocess.choose_unmixing`.
+        marker_names : MarkerNames, optional
+            A laboratory's own names.
 
         Returns
         -------
@@ -144,12 +152,18 @@ class Recipe:
             If there is something to learn, and no case to learn it from.
         """
         return self.learn(
-            [self.survey(case, len(cases), compensation) for case in cases]
+            [self.survey(case, len(cases), compensation, marker_names) for case in cases]
             if self.learns
             else []
         )
 
-    def survey(self, case: Case, n_cases: int, compensation: str = AUTO) -> Survey:
+    def survey(
+        self,
+        case: Case,
+        n_cases: int,
+        compensation: str = AUTO,
+        marker_names: MarkerNames | None = None,
+    ) -> Survey:
         """Look at one training case: the first half of `fit`, for any worker.
 
         Parameters
@@ -160,6 +174,8 @@ class Recipe:
             How many there are.
         compensation : str
             Policy, as in `flowml.preprocess.choose_unmixing`.
+        marker_names : MarkerNames, optional
+            A laboratory's own names.
 
         Returns
         -------
@@ -173,6 +189,7 @@ class Recipe:
             n_events=(
                 0 if NEED_EVENTS.isdisjoint(self.names) else learn.share_of_events(n_cases)
             ),
+            marker_names=marker_names,
         )
 
     def learn(self, surveys: Sequence[Survey]) -> FittedRecipe:

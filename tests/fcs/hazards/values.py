@@ -116,10 +116,13 @@ NASTY = {
     "entity": "&lt;b&gt;", "null-word": "nan", "long": "y" * 150,
 }  # fmt: skip
 
+HIDDEN = {"right-to-left-mark", "zero-width"}  # what is seen is CD3, and is said to be near
+
 NASTY_NAMES: list[Hazard] = [
     *[good(f"hostile-name-{key}", HOSTILE, changes={"$P1N": text}, names=(text, "FL2"),
            delimiter="|" if "|" not in text else "~") for key, text in NASTY.items()],
-    *[good(f"hostile-label-{key}", HOSTILE, changes={"$P1S": text}, labels=(text, ""),
+    *[good(f"hostile-label-{key}", HOSTILE, *(["FCS-MARKER-02"] if key in HIDDEN else []),
+           changes={"$P1S": text}, labels=(text, ""),
            delimiter="|" if "|" not in text else "~") for key, text in NASTY.items()],
     good("hostile-name-of-100-kB", HOSTILE, changes={"$P1N": "x" * 100_000},
          names=("x" * 200, "FL2")),
