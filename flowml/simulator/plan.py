@@ -149,9 +149,7 @@ def make_plan(
         first_antigen=_first_antigens(tube),
         together=_together(patient.looks, tube),
         autofluorescence=_glow(patient.looks, tube),
-        scatter=_single(patient.looks.scatter),
-        scatter_spread=_single(patient.looks.scatter_spread),
-        size_to_ssc=_single(patient.looks.size_to_ssc),
+        **_scatter(patient.looks),
         **_detectors(tube, cytometer),
         cytometer=cytometer,
         run=run,
@@ -172,6 +170,14 @@ def _glow(looks: Looks, tube: PanelTube) -> Floats:
     """Return each look's autofluorescence at each detector."""
     of_detectors = [stain.autofluorescence for stain in tube.stains]
     return _single(np.multiply.outer(looks.autofluorescence, of_detectors))
+
+
+def _scatter(looks: Looks) -> dict[str, Floats]:
+    """Return how large and how granular each look is."""
+    return {
+        name: _single(getattr(looks, name))
+        for name in ("scatter", "scatter_spread", "size_to_ssc")
+    }
 
 
 def _detectors(tube: PanelTube, cytometer: Cytometer) -> dict[str, Floats]:
