@@ -284,7 +284,9 @@ def classify(
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress, columns)
-    provenance = describe_run(trained, table, reading.compensation) | _origins(columns)
+    provenance = describe_run(trained, table, reading.compensation, reading.quality) | _origins(
+        columns
+    )
     return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
 
 

@@ -17,6 +17,7 @@ from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, m
 from flowml.features.assemble import assemble
 from flowml.features.columns import OtherResults, check_methods, join_columns
 from flowml.preprocess.compensate import POLICIES
+from flowml.quality.mask import OFF, check_policy
 from flowml.records import Case
 from flowml.safety import printable
 
@@ -43,22 +44,27 @@ class Reading:
     hash_files : bool
         Whether the SHA-256 of every file is taken for the record, which costs about as much
         as a third of the features.
+    quality : str
+        ``off``: tubes are not checked; ``mask``: disturbed stretches, doublets and debris are
+        left out; ``strict``: a case with a tube that fails a check cannot be used.
 
     Raises
     ------
     FlowmlError
-        If a number is below 1, or the matrix is not there.
+        If a number is below 1, the matrix is not there, or the quality is none of these.
     """
 
     compensation: str = "auto"
     jobs: int = 1
     chunk: int = COMPUTE_BLOCK
     hash_files: bool = True
+    quality: str = OFF
 
     def __post_init__(self) -> None:
         for name in ("jobs", "chunk"):
             if (value := getattr(self, name)) < 1:
                 raise FlowmlError(f"{name} is {value}, expected 1 or more.")
+        check_policy(self.quality)
         policy = self.compensation
         if policy not in POLICIES and not Path(policy).is_file():
             raise FlowmlError(
@@ -156,6 +162,7 @@ def extract_table(
         compensation=reading.compensation,
         chunk=reading.chunk,
         hashed=reading.hash_files,
+        quality=reading.quality,
     )
     rows = stream(work, found, jobs=reading.jobs, progress=progress)
     table = assemble(rows, fitted, len(found))
@@ -213,5 +220,10 @@ def _fitted(
     plan = make_recipe(recipe) if isinstance(recipe, str) else recipe
     if not plan.learns:
         return plan.learn([])
-    look = partial(plan.survey, n_cases=len(cases), compensation=reading.compensation)
+    look = partial(
+        plan.survey,
+        n_cases=len(cases),
+        compensation=reading.compensation,
+        quality=reading.quality,
+    )
     return plan.learn(run(look, cases, jobs=reading.jobs))

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from flowml.about import DISCLAIMER
-from flowml.cli.options import format_option, paths_argument, quiet_option, values_option
+from flowml.cli.options import (
+    format_option,
+    paths_argument,
+    quality_option,
+    quiet_option,
+    values_option,
+)
 
 if TYPE_CHECKING:
     from flowml.reports.inspection import NamedFile
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
 @paths_argument
 @format_option
 @values_option
+@quality_option
 @click.option(
     "--cross-check",
     is_flag=True,
@@ -33,36 +40,40 @@ def command(
     paths: tuple[Path, ...],
     form: str,
     values: bool,  # noqa: FBT001 - click passes flags
+    quality: bool,  # noqa: FBT001
     cross_check: bool,  # noqa: FBT001
     peer_python: str | None,
     quiet: bool,  # noqa: FBT001
 ) -> int:  # fmt: skip
     """Show channels, markers, roles, events, spillover and findings of FCS files.
 
-    PATH is a file or a folder. Only the keywords are read, unless --values or --cross-check
-    is given. Files that cannot be read are listed with the reason, and the exit status is
-    then 1; so it is if another reader that can read a file reads other values.
+    PATH is a file or a folder. Only the keywords are read, unless --values, --quality or
+    --cross-check is given. Files that cannot be read are listed with the reason, and the exit
+    status is then 1; so it is if another reader that can read a file reads other values.
     """
     from flowml.reports.inspection import named_files
 
-    if values and cross_check:
-        raise click.UsageError("--cross-check reads all values; leave --values out.")
+    for name, given in (("--values", values), ("--quality", quality)):
+        if given and cross_check:
+            raise click.UsageError(f"--cross-check reads all values; leave {name} out.")
     if peer_python and not cross_check:
         raise click.UsageError("--peer-python needs --cross-check.")
     files = named_files(paths)
     if cross_check:
         return _cross_check(files, form, peer_python, quiet=quiet)
-    return _inspect(files, form, values=values, quiet=quiet)
+    return _inspect(files, form, values=values, quality=quality, quiet=quiet)
 
 
-def _inspect(files: list[NamedFile], form: str, *, values: bool, quiet: bool) -> int:
+def _inspect(
+    files: list[NamedFile], form: str, *, values: bool, quality: bool, quiet: bool
+) -> int:
     from flowml.cli.talk import note
     from flowml.reports.inspection import inspect_file, inspection_csv, inspection_text
     from flowml.reports.results import json_text
 
     items = []
     for file, name in files:
-        items.append(inspect_file(file, name, values=values))
+        items.append(inspect_file(file, name, values=values, quality=quality))
         if form == "table":
             click.echo(inspection_text(items[-1]) + "\n")
     if form == "json":

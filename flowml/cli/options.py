@@ -24,6 +24,10 @@ paths_argument = click.argument(
 values_option = click.option(
     "--values", is_flag=True, help="Read the events too, to find values that are no numbers."
 )
+quality_option = click.option(
+    "--quality", is_flag=True,
+    help="Read the events too, and say of each tube whether it is fit for use.",
+)  # fmt: skip
 path_argument = click.argument("path", type=click.Path(path_type=Path), metavar="FOLDER")
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
@@ -80,6 +84,12 @@ reading_options = chained(
         "--already-compensated", is_flag=True,
         help="Declare the data compensated: no matrix is applied, and the results say so.",
     ),
+    click.option(
+        "--quality", type=click.Choice(["off", "mask", "strict"]), default="off",
+        show_default=True,
+        help="mask: leave out disturbed stretches, doublets and debris; strict: a case with a "
+        "tube that fails a check cannot be used. 'flowml check --quality' shows the checks.",
+    ),
     jobs_option,
     quiet_option,
     verbose_option,
@@ -135,7 +145,12 @@ def reading_from(options: dict[str, Any], *, hash_files: bool = True) -> Reading
                 f"{policy!r}. Choose one."
             )
         policy = ALREADY
-    return Reading(compensation=policy, jobs=options["jobs"], hash_files=hash_files)
+    return Reading(
+        compensation=policy,
+        jobs=options["jobs"],
+        hash_files=hash_files,
+        quality=options["quality"],
+    )
 
 
 def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.errors import FlowmlError, PanelError
+from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
+from flowml.quality.mask import OFF
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
 UNREADABLE = "CASE-UNREADABLE"
+REFUSED = {PanelError: "CASE-NO-MARKER", QualityError: "CASE-QUALITY"}  # else unreadable
 
 Total = list[tuple[tuple[Group, ...], "NDArray[np.int64]"]]
 
@@ -63,6 +65,7 @@ def describe_case(
     chunk: int = COMPUTE_BLOCK,
     *,
     hashed: bool = True,
+    quality: str = OFF,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -78,6 +81,8 @@ def describe_case(
         Events to read at a time; does not change the result.
     hashed : bool
         Whether the files' SHA-256 are taken for the record.
+    quality : str
+        What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -89,10 +94,12 @@ def describe_case(
     done: list[TubeCounts] = []
     for tube in case.tubes:
         try:
-            done.append(count_tube(tube, recipe, compensation, chunk, hashed=hashed))
+            done.append(
+                count_tube(tube, recipe, compensation, chunk, hashed=hashed, quality=quality)
+            )
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
-            code = "CASE-NO-MARKER" if isinstance(error, PanelError) else UNREADABLE
+            code = REFUSED.get(type(error), UNREADABLE)
             unread = (_unread(tube, hashed=hashed),)
             return _unusable(case, done, unread, f"{where}{error}", code)
     return _row(case, recipe, done)

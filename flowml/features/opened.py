@@ -14,6 +14,7 @@ from flowml.fcs import read_fcs
 from flowml.features.counting.blocks import Blocks
 from flowml.features.panel import marker_columns
 from flowml.preprocess import Unmixing, choose_unmixing
+from flowml.quality.mask import OFF, admit
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class OpenTube:
         return self.blocks(markers, scratch, exact=exact).read(COMPUTE_BLOCK)
 
 
-def open_tube(tube: Tube, compensation: str, markers: Sequence[str] = ()) -> OpenTube:
+def open_tube(
+    tube: Tube, compensation: str, markers: Sequence[str] = (), quality: str = OFF
+) -> OpenTube:
     """Read a tube's keywords, and decide about compensation and channels.
 
     Parameters
@@ -108,6 +111,8 @@ def open_tube(tube: Tube, compensation: str, markers: Sequence[str] = ()) -> Ope
         Policy, as in `flowml.preprocess.choose_unmixing`.
     markers : sequence of str
         Only these are used; all if it is empty.
+    quality : str
+        What is done about the quality of the tube, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -116,6 +121,8 @@ def open_tube(tube: Tube, compensation: str, markers: Sequence[str] = ()) -> Ope
 
     Raises
     ------
+    QualityError
+        If the tube fails a check, and `quality` is strict.
     FlowmlError
         If the tube cannot be used.
     """
@@ -126,7 +133,8 @@ def open_tube(tube: Tube, compensation: str, markers: Sequence[str] = ()) -> Ope
         columns = {marker: c for marker, c in columns.items() if marker in markers}
     if not columns:
         raise PanelError(_no_marker(sample, markers))
-    return OpenTube(sample, unmixing, columns, (*decided, *doubtful))
+    admitted, seen = admit(sample, quality, compensation)
+    return OpenTube(admitted, unmixing, columns, (*decided, *doubtful, *seen))
 
 
 def _no_marker(sample: Sample, markers: Sequence[str]) -> str:

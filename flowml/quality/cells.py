@@ -107,6 +107,8 @@ def check_matrix(look: TubeLook) -> Check:
             if RANK[whole] >= RANK[verdict] and whole is not Verdict.PASS:
                 said = _error_text(error) + (f"; {said}" if verdict is not Verdict.PASS else "")
                 verdict = whole
+    elif verdict is Verdict.PASS and look.values.sample.scale is Scale.RAW:
+        return not_assessed(name, code, "no matrix was applied", numbers)
     return Check(name, code, verdict, said, numbers)
 
 

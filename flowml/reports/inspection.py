@@ -5,13 +5,19 @@ Only technical keywords are shown; the others may name a patient.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowml.cases import find_files
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
+from flowml.reports.quality import (
+    quality_document,
+    quality_findings,
+    quality_text,
+    tube_quality,
+)
 from flowml.reports.results import csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowml.findings import Finding
+    from flowml.quality import TubeQuality
 
 FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "findings")
 CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
@@ -52,6 +59,8 @@ class Inspection:
         Name, label, marker, role and top of each channel.
     findings : tuple of Finding
         What was noticed.
+    quality : TubeQuality or None
+        What the checks of the measurement say; None where they were not asked for.
     """
 
     name: str
@@ -63,10 +72,15 @@ class Inspection:
     keywords: dict[str, str] | None = None
     channels: tuple[dict[str, Any], ...] = ()
     findings: tuple[Finding, ...] = ()
+    quality: TubeQuality | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return asdict(self)
+        plain = asdict(replace(self, quality=None))
+        del plain["quality"]
+        if self.quality is not None:
+            plain["quality"] = quality_document(self.quality)
+        return plain
 
 
 def named_files(places: Sequence[Path]) -> list[NamedFile]:
@@ -98,7 +112,9 @@ def named_files(places: Sequence[Path]) -> list[NamedFile]:
     return list(found.values())
 
 
-def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
+def inspect_file(
+    path: Path, name: str, *, values: bool = False, quality: bool = False
+) -> Inspection:
     """Describe a file.
 
     Parameters
@@ -109,6 +125,8 @@ def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
         How it is called in the output.
     values : bool
         Whether to read the events too, to find values that are NaN or that a mask cuts.
+    quality : bool
+        Whether to read the events too, and to check the measurement.
 
     Returns
     -------
@@ -117,7 +135,10 @@ def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
     """
     try:
         sample = read_fcs(path, name=name)
-        findings = sample.findings if values else sample.noticed
+        checked = tube_quality(sample) if quality else None
+        findings = sample.findings if values or quality else sample.noticed
+        if checked is not None:
+            findings = (*findings, *quality_findings(checked, findings))
     except FcsError as error:
         return Inspection(name, error=str(error), code=error.code)
     matrix = sample.spillover
@@ -136,6 +157,7 @@ def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
         keywords={k: printable(sample.keywords.get(k, "")) for k in SHOWN_KEYWORDS},
         channels=channels,
         findings=findings,
+        quality=checked,
     )
 
 
@@ -192,4 +214,7 @@ def inspection_text(item: Inspection) -> str:
     ]
     table = aligned(("#", "channel", "marker", "role", "top"), rows).replace("\n", "\n  ")
     lines = [printable(item.name), "  " + "; ".join(facts), "  " + table]
-    return "\n".join(lines + [f"  {printable(finding, 600)}" for finding in item.findings])
+    lines += [f"  {printable(finding, 600)}" for finding in item.findings]
+    if item.quality is not None:
+        lines += [f"  {line}" for line in quality_text(item.quality)]
+    return "\n".join(lines)

@@ -11,6 +11,7 @@ import numpy as np
 
 from flowml.about import DISCLAIMER, __version__
 from flowml.preprocess.compensate import POLICIES
+from flowml.quality.mask import OFF
 from flowml.safety import file_sha256, printable
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from flowml.models import TrainedModel
 
 
-def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) -> dict[str, Any]:
+def describe_run(
+    model: TrainedModel, table: FeatureTable, compensation: str, quality: str = OFF
+) -> dict[str, Any]:
     """Say what made the answers.
 
     Parameters
@@ -29,6 +32,8 @@ def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) ->
         What it was asked about.
     compensation : str
         Policy, or the path of a CSV matrix.
+    quality : str
+        What was done about the quality of tubes.
 
     Returns
     -------
@@ -51,6 +56,7 @@ def describe_run(model: TrainedModel, table: FeatureTable, compensation: str) ->
         },
         "parameters": {
             "compensation": policy_name(compensation),
+            "quality": quality,
             "min_probability": model.min_probability,
         },
         "inputs": [_input(case) for case in table.cases],

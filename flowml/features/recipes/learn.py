@@ -24,6 +24,7 @@ from flowml.preprocess import logicle_width
 from flowml.preprocess.display import is_shown_in_decades
 from flowml.preprocess.tabled import Tabled
 from flowml.preprocess.transform import Logicle
+from flowml.quality.mask import OFF
 from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -95,7 +96,13 @@ def share_of_events(n_cases: int) -> int:
     return min(max(ALL_EVENTS // max(n_cases, 1), FEWEST_EVENTS), MOST_EVENTS)
 
 
-def survey(case: Case, markers: Sequence[str], compensation: str, n_events: int = 0) -> Survey:
+def survey(
+    case: Case,
+    markers: Sequence[str],
+    compensation: str,
+    n_events: int = 0,
+    quality: str = OFF,
+) -> Survey:
     """Look at a training case.
 
     Parameters
@@ -108,6 +115,8 @@ def survey(case: Case, markers: Sequence[str], compensation: str, n_events: int 
         Policy, as in `flowml.preprocess.choose_unmixing`.
     n_events : int
         Events of each tube to keep, evenly spaced over it.
+    quality : str
+        What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -118,7 +127,7 @@ def survey(case: Case, markers: Sequence[str], compensation: str, n_events: int 
     kept = []
     try:
         for tube in case.tubes:
-            opened = open_tube(tube, compensation, markers)
+            opened = open_tube(tube, compensation, markers, quality)
             counted, events = _one_tube(opened, n_events)
             for marker, seen in counted.items():
                 found[marker] = _together(found[marker], seen) if marker in found else seen

@@ -26,6 +26,7 @@ from flowml.features.recipes.parts import (
 from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE
 from flowml.knowledge.markers import name_channel
+from flowml.quality.mask import OFF
 from flowml.safety import printable
 from flowml.threads import one_thread
 
@@ -149,7 +150,9 @@ class Recipe:
             else []
         )
 
-    def survey(self, case: Case, n_cases: int, compensation: str = AUTO) -> Survey:
+    def survey(
+        self, case: Case, n_cases: int, compensation: str = AUTO, quality: str = OFF
+    ) -> Survey:
         """Look at one training case: the first half of `fit`, for any worker.
 
         Parameters
@@ -160,6 +163,8 @@ class Recipe:
             How many there are.
         compensation : str
             Policy, as in `flowml.preprocess.choose_unmixing`.
+        quality : str
+            What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
         Returns
         -------
@@ -173,6 +178,7 @@ class Recipe:
             n_events=(
                 0 if NEED_EVENTS.isdisjoint(self.names) else learn.share_of_events(n_cases)
             ),
+            quality=quality,
         )
 
     def learn(self, surveys: Sequence[Survey]) -> FittedRecipe:
