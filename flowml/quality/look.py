@@ -62,13 +62,20 @@ class TubeLook:
         return None if self.time is None else arrival(self.time)
 
     @cached_property
+    def falls(self) -> int:
+        """How often time falls from one event to the next; 0 without times."""
+        if self.time is None:
+            return 0
+        with np.errstate(invalid="ignore"):
+            return int(np.count_nonzero(np.diff(self.time) < 0))
+
+    @cached_property
     def in_order(self) -> bool:
         """Whether events stand in the order of arrival, as far as their times tell."""
         if self.time is None or not len(self.time):
             return False
-        with np.errstate(invalid="ignore"):
-            falls = int(np.count_nonzero(np.diff(self.time) < 0))
-        return falls < self.book.number("rate", "backwards_share_fail") * len(self.time)
+        most = self.book.number("rate", "backwards_share_fail") * len(self.time)
+        return self.falls < max(most, 1.0)
 
     @cached_property
     def steadiness(self) -> Steadiness | None:

@@ -143,6 +143,12 @@ def check_rate(look: TubeLook) -> Check:
     if look.time is None:
         return not_assessed(name, code, NO_TIME)
     found, count = look.arrival, look.values.n_events
+    if look.falls and not look.in_order:
+        said = (
+            f"time falls {look.falls} times in {count} events: they do not stand in the order "
+            "of arrival, or several runs were joined"
+        )
+        return Check(name, code, Verdict.FAIL, said, {"backwards": float(look.falls)})
     if found is None:
         return not_assessed(name, code, "too few events, or too few steps of the clock")
     uneven = sum(end - start for start, end in found.uneven) / count
@@ -151,9 +157,7 @@ def check_rate(look: TubeLook) -> Check:
         "restarts": float(found.restarts), "lowest_rate": found.low, "highest_rate": found.high,
     }  # fmt: skip
     verdict = look.by_book(name, uneven, "uneven_warn", "uneven_fail")
-    if not look.in_order:
-        verdict = Verdict.FAIL
-    elif verdict is Verdict.PASS and (
+    if verdict is Verdict.PASS and (
         found.stops >= book.number(name, "stops_warn")
         or found.backwards + found.restarts >= book.number(name, "backwards_warn")
     ):

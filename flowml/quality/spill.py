@@ -33,6 +33,7 @@ BRIGHT_NOISE = 20.0  # ... and above so many times the spread of the negatives
 BINS = 48  # of a histogram whose lowest mode is sought
 SMOOTHING = 1.6  # bins
 LEAST_MODE = 0.25  # of the highest one
+ONE_SPREAD = 0.3173  # of the values below a mode lie more than a spread away
 RANGE = (0.01, 0.90)  # quantiles that the histogram spans
 SHARE = 0.03  # of spillover, from which on a pair tells whether the matrix fits
 LEAST_PAIRS = 3
@@ -158,5 +159,5 @@ def _lowest_mode(values: Singles) -> tuple[float, float]:
     place = int(tall[0]) if len(tall) else int(np.argmax(heights))
     mode = low + (place + 0.5) * (high - low) / BINS
     below = ordered[: np.searchsorted(ordered, mode)]
-    spread = float(mode - np.quantile(below, 0.3173)) if len(below) else 0.0
+    spread = mode - float(below[int(ONE_SPREAD * len(below))]) if len(below) else 0.0
     return mode, spread
