@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +19,6 @@ from typing import Any
 
 sys.path += [str(Path(__file__).resolve().parent.parent)]  # for flowml, if not installed
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-
 from common import machine, shown, spread
 from tables import Printer
 
@@ -29,6 +26,7 @@ import flowml
 from flowml.quality import artefact_score, assess
 from flowml.quality.values import open_values
 from flowml.simulator import held
+from flowml.threads import one_thread
 
 MOST = 200.0  # milliseconds for all checks
 PANEL, SEED = "cll-9f", 5_101
@@ -59,12 +57,13 @@ def milliseconds(work: Callable[[], object]) -> float:
 def measure(args: argparse.Namespace) -> Report:
     """Let what is timed take turns."""
     timed = ways(args.events)
-    for work in timed.values():
-        work()
     found: dict[str, list[float]] = {name: [] for name in timed}
-    for _ in range(args.rounds):
-        for name, work in timed.items():
-            found[name].append(milliseconds(work))
+    with one_thread():
+        for work in timed.values():
+            work()
+        for _ in range(args.rounds):
+            for name, work in timed.items():
+                found[name].append(milliseconds(work))
     rows = {name: spread(values, 1) for name, values in found.items()}
     return {
         **machine(), "events": args.events, "rounds": args.rounds, "ms": rows,

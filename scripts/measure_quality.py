@@ -30,7 +30,7 @@ from flowml.simulator.truth import plan_of
 
 PANELS = ("screening", "cll-9f", "lst", "alot", "acute", "plasma-cell")
 EVENTS = (8_000, 50_000)
-SEED = 7_301  # of the figures in the documentation; others were used while numbers were chosen
+SEED = 8_401  # of the figures in the documentation; others were used while numbers were chosen
 LOSS = 0.03  # decades; a bubble that weakens pulses by less is not asked for
 SEVERITIES = ("mild", "moderate", "severe")
 

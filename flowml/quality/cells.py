@@ -8,7 +8,7 @@ import numpy as np
 
 from flowml.quality.look import MOST_DETECTORS, TubeLook, not_assessed
 from flowml.quality.records import RANK, Check, Verdict
-from flowml.quality.spill import SHARE, matrix_error
+from flowml.quality.spill import LEAST_PAIRS, SHARE, matrix_error
 from flowml.records import Scale
 from flowml.safety import printable
 
@@ -124,9 +124,9 @@ def _overcompensated(left: Residues) -> tuple[str, tuple[int, int] | None]:
     """Return the pair whose negatives lie lowest, and its residue in words."""
     with np.errstate(invalid="ignore"):
         sure = (left.slope < -SURE * left.error) & np.isfinite(left.slope) & (left.slope < 0)
-    if not sure.any():
-        return "", None
     depth = np.where(sure, left.depth, 0.0)
+    if not (depth < 0).any():
+        return "", None
     pair = tuple(int(i) for i in np.unravel_index(np.argmin(depth), depth.shape))
     return f"{-100 * float(left.slope[pair]):.1f} %", (pair[0], pair[1])
 
@@ -170,17 +170,22 @@ def check_compensation(look: TubeLook) -> Check:
     Returns
     -------
     Check
-        Passes where a matrix with any spillover was applied; else by the pairs of channels in
-        which one rises with the other.
+        Passes where a matrix with spillover in a few pairs or more was applied; else by the
+        pairs of channels in which one rises with the other.
     """
     name, code, values = "compensation", "QUALITY-COMPENSATION", look.values
-    if values.unmixing is not None and _shares(look).max(initial=0.0) >= SHARE:
+    if values.declared:
+        return Check(name, code, Verdict.PASS, "the user declared the values compensated")
+    if np.count_nonzero(_shares(look) >= SHARE) >= LEAST_PAIRS:
         return Check(name, code, Verdict.PASS, "a spillover matrix was applied")
+    given = (
+        "hardly any spillover was taken away" if values.unmixing else "no matrix was applied"
+    )
     left = look.residues
     tells = np.isfinite(left.slope) if left is not None else np.zeros(0, dtype=bool)
     count = int(np.count_nonzero(tells))
     if left is None or count < look.book.number(name, "least_pairs"):
-        return not_assessed(name, code, "no matrix was applied, and too few pairs tell")
+        return not_assessed(name, code, f"{given}, and too few pairs tell")
     rising = float((left.slope[tells] > RISE).mean())
     light = values.unmixed[values.fluorescence]
     negative = float(np.count_nonzero(light < 0)) / max(light.size, 1)
@@ -190,9 +195,9 @@ def check_compensation(look: TubeLook) -> Check:
         and rising >= look.book.number(name, "rising_warn")
         and negative <= look.book.number(name, "most_negative")
     )
-    said = "no matrix was applied; " + (
+    said = f"{given}; " + (
         f"in {100 * rising:.0f} % of the pairs of channels one rises with the other, and "
-        "hardly any value is negative: give a matrix (--compensation CSV)"
+        "hardly any value is negative: give another matrix (--compensation CSV)"
         if raw
         else "the values look compensated"
     )

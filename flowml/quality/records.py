@@ -46,7 +46,6 @@ CODES: dict[str, tuple[Severity, str]] = {
 # code: (severity, meaning) of what is done about it
 DONE: dict[str, tuple[Severity, str]] = {
     "QUALITY-MASKED": (Severity.INFO, "`--quality mask` left events out, and says which share"),
-    "CASE-QUALITY": (Severity.FAIL, "`--quality strict`: a tube of the case failed a check"),
 }
 
 

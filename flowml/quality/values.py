@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.preprocess import Tabled, choose_unmixing, make_transform
+from flowml.preprocess.compensate import ALREADY
 from flowml.quality.units import is_in_decades
 from flowml.records import Role, Scale
 
@@ -37,12 +38,15 @@ class TubeValues:
         Compensated where a matrix is to be applied, else `raw` itself.
     unmixing : Unmixing or None
         The matrix.
+    declared : bool
+        Whether the user declared the values compensated.
     """
 
     sample: Sample
     raw: Singles
     unmixed: Singles
     unmixing: Unmixing | None
+    declared: bool = False
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -129,4 +133,4 @@ def open_values(sample: Sample, compensation: str = "auto") -> TubeValues:
             if unmixing is not None:
                 unmixed[:, start:stop] = unmixing.apply(block).T
             start = stop
-    return TubeValues(sample, raw, unmixed, unmixing)
+    return TubeValues(sample, raw, unmixed, unmixing, compensation == ALREADY)

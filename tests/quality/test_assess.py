@@ -174,6 +174,14 @@ def test_wrong_matrices_and_none(tube):
     assert bare["compensation"].verdict is Verdict.WARN
     assert "--compensation" in bare["compensation"].sentence
     assert bare["matrix"].verdict is Verdict.NOT_ASSESSED
+    assert verdicts(replace(tube, spillover=None), "already")["compensation"].verdict is (
+        Verdict.PASS
+    )
+    nearly = np.eye(len(matrix)) + 0.001 * off
+    lost = verdicts(replace(tube, spillover=flowml.Spillover(tube.spillover.channels, nearly)))
+    assert lost["compensation"].sentence.startswith("hardly any spillover was taken away; in")
+    assert lost["compensation"].verdict is Verdict.WARN
+    assert all(np.isfinite(list(item.numbers.values())).all() for item in lost.values())
     done = verdicts(flowml.compensate(tube))
     assert done["compensation"].verdict is done["matrix"].verdict is Verdict.PASS
 
