@@ -55,5 +55,9 @@ class ModelError(FlowmlError):
     """A model file that is not one, is damaged, or does not fit the data."""
 
 
+class QualityError(FlowmlError):
+    """A tube that was measured too badly to be used, where the user asked for no less."""
+
+
 class OutputError(FlowmlError):
     """Results that could not be written."""

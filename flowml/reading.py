@@ -18,6 +18,7 @@ from flowml.features.assemble import assemble
 from flowml.features.columns import OtherResults, check_methods, join_columns
 from flowml.knowledge.marker_names import MarkerNames
 from flowml.preprocess.compensate import POLICIES
+from flowml.quality.mask import OFF, check_policy
 from flowml.records import Case
 from flowml.safety import printable
 
@@ -47,11 +48,14 @@ class Reading:
     marker_names : MarkerNames, optional
         A laboratory's own names of markers (`flowml.read_marker_names`), for the labels of
         files; samples in memory have their markers already.
+    quality : str
+        ``off``: tubes are not checked; ``mask``: disturbed stretches, doublets and debris are
+        left out; ``strict``: a case with a tube that fails a check cannot be used.
 
     Raises
     ------
     FlowmlError
-        If a number is below 1, or the matrix is not there.
+        If a number is below 1, the matrix is not there, or the quality is none of these.
     """
 
     compensation: str = "auto"
@@ -59,11 +63,13 @@ class Reading:
     chunk: int = COMPUTE_BLOCK
     hash_files: bool = True
     marker_names: MarkerNames | None = None
+    quality: str = OFF
 
     def __post_init__(self) -> None:
         for name in ("jobs", "chunk"):
             if (value := getattr(self, name)) < 1:
                 raise FlowmlError(f"{name} is {value}, expected 1 or more.")
+        check_policy(self.quality)
         policy = self.compensation
         if policy not in POLICIES and not Path(policy).is_file():
             raise FlowmlError(
@@ -162,6 +168,7 @@ def extract_table(
         chunk=reading.chunk,
         hashed=reading.hash_files,
         marker_names=reading.marker_names,
+        quality=reading.quality,
     )
     rows = stream(work, found, jobs=reading.jobs, progress=progress)
     table = assemble(rows, fitted, len(found))
@@ -224,5 +231,6 @@ def _fitted(
         n_cases=len(cases),
         compensation=reading.compensation,
         marker_names=reading.marker_names,
+        quality=reading.quality,
     )
     return plan.learn(run(look, cases, jobs=reading.jobs))

@@ -10,6 +10,7 @@ from pathlib import Path
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.panels import known_panels, load_panel
+from flowml.quality.records import CODES, DONE
 
 PANELS = known_panels()
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "tables"
@@ -23,6 +24,8 @@ def tables() -> dict[str, str]:
         [e.name, e.lineage, e.category, e.answer, f"`{e.rule}`", ", ".join(e.aliases), e.source]
         for e in load_label_tree().entities.values()
     ]
+    quality = [[f"`{c}`", f"{s}, fail", text] for c, (s, text) in CODES.items()]
+    quality += [[f"`{c}`", str(s), text] for c, (s, text) in DONE.items()]
     axes = [
         "entity",
         "lineage",
@@ -34,6 +37,7 @@ def tables() -> dict[str, str]:
     ]
     return {
         "findings.md": _table(["code", "severity", "meaning"], findings),
+        "quality.md": _table(["code", "severity", "meaning"], quality),
         "refusals.md": _table(["code", "meaning"], refusals),
         "entities.md": _table(axes, entities),
         "panels.md": _table(

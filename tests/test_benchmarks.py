@@ -24,7 +24,7 @@ def bench():
         patch.setattr(sys, "path", [str(HOME), *sys.path])
         yield {
             name: import_module(name)
-            for name in ("stained", "ways", "run", "tables", "simulator", "tubes")
+            for name in ("stained", "ways", "run", "tables", "simulator", "tubes", "quality")
         }
     ours = [name for name in set(sys.modules) - before if _is_ours(sys.modules[name])]
     for name in ours:
@@ -199,3 +199,15 @@ def test_memory_is_that_of_a_process_of_its_own(bench, tmp_path, monkeypatch):
     monkeypatch.setattr(bench["run"], "MEMORY", {"little": (1, 200)})
     monkeypatch.setattr(bench["run"], "MEMORY_RECIPES", ("ecdf",))
     assert 10 < bench["run"].memory(tmp_path / "files")["little"]["ecdf"] < 4096
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+def test_quality_is_timed_and_judged(bench, capsys, markdown):
+    quality = bench["quality"]
+    found = quality.measure(quality.parsed(["--events", "1200", "--rounds", "2"]))
+    quality.show(found, bench["tables"].Printer(markdown=markdown))
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in found["ms"])
+    assert ("| all checks |" in shown) is markdown
+    assert "Asked: all checks within 200 ms" in shown
+    json.dumps(found, allow_nan=False)

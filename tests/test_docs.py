@@ -25,11 +25,14 @@ def test_the_tables_are_those_of_the_code(name, text):
 
 
 def test_every_code_that_the_source_gives_is_documented():
-    pages = [ROOT / "docs" / "findings.md", ROOT / "docs" / "tables" / "findings.md"]
+    tables = ROOT / "docs" / "tables"
+    pages = [ROOT / "docs" / "findings.md", tables / "findings.md", tables / "quality.md"]
     documented = "".join(page.read_text(encoding="utf-8") for page in pages)
     source = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "flowml").rglob("*.py"))
     given = re.findall(r'Finding\(\s*"([A-Z0-9-]+)"', source)
-    given += re.findall(r'"((?:CASE|MODEL|PANEL|TABLE|SCALE|MARKER|COMP)-[A-Z-]+)"', source)
+    given += re.findall(
+        r'"((?:CASE|MODEL|PANEL|TABLE|SCALE|MARKER|COMP|QUALITY)-[A-Z-]+)"', source
+    )
     assert len(set(given)) > 10
     assert sorted(code for code in set(given) if f"`{code}`" not in documented) == []
 

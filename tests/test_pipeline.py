@@ -266,6 +266,7 @@ def test_provenance_says_what_made_the_answers(folder, model_file, plain_answers
     assert record["model"]["recipe"] == make_recipe("ecdf").fit(()).summary()
     assert record["versions"]["flowml"] == flowml.__version__
     assert record["parameters"] == {
+        "quality": "off",
         "compensation": "auto",
         "marker_names": None,
         "min_probability": 0.5,

@@ -13,6 +13,7 @@ from flowml.cli.options import (
     marker_names_from,
     marker_names_option,
     paths_argument,
+    quality_option,
     quiet_option,
     values_option,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @paths_argument
 @format_option
 @values_option
+@quality_option
 @click.option(
     "--cross-check",
     is_flag=True,
@@ -43,6 +45,7 @@ def command(
     paths: tuple[Path, ...],
     form: str,
     values: bool,  # noqa: FBT001 - click passes flags
+    quality: bool,  # noqa: FBT001
     cross_check: bool,  # noqa: FBT001
     peer_python: str | None,
     marker_names: Path | None,
@@ -50,22 +53,24 @@ def command(
 ) -> int:  # fmt: skip
     """Show channels, markers, roles, events, spillover and findings of FCS files.
 
-    PATH is a file or a folder. Only the keywords are read, unless --values or --cross-check
-    is given. Files that cannot be read are listed with the reason, and the exit status is
-    then 1; so it is if another reader that can read a file reads other values.
+    PATH is a file or a folder. Only the keywords are read, unless --values, --quality or
+    --cross-check is given. Files that cannot be read are listed with the reason, and the exit
+    status is then 1; so it is if another reader that can read a file reads other values.
     """
     from functools import partial
 
     from flowml.reports.inspection import inspect_file, named_files
 
-    if values and cross_check:
-        raise click.UsageError("--cross-check reads all values; leave --values out.")
+    for name, given in (("--values", values), ("--quality", quality)):
+        if given and cross_check:
+            raise click.UsageError(f"--cross-check reads all values; leave {name} out.")
     if peer_python and not cross_check:
         raise click.UsageError("--peer-python needs --cross-check.")
     files = named_files(paths)
     if cross_check:
         return _cross_check(files, form, peer_python, quiet=quiet)
-    look = partial(inspect_file, values=values, marker_names=marker_names_from(marker_names))
+    own = marker_names_from(marker_names)
+    look = partial(inspect_file, values=values, quality=quality, marker_names=own)
     return _inspect(files, form, look, quiet=quiet)
 
 

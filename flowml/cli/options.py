@@ -25,6 +25,10 @@ paths_argument = click.argument(
 values_option = click.option(
     "--values", is_flag=True, help="Read the events too, to find values that are no numbers."
 )
+quality_option = click.option(
+    "--quality", is_flag=True,
+    help="Read the events too, and say of each tube whether it is fit for use.",
+)  # fmt: skip
 path_argument = click.argument("path", type=click.Path(path_type=Path), metavar="FOLDER")
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
@@ -87,6 +91,12 @@ reading_options = chained(
         help="Declare the data compensated: no matrix is applied, and the results say so.",
     ),
     marker_names_option,
+    click.option(
+        "--quality", type=click.Choice(["off", "mask", "strict"]), default="off",
+        show_default=True,
+        help="mask: leave out disturbed stretches, doublets and debris; strict: a case with a "
+        "tube that fails a check cannot be used. 'flowml check --quality' shows the checks.",
+    ),
     jobs_option,
     quiet_option,
     verbose_option,
@@ -147,6 +157,7 @@ def reading_from(options: dict[str, Any], *, hash_files: bool = True) -> Reading
         jobs=options["jobs"],
         hash_files=hash_files,
         marker_names=marker_names_from(options["marker_names"]),
+        quality=options["quality"],
     )
 
 

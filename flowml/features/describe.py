@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.errors import FlowmlError, PanelError
+from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
+from flowml.quality.mask import OFF
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
 UNREADABLE = "CASE-UNREADABLE"
+REFUSED = {PanelError: "CASE-NO-MARKER", QualityError: "CASE-QUALITY"}  # else unreadable
 
 Total = list[tuple[tuple[Group, ...], "NDArray[np.int64]"]]
 
@@ -65,6 +67,7 @@ def describe_case(
     *,
     hashed: bool = True,
     marker_names: MarkerNames | None = None,
+    quality: str = OFF,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -82,6 +85,8 @@ def describe_case(
         Whether the files' SHA-256 are taken for the record.
     marker_names : MarkerNames, optional
         A laboratory's own names.
+    quality : str
+        What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -94,12 +99,13 @@ def describe_case(
     for tube in case.tubes:
         try:
             counted = count_tube(
-                tube, recipe, compensation, chunk, hashed=hashed, marker_names=marker_names
-            )
+                tube, recipe, compensation, chunk,
+                hashed=hashed, marker_names=marker_names, quality=quality,
+            )  # fmt: skip
             done.append(counted)
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
-            code = "CASE-NO-MARKER" if isinstance(error, PanelError) else UNREADABLE
+            code = REFUSED.get(type(error), UNREADABLE)
             unread = (_unread(tube, hashed=hashed),)
             return _unusable(case, done, unread, f"{where}{error}", code)
     return _row(case, recipe, done)

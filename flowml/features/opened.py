@@ -14,6 +14,7 @@ from flowml.fcs import read_fcs
 from flowml.features.counting.blocks import Blocks
 from flowml.features.panel import marker_columns
 from flowml.preprocess import Unmixing, choose_unmixing
+from flowml.quality.mask import OFF, admit
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def open_tube(
     compensation: str,
     markers: Sequence[str] = (),
     marker_names: MarkerNames | None = None,
+    quality: str = OFF,
 ) -> OpenTube:
     """Read a tube's keywords, and decide about compensation and channels.
 
@@ -116,6 +118,8 @@ def open_tube(
         Only these are used; all if it is empty.
     marker_names : MarkerNames, optional
         A laboratory's own names; a sample in memory has its markers already.
+    quality : str
+        What is done about the quality of the tube, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -124,6 +128,8 @@ def open_tube(
 
     Raises
     ------
+    QualityError
+        If the tube fails a check, and `quality` is strict.
     FlowmlError
         If the tube cannot be used.
     """
@@ -134,7 +140,8 @@ def open_tube(
         columns = {marker: c for marker, c in columns.items() if marker in markers}
     if not columns:
         raise PanelError(_no_marker(sample, markers))
-    return OpenTube(sample, unmixing, columns, (*decided, *doubtful))
+    admitted, seen = admit(sample, quality, compensation)
+    return OpenTube(admitted, unmixing, columns, (*decided, *doubtful, *seen))
 
 
 def _no_marker(sample: Sample, markers: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from flowml.features.recipes.plan import PartCounts, Plan, make_plan
 from flowml.findings import Finding, Severity
 from flowml.preprocess import Unmixing
 from flowml.preprocess.compensate import ALREADY
+from flowml.quality.mask import MASK, OFF
 from flowml.records import Channel, Role, Sample, Scale
 from flowml.safety import file_sha256, printable
 from flowml.scratch import Scratch
@@ -57,6 +58,9 @@ class TubeRead:
         Whether the file says that it was simulated.
     tops : mapping of str to float
         Upper end of each marker's linear scale.
+    masked : bool
+        Whether events of poor quality, if there were any, were left out; `n_events` are
+        those that stayed.
     """
 
     name: str
@@ -66,6 +70,7 @@ class TubeRead:
     compensated: bool = False
     simulated: bool = False
     tops: Mapping[str, float] = field(default_factory=dict)
+    masked: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +103,7 @@ def count_tube(
     *,
     hashed: bool = True,
     marker_names: MarkerNames | None = None,
+    quality: str = OFF,
 ) -> TubeCounts:
     """Read a tube and count its events.
 
@@ -115,6 +121,8 @@ def count_tube(
         Whether the file's SHA-256 is taken for the record.
     marker_names : MarkerNames, optional
         A laboratory's own names.
+    quality : str
+        What is done about the quality of the tube, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -126,7 +134,7 @@ def count_tube(
     FlowmlError
         If the tube cannot be used.
     """
-    opened = open_tube(tube, compensation, recipe.markers, marker_names)
+    opened = open_tube(tube, compensation, recipe.markers, marker_names, quality)
     sample = opened.sample
     counts, odd = _counted(opened, recipe, chunk)
     noticed = sample.findings
@@ -144,6 +152,7 @@ def count_tube(
         ),
         simulated=bool(sample.keywords.get(SIMULATED_KEY)),
         tops={marker: channel.top for marker, channel in opened.channels.items()},
+        masked=quality == MASK,
     )
     findings = (*noticed, *opened.findings, *_display_values(sample), *odd_values)
     return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)

@@ -43,7 +43,8 @@ def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dic
     -------
     dict
         Plain values for the bundle: ``data_kind``, ``n_events``, ``scales`` (lowest and
-        highest top of each marker), ``compensated`` and ``inputs`` (SHA-256 of the files).
+        highest top of each marker), ``compensated``, ``inputs`` (SHA-256 of the files), and
+        ``masked`` where events were left out for their quality.
 
     Raises
     ------
@@ -56,7 +57,8 @@ def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dic
         for marker, top in tube.tops.items():
             low, high = scales.setdefault(marker, [top, top])
             scales[marker] = [min(low, top), max(high, top)]
-    return {
+    masked = {"masked": True} if any(tube.masked for tube in tubes) else {}
+    return masked | {
         "data_kind": _data_kind([tube.simulated for tube in tubes], data_kind),
         "n_events": sum(tube.n_events for tube in tubes),
         "scales": scales,
@@ -138,6 +140,7 @@ class Contract:
         scales = training.get("scales", {})
         self._scales = {m: scales[m] for m in self._markers if m in scales}
         self._compensated = training.get("compensated", [])
+        self._masks = bool(training.get("masked", False))
         self._inputs = frozenset(training.get("inputs", ()))
         self._is_synthetic = training.get("data_kind") == SYNTHETIC
         self._has_recipe = has_recipe
@@ -216,6 +219,10 @@ class Contract:
             state = "not compensated" if learned == [True] else "compensated"
             message = f"the values are {state}, unlike those of the training cases"
             found.append(Finding("MODEL-COMPENSATION", message, Severity.REVIEW))
+        if learned and any(tube.masked != self._masks for tube in read):
+            done = "were" if self._masks else "were not"
+            message = f"events of the training cases {done} left out for quality, unlike here"
+            found.append(Finding("MODEL-MASKED", message, Severity.REVIEW))
         if any(tube.sha256 in self._inputs for tube in case.tubes if tube.sha256):
             message = "the model was trained on this very file; its answer proves nothing"
             found.append(Finding("MODEL-TRAINED-ON", message, Severity.WARN))

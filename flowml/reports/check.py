@@ -17,8 +17,16 @@ from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.fcs.data import FileSource
 from flowml.findings import Finding, Severity
 from flowml.knowledge.marker_names import MarkerNames
+from flowml.quality import TubeQuality
 from flowml.records import Sample
 from flowml.reports.inspection import NamedFile
+from flowml.reports.quality import (
+    MEANINGS,
+    quality_document,
+    quality_findings,
+    quality_text,
+    tube_quality,
+)
 from flowml.reports.results import csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
@@ -60,6 +68,8 @@ class FileCheck:
         What was noticed.
     data : tuple of int
         First byte and number of bytes of the events; 0, 0 where there are none.
+    quality : TubeQuality or None
+        What the checks of the measurement say; None where they were not asked for.
     """
 
     name: str
@@ -71,6 +81,7 @@ class FileCheck:
     n_datasets: int = 0
     findings: tuple[Finding, ...] = ()
     data: tuple[int, int] = (0, 0)
+    quality: TubeQuality | None = None
 
     @property
     def status(self) -> Status:
@@ -86,7 +97,11 @@ class FileCheck:
 
 
 def check_file(
-    file: NamedFile, *, values: bool = False, marker_names: MarkerNames | None = None
+    file: NamedFile,
+    *,
+    values: bool = False,
+    marker_names: MarkerNames | None = None,
+    quality: bool = False,
 ) -> FileCheck:
     """Check that every data set of a file is whole.
 
@@ -98,6 +113,8 @@ def check_file(
         Whether to read the events too, to find values that are NaN or that a mask cuts.
     marker_names : MarkerNames, optional
         A laboratory's own names.
+    quality : bool
+        Whether to read the events too, and to check the measurement.
 
     Returns
     -------
@@ -108,12 +125,17 @@ def check_file(
     found = FileCheck(name, path)
     try:
         sample = read_fcs(path, name=name, marker_names=marker_names)
+        checked = tube_quality(sample) if quality else None
+        findings = sample.findings if values or quality else sample.noticed
+        if checked is not None:
+            findings = (*findings, *quality_findings(checked, findings))
         found = replace(
             found,
             n_events=sample.n_events,
             n_channels=len(sample.channels),
-            findings=sample.findings if values else sample.noticed,
+            findings=findings,
             data=_data_of(sample),
+            quality=checked,
         )
         return replace(found, n_datasets=_count_datasets(path, sample))
     except FcsError as error:
@@ -274,11 +296,12 @@ def check_text(checks: Sequence[FileCheck], *, verbose: bool = False) -> str:
     str
         A line for each file with something to say, a table of codes, and the count.
     """
-    lines = [
-        f"{printable(item.name)}: {_said(item, verbose=verbose)}"
-        for item in checks
-        if verbose or item.status is not Status.INTACT
-    ]
+    lines = []
+    for item in checks:
+        if verbose or item.status is not Status.INTACT:
+            lines.append(f"{printable(item.name)}: {_said(item, verbose=verbose)}")
+        if verbose and item.quality is not None:
+            lines += [f"  {line}" for line in quality_text(item.quality)]
     rows = _code_rows(checks, verbose=verbose)
     table = [aligned(("code", "severity", "files", "meaning"), rows)] if rows else []
     return "\n\n".join(filter(None, ["\n".join(lines), *table, summary(checks)]))
@@ -303,7 +326,7 @@ def _code_rows(checks: Sequence[FileCheck], *, verbose: bool) -> list[tuple[str,
         rows.update({(f.code, f.severity.value) for f in item.findings})
         rows.update({(item.code, "refused")} if item.error else ())
     rank = {severity.value: number for severity, number in RANK.items()} | {"refused": 9}
-    meanings = {code: text for code, (_, text) in FINDINGS.items()} | REFUSALS
+    meanings = {code: text for code, (_, text) in FINDINGS.items()} | REFUSALS | MEANINGS
     meanings[COPY_CODE] = COPY_MEANING
     ordered = sorted(rows, key=lambda key: (-rank[key[1]], -rows[key], key[0]))
     return [
@@ -329,7 +352,11 @@ def check_csv(checks: Sequence[FileCheck]) -> str:
     rows = [_row(item) for item in checks]
     for row in rows:
         row["findings"] = " ".join(dict.fromkeys(f["code"] for f in row["findings"]))
-    return csv_text(COLUMNS, [{k: str(v) for k, v in row.items()} for row in rows])
+        if quality := row.pop("quality", None):
+            row["quality"] = quality["verdict"]
+    asked = any(item.quality is not None for item in checks)
+    columns = (*COLUMNS, "quality") if asked else COLUMNS
+    return csv_text(columns, [{k: str(v) for k, v in row.items()} for row in rows])
 
 
 def check_document(checks: Sequence[FileCheck]) -> dict[str, Any]:
@@ -357,7 +384,8 @@ def _row(item: FileCheck) -> dict[str, Any]:
         {"code": f.code, "severity": f.severity.value, "message": printable(f.message, 600)}
         for f in item.findings
     ]
-    return {
+    found = {} if item.quality is None else {"quality": quality_document(item.quality)}
+    return found | {
         "file": item.name, "status": item.status.value, "n_events": item.n_events,
         "n_channels": item.n_channels, "n_datasets": item.n_datasets, "findings": findings,
         "code": item.code, "error": printable(item.error, 600),

@@ -5,13 +5,19 @@ Only technical keywords are shown; the others may name a patient.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowml.cases import find_files
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
+from flowml.reports.quality import (
+    quality_document,
+    quality_findings,
+    quality_text,
+    tube_quality,
+)
 from flowml.reports.results import csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
     from flowml.findings import Finding
     from flowml.knowledge.marker_names import MarkerNames
+    from flowml.quality import TubeQuality
 
 FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "findings")
 CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
@@ -53,6 +60,8 @@ class Inspection:
         Name, label, marker, role and top of each channel.
     findings : tuple of Finding
         What was noticed.
+    quality : TubeQuality or None
+        What the checks of the measurement say; None where they were not asked for.
     """
 
     name: str
@@ -64,10 +73,15 @@ class Inspection:
     keywords: dict[str, str] | None = None
     channels: tuple[dict[str, Any], ...] = ()
     findings: tuple[Finding, ...] = ()
+    quality: TubeQuality | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return asdict(self)
+        plain = asdict(replace(self, quality=None))
+        del plain["quality"]
+        if self.quality is not None:
+            plain["quality"] = quality_document(self.quality)
+        return plain
 
 
 def named_files(places: Sequence[Path]) -> list[NamedFile]:
@@ -100,7 +114,12 @@ def named_files(places: Sequence[Path]) -> list[NamedFile]:
 
 
 def inspect_file(
-    path: Path, name: str, *, values: bool = False, marker_names: MarkerNames | None = None
+    path: Path,
+    name: str,
+    *,
+    values: bool = False,
+    marker_names: MarkerNames | None = None,
+    quality: bool = False,
 ) -> Inspection:
     """Describe a file.
 
@@ -114,6 +133,8 @@ def inspect_file(
         Whether to read the events too, to find values that are NaN or that a mask cuts.
     marker_names : MarkerNames, optional
         A laboratory's own names.
+    quality : bool
+        Whether to read the events too, and to check the measurement.
 
     Returns
     -------
@@ -122,7 +143,10 @@ def inspect_file(
     """
     try:
         sample = read_fcs(path, name=name, marker_names=marker_names)
-        findings = sample.findings if values else sample.noticed
+        checked = tube_quality(sample) if quality else None
+        findings = sample.findings if values or quality else sample.noticed
+        if checked is not None:
+            findings = (*findings, *quality_findings(checked, findings))
     except FcsError as error:
         return Inspection(name, error=str(error), code=error.code)
     matrix = sample.spillover
@@ -141,6 +165,7 @@ def inspect_file(
         keywords={k: printable(sample.keywords.get(k, "")) for k in SHOWN_KEYWORDS},
         channels=channels,
         findings=findings,
+        quality=checked,
     )
 
 
@@ -197,4 +222,7 @@ def inspection_text(item: Inspection) -> str:
     ]
     table = aligned(("#", "channel", "marker", "role", "top"), rows).replace("\n", "\n  ")
     lines = [printable(item.name), "  " + "; ".join(facts), "  " + table]
-    return "\n".join(lines + [f"  {printable(finding, 600)}" for finding in item.findings])
+    lines += [f"  {printable(finding, 600)}" for finding in item.findings]
+    if item.quality is not None:
+        lines += [f"  {line}" for line in quality_text(item.quality)]
+    return "\n".join(lines)

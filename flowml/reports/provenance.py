@@ -11,6 +11,7 @@ import numpy as np
 
 from flowml.about import DISCLAIMER, __version__
 from flowml.preprocess.compensate import POLICIES
+from flowml.quality.mask import OFF
 from flowml.safety import file_sha256, printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def describe_run(
     table: FeatureTable,
     compensation: str,
     marker_names: MarkerNames | None = None,
+    quality: str = OFF,
 ) -> dict[str, Any]:
     """Say what made the answers.
 
@@ -37,6 +39,8 @@ def describe_run(
         Policy, or the path of a CSV matrix.
     marker_names : MarkerNames, optional
         The laboratory's own names by which the files were read.
+    quality : str
+        What was done about the quality of tubes.
 
     Returns
     -------
@@ -60,6 +64,7 @@ def describe_run(
         "parameters": {
             "compensation": policy_name(compensation),
             "marker_names": None if marker_names is None else str(marker_names),
+            "quality": quality,
             "min_probability": model.min_probability,
         },
         "inputs": [_input(case) for case in table.cases],

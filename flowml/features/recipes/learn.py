@@ -24,6 +24,7 @@ from flowml.preprocess import logicle_width
 from flowml.preprocess.display import is_shown_in_decades
 from flowml.preprocess.tabled import Tabled
 from flowml.preprocess.transform import Logicle
+from flowml.quality.mask import OFF
 from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def survey(
     compensation: str,
     n_events: int = 0,
     marker_names: MarkerNames | None = None,
+    quality: str = OFF,
 ) -> Survey:
     """Look at a training case.
 
@@ -117,6 +119,8 @@ def survey(
         Events of each tube to keep, evenly spaced over it.
     marker_names : MarkerNames, optional
         A laboratory's own names.
+    quality : str
+        What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -127,7 +131,7 @@ def survey(
     kept = []
     try:
         for tube in case.tubes:
-            opened = open_tube(tube, compensation, markers, marker_names)
+            opened = open_tube(tube, compensation, markers, marker_names, quality)
             counted, events = _one_tube(opened, n_events)
             for marker, seen in counted.items():
                 found[marker] = _together(found[marker], seen) if marker in found else seen

@@ -26,6 +26,7 @@ from flowml.features.recipes.parts import (
 from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE
 from flowml.knowledge.markers import name_channel
+from flowml.quality.mask import OFF
 from flowml.safety import printable
 from flowml.threads import one_thread
 
@@ -163,6 +164,7 @@ class Recipe:
         n_cases: int,
         compensation: str = AUTO,
         marker_names: MarkerNames | None = None,
+        quality: str = OFF,
     ) -> Survey:
         """Look at one training case: the first half of `fit`, for any worker.
 
@@ -176,6 +178,8 @@ class Recipe:
             Policy, as in `flowml.preprocess.choose_unmixing`.
         marker_names : MarkerNames, optional
             A laboratory's own names.
+        quality : str
+            What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
         Returns
         -------
@@ -190,6 +194,7 @@ class Recipe:
                 0 if NEED_EVENTS.isdisjoint(self.names) else learn.share_of_events(n_cases)
             ),
             marker_names=marker_names,
+            quality=quality,
         )
 
     def learn(self, surveys: Sequence[Survey]) -> FittedRecipe:
