@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    follow_links_option,
     format_option,
     jobs_option,
     paths_argument,
@@ -21,45 +23,46 @@ from flowml.cli.options import (
 @paths_argument
 @values_option
 @click.option("--strict", is_flag=True, help="Findings of severity warn count as wrong, too.")
+@follow_links_option
 @format_option
 @jobs_option
 @quiet_option
 @verbose_option
-def command(
-    paths: tuple[Path, ...],
-    values: bool,  # noqa: FBT001 - click passes flags
-    strict: bool,  # noqa: FBT001
-    form: str,
-    jobs: int,
-    quiet: bool,  # noqa: FBT001
-    verbose: bool,  # noqa: FBT001
-) -> int:
+def command(paths: tuple[Path | str, ...], form: str, jobs: int, **options: Any) -> int:
     """Tell quickly which FCS files are whole, odd, or copies of one another.
 
-    PATH is a file or a folder. Every data set of every file must be where $TOT, the DATA
-    segment and the size of the file say that it is; events are read with --values only, and
-    of files whose events may be the same. Exit status: 0 all fine; 1 a file cannot be used,
-    or has a finding of severity review or fail, or with --strict one of severity warn;
-    2 there is no FCS file.
+    PATH is a file, a folder or an address of one. Every data set of every file must be where
+    $TOT, the DATA segment and the size of the file say that it is; events are read with
+    --values only, and of files whose events may be the same. Exit status:
+    0 all fine; 1 a file cannot be used, a folder cannot be read, or a file has a finding of
+    severity review or fail, or with --strict one of severity warn; 2 there is no FCS file.
     """
     from functools import partial
 
     from flowml.batch import run
-    from flowml.cli.talk import note, progress
+    from flowml.cli.talk import note, note_passed_over, progress
     from flowml.reports import check as report
-    from flowml.reports.inspection import named_files
+    from flowml.reports.inspection import NamedFile, search_places
     from flowml.reports.results import json_text
 
-    files = named_files(paths)
-    with progress("checked", len(files), quiet=quiet) as done:
-        checks = run(partial(report.check_file, values=values), files, jobs=jobs, progress=done)
+    search = search_places(paths, follow_links=options["follow_links"])
+    files: list[NamedFile] = [(origin, name) for name, origin in search.files]
+    if not options["quiet"]:
+        note_passed_over(search.findings, verbose=options["verbose"])
+    with progress("checked", len(files), quiet=options["quiet"]) as done:
+        checks = run(
+            partial(report.check_file, values=options["values"]),
+            files,
+            jobs=jobs,
+            progress=done,
+        )
     checks = report.with_copies(checks)
     if form == "table":
-        click.echo(report.check_text(checks, verbose=verbose))
+        click.echo(report.check_text(checks, verbose=options["verbose"]))
     elif form == "csv":
         click.echo(report.check_csv(checks), nl=False)
     else:
         click.echo(json_text(report.check_document(checks)))
     if form != "table":
-        note(report.summary(checks), quiet=quiet)
-    return 1 if report.is_wrong(checks, strict=strict) else 0
+        note(report.summary(checks), quiet=options["quiet"])
+    return 1 if report.is_wrong(checks, strict=options["strict"]) or search.is_incomplete else 0

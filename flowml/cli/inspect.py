@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from flowml.about import DISCLAIMER
-from flowml.cli.options import format_option, paths_argument, quiet_option, values_option
+from flowml.cli.options import (
+    follow_links_option,
+    format_option,
+    paths_argument,
+    quiet_option,
+    values_option,
+)
 
 if TYPE_CHECKING:
+    from flowml.cases import FileSearch
     from flowml.reports.inspection import NamedFile
 
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 @paths_argument
 @format_option
 @values_option
+@follow_links_option
 @click.option(
     "--cross-check",
     is_flag=True,
@@ -30,29 +38,37 @@ if TYPE_CHECKING:
 )
 @quiet_option
 def command(
-    paths: tuple[Path, ...],
+    paths: tuple[Path | str, ...],
     form: str,
     values: bool,  # noqa: FBT001 - click passes flags
+    follow_links: bool,  # noqa: FBT001
     cross_check: bool,  # noqa: FBT001
     peer_python: str | None,
     quiet: bool,  # noqa: FBT001
 ) -> int:  # fmt: skip
     """Show channels, markers, roles, events, spillover and findings of FCS files.
 
-    PATH is a file or a folder. Only the keywords are read, unless --values or --cross-check
-    is given. Files that cannot be read are listed with the reason, and the exit status is
-    then 1; so it is if another reader that can read a file reads other values.
+    PATH is a file, a folder or an address of one. Only the keywords are read, unless --values
+    or --cross-check is given. Files that cannot be read are listed with the reason, and the
+    exit status is then 1; so it is if a folder cannot be read, or another reader that can read
+    a file reads other values.
     """
-    from flowml.reports.inspection import named_files
+    from flowml.cli.talk import note_passed_over
+    from flowml.reports.inspection import search_places
 
     if values and cross_check:
         raise click.UsageError("--cross-check reads all values; leave --values out.")
     if peer_python and not cross_check:
         raise click.UsageError("--peer-python needs --cross-check.")
-    files = named_files(paths)
+    search = search_places(paths, follow_links=follow_links)
+    files: list[NamedFile] = [(origin, name) for name, origin in search.files]
+    if not quiet:
+        note_passed_over(search.findings)
     if cross_check:
-        return _cross_check(files, form, peer_python, quiet=quiet)
-    return _inspect(files, form, values=values, quiet=quiet)
+        status = _cross_check(_local(search), form, peer_python, quiet=quiet)
+    else:
+        status = _inspect(files, form, values=values, quiet=quiet)
+    return max(status, int(search.is_incomplete))
 
 
 def _inspect(files: list[NamedFile], form: str, *, values: bool, quiet: bool) -> int:
@@ -74,7 +90,17 @@ def _inspect(files: list[NamedFile], form: str, *, values: bool, quiet: bool) ->
     return 1 if failed else 0
 
 
-def _cross_check(files: list[NamedFile], form: str, python: str | None, *, quiet: bool) -> int:
+def _local(search: FileSearch) -> list[tuple[Path, str]]:
+    """Return the files, which other readers must be able to open."""
+    files = [(origin, name) for name, origin in search.files if isinstance(origin, Path)]
+    if len(files) < len(search.files):
+        raise click.UsageError("--cross-check reads files of this machine, not of an address.")
+    return files
+
+
+def _cross_check(
+    files: list[tuple[Path, str]], form: str, python: str | None, *, quiet: bool
+) -> int:
     import sys
 
     from flowml.cli.talk import note, progress

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.cases import at_hand
 from flowml.errors import FlowmlError, PanelError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
@@ -89,7 +90,8 @@ def describe_case(
     done: list[TubeCounts] = []
     for tube in case.tubes:
         try:
-            done.append(count_tube(tube, recipe, compensation, chunk, hashed=hashed))
+            with at_hand(tube) as near:
+                done.append(count_tube(near, recipe, compensation, chunk, hashed=hashed))
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
             code = "CASE-NO-MARKER" if isinstance(error, PanelError) else UNREADABLE

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowml.cases import find_files
+from flowml.cases import FileSearch, Found, fetched, is_address, search_files
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
+from flowml.records import RemoteFile
 from flowml.reports.results import csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
@@ -25,7 +26,7 @@ FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "find
 CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
 SHOWN_KEYWORDS = ("$CYT", "$DATATYPE", "$BYTEORD", "$MODE", "$TIMESTEP", "$TOT", "$PAR")
 
-NamedFile = tuple[Path, str]
+NamedFile = tuple[Path | RemoteFile, str]
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,19 @@ class Inspection:
         return asdict(self)
 
 
-def named_files(places: Sequence[Path]) -> list[NamedFile]:
-    """List the FCS files of folders, and how each is called in the output.
+def search_places(places: Sequence[Path | str], *, follow_links: bool = False) -> FileSearch:
+    """List the FCS files of folders, as each is called in the output, and what is passed over.
 
     Parameters
     ----------
-    places : sequence of Path
-        Files and folders.
+    places : sequence of path-like
+        Files, folders and addresses.
+    follow_links : bool
+        Whether symbolic links below folders are followed.
 
     Returns
     -------
-    list of tuple of Path and str
+    FileSearch
         Names are relative to the folder; of several folders each name begins with its
         folder's. A file that is given twice stands once.
 
@@ -88,22 +91,51 @@ def named_files(places: Sequence[Path]) -> list[NamedFile]:
     CaseError
         If a folder holds no FCS file.
     """
-    found: dict[Path, NamedFile] = {}
+    found: dict[Path | str, Found] = {}
+    findings: list[Finding] = []
     for place in places:
-        for file in find_files(place):
-            inside = file.name if file == place else file.relative_to(place).as_posix()
-            several = len(places) > 1 and file != place and place.name
-            name = f"{place.name}/{inside}" if several else inside
-            found.setdefault(file.resolve(), (file, name))
-    return list(found.values())
+        search = search_files(place, follow_links=follow_links)
+        findings += search.findings
+        above = _name_of(place) if len(places) > 1 else ""
+        for name, origin in search.files:
+            key = origin.path if isinstance(origin, RemoteFile) else origin
+            key = key.resolve() if isinstance(key, Path) and len(places) > 1 else key
+            shown = f"{above}/{name}" if above and origin != place else name
+            found.setdefault(key, Found(shown, origin))
+    return FileSearch(tuple(found.values()), tuple(findings))
 
 
-def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
+def _name_of(place: Path | str) -> str:
+    return str(place).rstrip("/").rpartition("/")[2] if is_address(place) else Path(place).name
+
+
+def named_files(places: Sequence[Path | str]) -> list[NamedFile]:
+    """List the FCS files of folders, and how each is called in the output.
+
+    Parameters
+    ----------
+    places : sequence of path-like
+        As of `search_places`.
+
+    Returns
+    -------
+    list of tuple of Path and str
+        Each file, or where it is to be fetched from, and its name.
+
+    Raises
+    ------
+    CaseError
+        If a folder holds no FCS file.
+    """
+    return [(origin, name) for name, origin in search_places(places).files]
+
+
+def inspect_file(path: Path | RemoteFile, name: str, *, values: bool = False) -> Inspection:
     """Describe a file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemoteFile
         The file.
     name : str
         How it is called in the output.
@@ -116,8 +148,9 @@ def inspect_file(path: Path, name: str, *, values: bool = False) -> Inspection:
         With an `error` if the file cannot be read.
     """
     try:
-        sample = read_fcs(path, name=name)
-        findings = sample.findings if values else sample.noticed
+        with fetched(path) as near:
+            sample = read_fcs(near, name=name)
+            findings = sample.findings if values else sample.noticed
     except FcsError as error:
         return Inspection(name, error=str(error), code=error.code)
     matrix = sample.spillover
