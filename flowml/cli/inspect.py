@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,14 +11,16 @@ from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     follow_links_option,
     format_option,
+    jobs_option,
     paths_argument,
     quiet_option,
     values_option,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowml.cases import FileSearch
-    from flowml.reports.inspection import NamedFile
 
 
 @click.command(epilog=DISCLAIMER)
@@ -36,16 +38,9 @@ if TYPE_CHECKING:
     metavar="PYTHON",
     help="Interpreter that has the other readers; this one where it is not given.",
 )
+@jobs_option
 @quiet_option
-def command(
-    paths: tuple[Path | str, ...],
-    form: str,
-    values: bool,  # noqa: FBT001 - click passes flags
-    follow_links: bool,  # noqa: FBT001
-    cross_check: bool,  # noqa: FBT001
-    peer_python: str | None,
-    quiet: bool,  # noqa: FBT001
-) -> int:  # fmt: skip
+def command(paths: tuple[Path | str, ...], form: str, **options: Any) -> int:
     """Show channels, markers, roles, events, spillover and findings of FCS files.
 
     PATH is a file, a folder or an address of one. Only the keywords are read, unless --values
@@ -56,37 +51,41 @@ def command(
     from flowml.cli.talk import note_passed_over
     from flowml.reports.inspection import search_places
 
-    if values and cross_check:
+    python = options["peer_python"]
+    if options["values"] and options["cross_check"]:
         raise click.UsageError("--cross-check reads all values; leave --values out.")
-    if peer_python and not cross_check:
+    if python and not options["cross_check"]:
         raise click.UsageError("--peer-python needs --cross-check.")
-    search = search_places(paths, follow_links=follow_links)
-    files: list[NamedFile] = [(origin, name) for name, origin in search.files]
-    if not quiet:
+    search = search_places(paths, follow_links=options["follow_links"])
+    if not options["quiet"]:
         note_passed_over(search.findings)
-    if cross_check:
-        status = _cross_check(_local(search), form, peer_python, quiet=quiet)
+    if options["cross_check"]:
+        status = _cross_check(_local(search), form, python, quiet=options["quiet"])
     else:
-        status = _inspect(files, form, values=values, quiet=quiet)
+        status = _inspect(search, form, options)
     return max(status, int(search.is_incomplete))
 
 
-def _inspect(files: list[NamedFile], form: str, *, values: bool, quiet: bool) -> int:
+def _inspect(search: FileSearch, form: str, options: Mapping[str, Any]) -> int:
+    from functools import partial
+
+    from flowml.batch import stream
     from flowml.cli.talk import note
-    from flowml.reports.inspection import inspect_file, inspection_csv, inspection_text
+    from flowml.reports.inspection import inspect_found, inspection_csv, inspection_text
     from flowml.reports.results import json_text
 
+    look = partial(inspect_found, values=options["values"])
     items = []
-    for file, name in files:
-        items.append(inspect_file(file, name, values=values))
+    for item in stream(look, search.files, jobs=options["jobs"]):
+        items.append(item)
         if form == "table":
-            click.echo(inspection_text(items[-1]) + "\n")
+            click.echo(inspection_text(item) + "\n")
     if form == "json":
         click.echo(json_text([item.to_dict() for item in items]))
     elif form == "csv":
         click.echo(inspection_csv(items), nl=False)
     failed = sum(1 for item in items if item.error)
-    note(f"{len(items)} files, {failed} cannot be read", quiet=quiet)
+    note(f"{len(items)} files, {failed} cannot be read", quiet=options["quiet"])
     return 1 if failed else 0
 
 

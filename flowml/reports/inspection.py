@@ -172,6 +172,24 @@ def inspect_file(path: Path | RemoteFile, name: str, *, values: bool = False) ->
     )
 
 
+def inspect_found(file: Found, *, values: bool = False) -> Inspection:
+    """Describe a file that was found; see `inspect_file`.
+
+    Parameters
+    ----------
+    file : Found
+        The file, and how it is called in the output.
+    values : bool
+        Whether to read the events too.
+
+    Returns
+    -------
+    Inspection
+        With an `error` if the file cannot be read.
+    """
+    return inspect_file(file.origin, file.name, values=values)
+
+
 def inspection_csv(items: Sequence[Inspection]) -> str:
     """Write inspections as CSV, a row for each channel and one for each unreadable file.
 
