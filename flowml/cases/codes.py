@@ -16,7 +16,7 @@ LONGEST_NAME = 120  # characters
 # code: (severity, what it means)
 SKIPS: dict[str, tuple[Severity, str]] = {
     "FIND-LINK": (Severity.WARN, "a symbolic link, not followed"),
-    "FIND-BROKEN": (Severity.WARN, "a symbolic link that leads to nothing"),
+    "FIND-BROKEN": (Severity.WARN, "a symbolic link that leads to nothing that can be reached"),
     "FIND-LOOP": (Severity.WARN, "a symbolic link back to a folder that holds it"),
     "FIND-TWICE": (Severity.WARN, "found already in another way, as a link was followed"),
     "FIND-SPECIAL": (Severity.WARN, "no regular file: a pipe, a socket or a device"),

@@ -76,7 +76,7 @@ def search_files(place: Path | str, *, follow_links: bool = False) -> FileSearch
     if is_address(place):
         files, findings = list_remote(str(place))
     else:
-        path = Path(place)
+        path = reachable(place)
         if path.is_file():
             return FileSearch((Found(path.name, path),))
         _refuse_absent(path)
@@ -84,6 +84,37 @@ def search_files(place: Path | str, *, follow_links: bool = False) -> FileSearch
     if not files:
         raise CaseError(_nothing(place, findings))
     return FileSearch(tuple(files), tuple(findings))
+
+
+def reachable(place: Path | str) -> Path:
+    """Return a path that this user may look at; whether there is something is another matter.
+
+    Parameters
+    ----------
+    place : path-like
+        On this machine.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    CaseError
+        If a folder above it is closed.
+    """
+    path = Path(place)
+    try:
+        path.stat()
+    except PermissionError as error:
+        raise CaseError(
+            f"could not read {shown(path)}: {error.strerror}. Ask for access to the folders "
+            "above it."
+        ) from error
+    except (OSError, ValueError):  # not there, or not a name: told by who looks for it
+        pass
+    return path
 
 
 def _refuse_absent(place: Path) -> None:

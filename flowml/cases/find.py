@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowml.cases.entries import is_measurement
-from flowml.cases.files import hint, is_incomplete, search_files
-from flowml.cases.grouping import LAYOUTS, by_layout, by_pattern, compiled
+from flowml.cases.files import hint, is_incomplete, reachable, search_files
+from flowml.cases.grouping import LAYOUTS, by_layout, by_pattern, compiled, doubled
 from flowml.cases.manifest import read_manifest
 from flowml.cases.remote import is_address, shown
 from flowml.errors import CaseError
@@ -109,13 +109,14 @@ def search_cases(
     findings: list[Finding] = []
     if is_address(path):
         cases, findings = _cases_below(path, case_per, pattern, follow_links=follow_links)
-    elif (place := Path(path)).is_file() and place.suffix.lower() == ".csv":
+    elif (place := reachable(path)).is_file() and place.suffix.lower() == ".csv":
         if pattern:
             raise CaseError(
                 f"{printable(place)} is a manifest, which names the cases itself. Leave the "
                 "pattern out."
             )
         cases = read_manifest(place, follow_links=follow_links)
+        findings = [item for case in cases for item in doubled(case.tubes)]
     else:
         _refuse_other(place)
         cases, findings = _cases_below(place, case_per, pattern, follow_links=follow_links)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -157,7 +156,7 @@ def by_pattern(files: Sequence[Found], pattern: str) -> tuple[list[Case], list[F
             "and one of every other detail."
         )
     for group in tubes.values():
-        findings += _double(group)
+        findings += doubled(group)
     cases = [Case(key, tuple(group), details[key].of_case()) for key, group in tubes.items()]
     return cases, findings
 
@@ -175,12 +174,23 @@ def _groups(expression: re.Pattern[str], name: str) -> dict[str, str]:
     return found
 
 
-def _double(tubes: Sequence[Tube]) -> list[Finding]:
-    counts = Counter(tube.label for tube in tubes if tube.label)
+def doubled(tubes: Sequence[Tube]) -> list[Finding]:
+    """Tell tubes of a case whose label another one has, too.
+
+    Parameters
+    ----------
+    tubes : sequence of Tube
+        Of one case; those without a label are told apart by their names.
+
+    Returns
+    -------
+    list of Finding
+        One for each but the first of that label.
+    """
     seen: set[str] = set()
     findings = []
     for tube in tubes:
-        if counts[tube.label] > 1 and tube.label in seen:
+        if tube.label and tube.label in seen:
             findings.append(skip("FIND-TUBE-TWICE", tube.name))
         seen.add(tube.label)
     return findings

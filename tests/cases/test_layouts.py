@@ -10,7 +10,6 @@ from seen import shape
 from flowml.cases import find_cases, find_files
 from flowml.errors import CaseError
 
-
 LAYOUT = (
     "p1.fcs",
     "p2.FCS",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from seen import shape
+from seen import codes, shape
 
-from flowml.cases import find_cases, read_table
+from flowml.cases import find_cases, read_table, search_cases
 from flowml.errors import CaseError
 
 
@@ -81,7 +81,8 @@ def test_many_errors_are_counted(folder):
 
 def test_details_of_cases_and_of_tubes(folder):
     root = folder("a.fcs", "b.fcs", "c.fcs")
-    text = """case_id,patient_id,tube,path,entity,specimen,distribution,treated,instrument,date,who
+    text = """\
+case_id,patient_id,tube,path,entity,specimen,distribution,treated,instrument,date,X
 K1,P1,B,a.fcs,CLL,blood,in,no,Navios,2024-02-01,me
 K1,,T,b.fcs,CLL,,in,no,Canto,2024-02-01,
 K2,P1,B,c.fcs,anything,marrow,out,yes,Canto,,me
@@ -89,7 +90,7 @@ K2,P1,B,c.fcs,anything,marrow,out,yes,Canto,,me
     one, two = find_cases(manifest(root, text))
     assert dict(one.details) == {
         "patient_id": "P1", "entity": "CLL", "specimen": "blood", "distribution": "in",
-        "treated": "no", "date": "2024-02-01", "who": "me",
+        "treated": "no", "date": "2024-02-01", "X": "me",
     }  # fmt: skip
     assert [(tube.label, dict(tube.details)) for tube in one.tubes] == [
         ("B", {"instrument": "Navios", "date": "2024-02-01"}),
@@ -115,8 +116,16 @@ def test_a_manifest_may_name_links_if_they_are_followed(folder):
     table = manifest(root, "case_id,path\n1,link.fcs\n")
     assert shape(find_cases(table, follow_links=True)) == {"1": ["d.fcs"]}
     table = manifest(root, "case_id,path\n1,link.fcs\n1,d.fcs\n")
-    with pytest.raises(CaseError, match="'d.fcs' stands twice in '1', first in line 2"):
+    with pytest.raises(CaseError, match=r"'d\.fcs' stands twice in '1', first in line 2"):
         find_cases(table, follow_links=True)
+
+
+def test_tubes_that_stand_twice_in_a_case_are_told(folder):
+    root = folder("a.fcs", "b.fcs", "c.fcs")
+    text = "case_id,path,tube\n1,a.fcs,B\n1,b.fcs,B\n2,c.fcs,B\n"
+    search = search_cases(manifest(root, text))
+    assert codes(search.findings) == {"FIND-TUBE-TWICE": ["b.fcs"]}
+    assert shape(search.cases) == {"1": ["a.fcs", "b.fcs"], "2": ["c.fcs"]}
 
 
 def test_a_line_is_that_of_the_file_even_where_fields_have_several(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from places import ROOT
@@ -134,6 +135,18 @@ def test_a_folder_without_permission_is_told(folder):
         }
     finally:
         (root / "b").chmod(0o700)
+
+
+def test_a_place_behind_a_closed_folder_is_an_error(folder, monkeypatch):
+    root = folder("a.fcs")
+
+    def stat(self, **_):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", stat)
+    for search in (search_cases, search_files):
+        with pytest.raises(CaseError, match=r"run: Permission denied\. Ask for access"):
+            search(root)
 
 
 def test_folders_may_lie_deeper_than_the_stack_of_python(tmp_path):

@@ -166,7 +166,7 @@ class Odd(MemoryFileSystem):
 
     protocol = "odd"
 
-    def ls(self, path, detail=True, **kwargs):
+    def ls(self, path, detail=True, **kwargs):  # noqa: ARG002 - the contract of fsspec
         """List odd things."""
         if path.endswith("closed"):
             raise PermissionError(13, "Permission denied")
@@ -258,7 +258,7 @@ def test_only_text_with_a_scheme_is_an_address(place, expected):
 
 
 def test_a_path_that_was_an_address_is_told():
-    with pytest.raises(CaseError, match="is not there.* An address is given as a str"):
+    with pytest.raises(CaseError, match=r"is not there.* An address is given as a str"):
         find_cases(Path("s3://bucket/run"))
     with pytest.raises(CaseError, match=r"is an address\. Give a folder of this machine"):
         find_files("s3://bucket/run")
