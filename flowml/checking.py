@@ -8,16 +8,18 @@ is an accident.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from flowml.batch import run
-from flowml.errors import FcsError, FlowmlError
+from flowml.cases import at_hand
+from flowml.errors import FcsError, FlowmlError, StateError
 from flowml.fcs import read_fcs
 from flowml.findings import Finding, Severity
 from flowml.gating.backbone import BACKBONE, compare_tubes
-from flowml.gating.rules.cells import open_cells
+from flowml.gating.rules.cells import Cells, open_cells
+from flowml.knowledge.marker_names import MarkerNames
 from flowml.knowledge.panels import known_panels, load_panel
 from flowml.knowledge.recognition import Recognition, recognize
 from flowml.knowledge.shapes import (
@@ -30,10 +32,16 @@ from flowml.knowledge.shapes import (
 )
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, found_cases
 from flowml.records import Case, Role, Sample, Tube
+from flowml.reports.quality import quality_findings, tube_quality
 from flowml.safety import printable
 
 UNREADABLE = "TUBE-UNREADABLE"
 MISLABELLED = "PANEL-RELABELLED"
+OF_MATRIX = {"QUALITY-MATRIX", "QUALITY-COMPENSATION"}
+CODES = {
+    UNREADABLE: "a tube cannot be read",
+    "CASE-MATRIX": "the spillover matrix fits no tube of the case",
+}
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -94,6 +102,7 @@ def check_cases(
     cases: Cases,
     *,
     panels: Sequence[Path | str] = (),
+    quality: bool = True,
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
 ) -> list[CaseCheck]:
@@ -105,6 +114,8 @@ def check_cases(
         Cases, or where to find them.
     panels : sequence of path-like
         Files of the laboratory's own panels, beside flowml's.
+    quality : bool
+        Whether each tube's measurement is checked (`flowml.quality.assess`).
     reading : Reading
         How files are read.
     progress : callable, optional
@@ -123,7 +134,12 @@ def check_cases(
     """
     known = [shape_of(load_panel(name)) for name in (*panels, *known_panels())]
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    look = partial(_look, compensation=reading.compensation)
+    look = partial(
+        _look,
+        compensation=reading.compensation,
+        marker_names=reading.marker_names,
+        quality=quality,
+    )
     looks = run(look, found, jobs=reading.jobs, progress=progress)
     stained = [[t.stained for t in tubes if t.stained] for tubes, _ in looks]
     shapes = [*learn_panels(stained, known), *known]
@@ -162,40 +178,76 @@ def _without_unread(seen: Recognition, tubes: Sequence[TubeLook]) -> list[Findin
     return others + (lost if len(lost) > unread else [])
 
 
-def _look(case: Case, compensation: str) -> tuple[tuple[TubeLook, ...], tuple[Finding, ...]]:
+Look = tuple[tuple[TubeLook, ...], tuple[Finding, ...]]
+
+
+def _look(
+    case: Case, compensation: str, marker_names: MarkerNames | None, *, quality: bool
+) -> Look:
     """Look at the tubes of a case, each by itself and together; bad files never raise."""
-    looks, cells = [], []
+    looks: list[TubeLook] = []
+    cells: list[Cells] = []
     for tube in case.tubes:
         try:
-            sample = _sample_of(tube)
-            looks.append(_seen(case, tube, sample))
+            with at_hand(tube) as near:
+                sample = _sample_of(near, marker_names)
+                looks.append(_seen(case, tube, sample, quality=quality))
+                if sample.n_events and len(case.tubes) > 1:
+                    cells += _cells(sample, compensation)
         except FlowmlError as error:
             looks.append(TubeLook(tube.name, None, 0, (_unreadable(tube, error),)))
-            continue
-        if sample.n_events and len(case.tubes) > 1:
-            try:
-                cells.append(open_cells(sample, compensation, BACKBONE))
-            except FlowmlError:
-                continue  # said of the tube already
     together = compare_tubes(cells).findings if len(cells) > 1 else ()
-    return tuple(looks), together
+    return tuple(looks), (*together, *_agreeing(looks))
 
 
-def _seen(case: Case, tube: Tube, sample: Sample) -> TubeLook:
-    return TubeLook(
-        tube.name, stained_tube(case.case_id, tube, sample), sample.n_events, sample.findings
+def _seen(case: Case, tube: Tube, sample: Sample, *, quality: bool) -> TubeLook:
+    findings = [*sample.findings]
+    if quality:
+        findings += quality_findings(tube_quality(sample), findings)
+    stained = stained_tube(case.case_id, tube, sample)
+    return TubeLook(tube.name, stained, sample.n_events, _told_of(tube, case, findings))
+
+
+def _told_of(tube: Tube, case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Name the tube in the findings, where a case has several."""
+    if len(case.tubes) == 1:
+        return tuple(findings)
+    name = printable(tube.name, 80)
+    return tuple(
+        item if name in item.message else replace(item, message=f"{name}: {item.message}")
+        for item in findings
     )
 
 
+def _cells(sample: Sample, compensation: str) -> list[Cells]:
+    """Return a tube's cells by the backbone; none where it cannot be compensated."""
+    try:
+        return [open_cells(sample, compensation, BACKBONE)]
+    except FlowmlError:
+        return []
+
+
+def _agreeing(looks: Sequence[TubeLook]) -> tuple[Finding, ...]:
+    """Find a matrix that does not fit in any tube: what one tube shows may be biology."""
+    read = [look for look in looks if look.stained and look.n_events]
+    of_matrix = [look for look in read if OF_MATRIX & {item.code for item in look.findings}]
+    if len(read) < 2 or len(of_matrix) < len(read):
+        return ()
+    text = f"the spillover matrix fits none of the {len(read)} tubes of the case"
+    return (Finding("CASE-MATRIX", text, Severity.REVIEW),)
+
+
 def _unreadable(tube: Tube, error: FlowmlError) -> Finding:
-    code = error.code if isinstance(error, FcsError) and error.code else UNREADABLE
+    code = error.code if isinstance(error, FcsError) else UNREADABLE
     return Finding(code, f"{printable(tube.name)}: {error}", Severity.FAIL)
 
 
-def _sample_of(tube: Tube) -> Sample:
+def _sample_of(tube: Tube, marker_names: MarkerNames | None) -> Sample:
+    if isinstance(tube.origin, Sample):
+        return tube.origin
     if isinstance(tube.origin, Path):
-        return read_fcs(tube.origin, name=tube.name)
-    return tube.origin
+        return read_fcs(tube.origin, name=tube.name, marker_names=marker_names)
+    raise StateError(f"{printable(tube.name)} lies elsewhere. Fetch it first, with at_hand().")
 
 
 def stained_tube(case_id: str, tube: Tube, sample: Sample) -> StainedTube:

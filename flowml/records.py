@@ -247,6 +247,27 @@ def _marker_names(channel: Channel) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file that lies elsewhere, and is fetched when it is read.
+
+    Parameters
+    ----------
+    root : str
+        Address that was given, such as ``s3://bucket/run``. May hold a password: never shown.
+    path : str
+        What the file system of that address calls the file.
+    """
+
+    root: str = field(repr=False)
+    path: str
+
+    @property
+    def name(self) -> str:
+        """Name of the file, without its folders."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
 class Tube:
     """One measurement of a case.
 
@@ -254,15 +275,18 @@ class Tube:
     ----------
     name : str
         Path relative to the folder given; appears in results.
-    origin : Path or Sample
-        The file to read, or a sample in memory.
+    origin : Path, RemoteFile or Sample
+        The file to read, one that is to be fetched first, or a sample in memory.
     label : str
         What the laboratory calls this tube of its panel; empty where it is not said.
+    details : mapping of str to str
+        What is said of this tube alone (``instrument``, ``date``).
     """
 
     name: str
-    origin: Path | Sample
+    origin: Path | RemoteFile | Sample
     label: str = ""
+    details: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -276,9 +300,10 @@ class Case:
     tubes : tuple of Tube
         In order of their names.
     details : mapping of str to str
-        What the manifest says of the case (``patient_id``, ``specimen``, ...).
+        What the manifest says of the case (``patient_id``, ``specimen``, ...). May identify a
+        patient: never logged.
     """
 
     case_id: str
     tubes: tuple[Tube, ...]
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict, repr=False)

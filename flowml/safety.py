@@ -48,7 +48,8 @@ def printable(text: object, limit: int = LONGEST_TEXT) -> str:
     """
     whole = str(text)
     shown = whole[:limit]
-    shown = "".join("?" if _is_hidden(char) else char for char in shown)
+    if not shown.isprintable():  # most text is; a table of many files has a million cells
+        shown = "".join("?" if _is_hidden(char) else char for char in shown)
     return shown if len(whole) <= limit else shown[:-1] + "…"
 
 

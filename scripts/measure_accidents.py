@@ -31,11 +31,11 @@ NAMED_BY = {
     "lost tube": ("PANEL-LOST",),
     "swapped tubes": ("PANEL-SWAPPED",),
     "foreign tube": ("CASE-PATIENT",),
-    "empty tube": ("FCS-EMPTY-01",),
-    "truncated file": ("FCS-SIZE", "FCS-TRUNCATED"),
+    "empty tube": ("FCS-EMPTY-01", "QUALITY-EVENTS"),
+    "truncated file": ("FCS-TEXT", "FCS-AGREE"),
     "missing marker": ("PANEL-MISSING",),
     "relabelled detector": ("PANEL-RELABELLED",),
-    "wrong spillover": ("TUBE-SPILLOVER",),
+    "wrong spillover": ("QUALITY-MATRIX", "QUALITY-COMPENSATION"),
 }
 STRUCTURAL = (
     "lost tube", "swapped tubes", "empty tube", "truncated file", "missing marker",
@@ -63,9 +63,10 @@ def laboratory(folder: Path, cases: int, share: float, seed: int) -> tuple[list[
     return found, happened
 
 
-def held(check: CaseCheck) -> set[str]:
-    """Return the codes that hold an answer back."""
-    return {item.code for item in check.findings if item.severity in HOLDING}
+def noticed(check: CaseCheck) -> tuple[set[str], bool]:
+    """Return the codes above ``info``, and whether an answer would be held back."""
+    codes = {item.code for item in check.findings if item.severity is not Severity.INFO}
+    return codes, check.severity in HOLDING
 
 
 def told(hits: int, total: int) -> str:
@@ -76,21 +77,22 @@ def told(hits: int, total: int) -> str:
     return f"{hits} of {total} ({hits / total:.1%}; {low:.1%} to {high:.1%})"
 
 
-def table(rows: Iterable[tuple[str, str, set[str]]]) -> list[str]:
+def table(rows: Iterable[tuple[str, str, set[str], bool]]) -> list[str]:
     """Return which accidents were named, and by which codes, as lines of Markdown."""
     groups: dict[str, list[set[str]]] = defaultdict(list)
     right: Counter[str] = Counter()
-    for accident, severity, codes in rows:
+    back: Counter[str] = Counter()
+    for accident, severity, codes, is_held in rows:
         name = f"{accident}, {severity}" if severity else accident or "none"
         groups[name].append(codes)
+        back[name] += is_held
         right[name] += bool(codes & set(NAMED_BY.get(accident, ())))
     lines = ["| accident | named | held back | codes |", "|---|---|---|---|"]
     for name, every in sorted(groups.items()):
         often = Counter(code for codes in every for code in codes)
         codes = ", ".join(f"{code} {n}" for code, n in often.most_common())
-        hold = sum(bool(codes) for codes in every)
         named = "-" if name == "none" else told(right[name], len(every))
-        lines.append(f"| {name} | {named} | {told(hold, len(every))} | {codes} |")
+        lines.append(f"| {name} | {named} | {told(back[name], len(every))} | {codes} |")
     kinds = [name for name in groups if name in STRUCTURAL]
     total = sum(len(groups[name]) for name in kinds)
     lines.append(f"\nStructural accidents named: {told(sum(right[k] for k in kinds), total)}.")
@@ -112,7 +114,7 @@ def main() -> None:
             seed = options.seed + 10 * lab
             cases, happened = laboratory(Path(folder), options.cases, options.share, seed)
             for check in check_cases(cases, reading=Reading(jobs=options.jobs)):
-                rows.append((*happened[check.case_id], held(check)))
+                rows.append((*happened[check.case_id], *noticed(check)))
                 panels[check.panel or "none"] += 1
     print("\n".join(table(rows)))
     print(f"Panels recognised: {', '.join(f'{k} {n}' for k, n in sorted(panels.items()))}.")

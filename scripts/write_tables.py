@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flowml.cases import SKIPS
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.panels import known_panels, load_panel
@@ -20,6 +21,7 @@ def tables() -> dict[str, str]:
     """Return the content of each file."""
     findings = [[f"`{c}`", str(s), text] for c, (s, text) in FINDINGS.items()]
     refusals = [[f"`{code}`", text] for code, text in REFUSALS.items()]
+    skips = [[f"`{c}`", str(s), text] for c, (s, text) in SKIPS.items()]
     entities = [
         [e.name, e.lineage, e.category, e.answer, f"`{e.rule}`", ", ".join(e.aliases), e.source]
         for e in load_label_tree().entities.values()
@@ -39,6 +41,7 @@ def tables() -> dict[str, str]:
         "findings.md": _table(["code", "severity", "meaning"], findings),
         "quality.md": _table(["code", "severity", "meaning"], quality),
         "refusals.md": _table(["code", "meaning"], refusals),
+        "skipped.md": _table(["code", "severity", "meaning"], skips),
         "entities.md": _table(axes, entities),
         "panels.md": _table(
             ["panel", "on", "tubes", "entities", "scored as one"], list(map(_panel, PANELS))

@@ -24,7 +24,16 @@ def bench():
         patch.setattr(sys, "path", [str(HOME), *sys.path])
         yield {
             name: import_module(name)
-            for name in ("stained", "ways", "run", "tables", "simulator", "tubes", "quality")
+            for name in (
+                "stained",
+                "ways",
+                "run",
+                "tables",
+                "simulator",
+                "tubes",
+                "quality",
+                "finding",
+            )  # fmt: skip
         }
     ours = [name for name in set(sys.modules) - before if _is_ours(sys.modules[name])]
     for name in ours:
@@ -211,3 +220,20 @@ def test_quality_is_timed_and_judged(bench, capsys, markdown):
     assert ("| all checks |" in shown) is markdown
     assert "Asked: all checks within 200 ms" in shown
     json.dumps(found, allow_nan=False)
+
+
+def test_the_files_to_be_found_are_what_they_say(bench, tmp_path):
+    finding = bench["finding"]
+    finding.write_cases(tmp_path, 2)
+    cases = flowml.find_cases(tmp_path)
+    assert [case.case_id for case in cases] == ["C00000", "C00001"]
+    for tube, markers in zip(cases[0].tubes, sorted(finding.TUBES.items()), strict=True):
+        sample = flowml.read_fcs(tube.origin)
+        assert set(markers[1]) <= set(sample.markers)
+        assert sample.events().shape == (finding.N_EVENTS, 8)
+    finding.verify("find_cases", "2 8", 2)
+    with pytest.raises(SystemExit, match="did not find"):
+        finding.verify("find_cases", "2 7", 2)
+    for way, command in finding.ways(tmp_path, 1).items():
+        if "find_cases" in way:
+            finding.verify(way, finding.timed(command)[-1], 2)

@@ -9,6 +9,7 @@ import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    follow_links_option,
     format_option,
     jobs_option,
     marker_names_from,
@@ -27,40 +28,43 @@ from flowml.cli.options import (
 @quality_option
 @click.option("--strict", is_flag=True, help="Findings of severity warn count as wrong, too.")
 @marker_names_option
+@follow_links_option
 @format_option
 @jobs_option
 @quiet_option
 @verbose_option
-def command(paths: tuple[Path, ...], **options: Any) -> int:
+def command(paths: tuple[Path | str, ...], form: str, jobs: int, **options: Any) -> int:
     """Tell quickly which FCS files are whole, odd, or copies of one another.
 
-    PATH is a file or a folder. Every data set of every file must be where $TOT, the DATA
-    segment and the size of the file say that it is; events are read with --values only, and
-    of files whose events may be the same. --quality reads them, and says of each tube how it
-    was measured: rate, disturbances, doublets, debris, compensation and more. Exit status: 0
-    all fine; 1 a file cannot be used, or has a finding of severity review or fail, or with
-    --strict one of severity warn; 2 there is no FCS file.
+    PATH is a file, a folder or an address of one. Every data set of every file must be where
+    $TOT, the DATA segment and the size of the file say that it is; events are read with
+    --values only, and of files whose events may be the same. --quality reads them, and says of
+    each tube how it was measured: rate, disturbances, doublets, debris, compensation and more.
+    Exit status: 0 all fine; 1 a file cannot be used, a folder cannot be read, or a file has a
+    finding of severity review or fail, or with --strict one of severity warn; 2 there is no
+    FCS file.
     """
     from functools import partial
 
     from flowml.batch import run
-    from flowml.cli.talk import note, progress
+    from flowml.cli.talk import note, note_passed_over, progress
     from flowml.reports import check as report
-    from flowml.reports.inspection import named_files
+    from flowml.reports.inspection import NamedFile, search_places
     from flowml.reports.results import json_text
 
-    own = marker_names_from(options["marker_names"])
-    files = named_files(paths)
+    search = search_places(paths, follow_links=options["follow_links"])
+    files: list[NamedFile] = [(origin, name) for name, origin in search.files]
+    look = partial(
+        report.check_file,
+        values=options["values"],
+        quality=options["quality"],
+        marker_names=marker_names_from(options["marker_names"]),
+    )
+    if not options["quiet"]:
+        note_passed_over(search.findings, verbose=options["verbose"])
     with progress("checked", len(files), quiet=options["quiet"]) as done:
-        look = partial(
-            report.check_file,
-            values=options["values"],
-            quality=options["quality"],
-            marker_names=own,
-        )
-        checks = run(look, files, jobs=options["jobs"], progress=done)
+        checks = run(look, files, jobs=jobs, progress=done)
     checks = report.with_copies(checks)
-    form = options["form"]
     if form == "table":
         click.echo(report.check_text(checks, verbose=options["verbose"]))
     elif form == "csv":
@@ -69,4 +73,4 @@ def command(paths: tuple[Path, ...], **options: Any) -> int:
         click.echo(json_text(report.check_document(checks)))
     if form != "table":
         note(report.summary(checks), quiet=options["quiet"])
-    return 1 if report.is_wrong(checks, strict=options["strict"]) else 0
+    return 1 if report.is_wrong(checks, strict=options["strict"]) or search.is_incomplete else 0

@@ -9,6 +9,7 @@ import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    cases_from,
     columns_from,
     columns_option,
     format_option,
@@ -38,14 +39,13 @@ if TYPE_CHECKING:
 @columns_option
 @reading_options
 def command(
-    path: Path, model: str, model_sha256: str | None, out: Path | None, **options: Any
+    path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
 ) -> int:
     """Classify the cases in FOLDER: lineage, category, entity, leukemia or lymphoma.
 
     With --labels, only the cases that the table names (and --where selects) are classified, and
     the accuracy is printed.
     """
-    from flowml.cases import find_cases
     from flowml.cli.talk import note_labels, note_model, progress
     from flowml.models import load_model
     from flowml.pipeline import classify
@@ -55,7 +55,8 @@ def command(
     if options["where"] and not options["label_table"]:
         raise click.UsageError("--where selects rows of a label table: give --labels too.")
     trained = load_model(model, sha256=model_sha256)
-    cases = find_cases(path, case_per=options["case_per"])
+    search = cases_from(path, options)
+    cases = list(search.cases)
     labels = labels_from(options, cases) if options["label_table"] else None
     columns = columns_from(options, cases, labels.entities if labels else None)
     if labels is not None:
@@ -73,7 +74,8 @@ def command(
     if labels is not None:
         note_labels(labels)
         _show_accuracy(found, labels.entities, options["form"])
-    return 0 if all(prediction.was_usable for prediction in found.predictions) else 1
+    usable = all(prediction.was_usable for prediction in found.predictions)
+    return 0 if usable and not search.is_incomplete else 1
 
 
 def _show(found: Classification, options: dict[str, Any]) -> None:

@@ -44,11 +44,12 @@ def command(source: Path, out: Path, **options: Any) -> int:
     files and folders are kept unless --rename says otherwise. A file that cannot be proven to
     read as before gets no copy; the exit status is then 1.
     """
-    from flowml.cases import find_files
-    from flowml.cli.talk import note
+    from flowml.cases import search_files
+    from flowml.cli.talk import note, note_passed_over
     from flowml.fcs.deidentify import write_map
 
-    files = find_files(source)
+    search = search_files(source)
+    files = [file.origin for file in search.files if isinstance(file.origin, Path)]
     _check_places(source, out, options)
     copies = _copies(source, out, files, options["rename"])
     if options["map_file"]:
@@ -65,7 +66,9 @@ def command(source: Path, out: Path, **options: Any) -> int:
     if n_there:
         what = f"{n_there} left alone: copies are there; --overwrite replaces them"
         note(what, quiet=options["quiet"])
-    return 0 if len(done) == len(files) else 1
+    if not options["quiet"]:  # where names were replaced, the log must not tell them
+        note_passed_over(search.findings, named=not options["map_file"])
+    return 0 if len(done) == len(files) and not search.is_incomplete else 1
 
 
 def _check_places(source: Path, out: Path, options: Mapping[str, Any]) -> None:

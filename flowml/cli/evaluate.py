@@ -9,6 +9,7 @@ import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    cases_from,
     columns_from,
     columns_option,
     format_option,
@@ -37,10 +38,9 @@ from flowml.cli.options import (
 @columns_option
 @reading_options
 def command(
-    path: Path, model: str, model_sha256: str | None, out: Path | None, **options: Any
+    path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
 ) -> int:
     """Classify the labelled cases in FOLDER; print accuracy and confusion."""
-    from flowml.cases import find_cases
     from flowml.cli.talk import note, note_cases, note_labels, note_model, progress
     from flowml.models import load_model
     from flowml.pipeline import evaluate
@@ -50,7 +50,8 @@ def command(
     from flowml.safety import writable_folder
 
     trained = load_model(model, sha256=model_sha256)
-    cases = find_cases(path, case_per=options["case_per"])
+    search = cases_from(path, options)
+    cases = list(search.cases)
     labels = labels_from(options, cases)
     columns = columns_from(options, cases, labels.entities)
     if out is not None:
@@ -80,4 +81,4 @@ def command(
     unusable = {p.case_id: p.reason for p in found.predictions if not p.was_usable}
     note_cases("cases could not be used, and count as not answered", unusable)
     note_model(trained, found.predictions)
-    return 1 if unusable or labels.unlabelled else 0
+    return 1 if unusable or labels.unlabelled or search.is_incomplete else 0

@@ -9,6 +9,7 @@ import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    cases_from,
     chained,
     columns_from,
     columns_option,
@@ -66,12 +67,11 @@ def recipe_from(options: dict[str, Any]) -> Recipe:
 @recipe_options
 @columns_option
 @reading_options
-def command(path: Path, out: Path | None, **options: Any) -> int:
+def command(path: Path | str, out: Path | None, **options: Any) -> int:
     """Compute features of the cases in FOLDER: one row a case.
 
     FOLDER may also be a CSV manifest with the columns case_id and path.
     """
-    from flowml.cases import find_cases
     from flowml.cli.talk import note, note_cases, progress
     from flowml.features import write_table
     from flowml.features.tablefile import check_suffix, csv_lines
@@ -83,7 +83,8 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
     if out is not None:
         check_suffix(out)
         refuse_overwriting(out, path, *side_tables(options))
-    cases = find_cases(path, case_per=options["case_per"])
+    search = cases_from(path, options)
+    cases = list(search.cases)
     columns = columns_from(options, cases)
     reading = reading_from(options, hash_files=False)  # nothing in a table needs the hashes
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
@@ -101,7 +102,7 @@ def command(path: Path, out: Path | None, **options: Any) -> int:
         note_cases("cases may hold several patients", _doubtful(table))
     if options["verbose"]:
         note(findings_text(table.cases))
-    return 1 if unusable else 0
+    return 1 if unusable or search.is_incomplete else 0
 
 
 def _doubtful(table: FeatureTable) -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    follow_links_option,
     format_option,
+    jobs_option,
     marker_names_from,
     marker_names_option,
     paths_argument,
@@ -19,9 +21,9 @@ from flowml.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from flowml.reports.inspection import Inspection, NamedFile
+    from flowml.cases import FileSearch
 
 
 @click.command(epilog=DISCLAIMER)
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @format_option
 @values_option
 @quality_option
+@follow_links_option
 @click.option(
     "--cross-check",
     is_flag=True,
@@ -40,62 +43,74 @@ if TYPE_CHECKING:
     help="Interpreter that has the other readers; this one where it is not given.",
 )
 @marker_names_option
+@jobs_option
 @quiet_option
-def command(
-    paths: tuple[Path, ...],
-    form: str,
-    values: bool,  # noqa: FBT001 - click passes flags
-    quality: bool,  # noqa: FBT001
-    cross_check: bool,  # noqa: FBT001
-    peer_python: str | None,
-    marker_names: Path | None,
-    quiet: bool,  # noqa: FBT001
-) -> int:  # fmt: skip
+def command(paths: tuple[Path | str, ...], form: str, **options: Any) -> int:
     """Show channels, markers, roles, events, spillover and findings of FCS files.
 
-    PATH is a file or a folder. Only the keywords are read, unless --values, --quality or
-    --cross-check is given. Files that cannot be read are listed with the reason, and the exit
-    status is then 1; so it is if another reader that can read a file reads other values.
+    PATH is a file, a folder or an address of one. Only the keywords are read, unless --values,
+    --quality or --cross-check is given. Files that cannot be read are listed with the reason,
+    and the exit status is then 1; so it is if a folder cannot be read, or another reader that
+    can read a file reads other values.
     """
+    from flowml.cli.talk import note_passed_over
+    from flowml.reports.inspection import search_places
+
+    python = options["peer_python"]
+    for name in ("values", "quality"):
+        if options[name] and options["cross_check"]:
+            raise click.UsageError(f"--cross-check reads all values; leave --{name} out.")
+    if python and not options["cross_check"]:
+        raise click.UsageError("--peer-python needs --cross-check.")
+    search = search_places(paths, follow_links=options["follow_links"])
+    if not options["quiet"]:
+        note_passed_over(search.findings)
+    if options["cross_check"]:
+        status = _cross_check(_local(search), form, python, quiet=options["quiet"])
+    else:
+        status = _inspect(search, form, options)
+    return max(status, int(search.is_incomplete))
+
+
+def _inspect(search: FileSearch, form: str, options: Mapping[str, Any]) -> int:
     from functools import partial
 
-    from flowml.reports.inspection import inspect_file, named_files
-
-    for name, given in (("--values", values), ("--quality", quality)):
-        if given and cross_check:
-            raise click.UsageError(f"--cross-check reads all values; leave {name} out.")
-    if peer_python and not cross_check:
-        raise click.UsageError("--peer-python needs --cross-check.")
-    files = named_files(paths)
-    if cross_check:
-        return _cross_check(files, form, peer_python, quiet=quiet)
-    own = marker_names_from(marker_names)
-    look = partial(inspect_file, values=values, quality=quality, marker_names=own)
-    return _inspect(files, form, look, quiet=quiet)
-
-
-def _inspect(
-    files: list[NamedFile], form: str, look: Callable[[Path, str], Inspection], *, quiet: bool
-) -> int:
+    from flowml.batch import stream
     from flowml.cli.talk import note
-    from flowml.reports.inspection import inspection_csv, inspection_text
+    from flowml.reports.inspection import inspect_found, inspection_csv, inspection_text
     from flowml.reports.results import json_text
 
+    look = partial(
+        inspect_found,
+        values=options["values"],
+        quality=options["quality"],
+        marker_names=marker_names_from(options["marker_names"]),
+    )
     items = []
-    for file, name in files:
-        items.append(look(file, name))
+    for item in stream(look, search.files, jobs=options["jobs"]):
+        items.append(item)
         if form == "table":
-            click.echo(inspection_text(items[-1]) + "\n")
+            click.echo(inspection_text(item) + "\n")
     if form == "json":
         click.echo(json_text([item.to_dict() for item in items]))
     elif form == "csv":
         click.echo(inspection_csv(items), nl=False)
     failed = sum(1 for item in items if item.error)
-    note(f"{len(items)} files, {failed} cannot be read", quiet=quiet)
+    note(f"{len(items)} files, {failed} cannot be read", quiet=options["quiet"])
     return 1 if failed else 0
 
 
-def _cross_check(files: list[NamedFile], form: str, python: str | None, *, quiet: bool) -> int:
+def _local(search: FileSearch) -> list[tuple[Path, str]]:
+    """Return the files, which other readers must be able to open."""
+    files = [(origin, name) for name, origin in search.files if isinstance(origin, Path)]
+    if len(files) < len(search.files):
+        raise click.UsageError("--cross-check reads files of this machine, not of an address.")
+    return files
+
+
+def _cross_check(
+    files: list[tuple[Path, str]], form: str, python: str | None, *, quiet: bool
+) -> int:
     import sys
 
     from flowml.cli.talk import note, progress

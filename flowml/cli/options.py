@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from flowml.cases import Labels
+    from flowml.cases import CaseSearch, Labels
     from flowml.features.columns import OtherResults
     from flowml.knowledge.marker_names import MarkerNames
     from flowml.reading import Reading
@@ -19,8 +20,26 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class PlaceType(click.Path):
+    """A path, or an address with a scheme, which stays as it is written."""
+
+    name = "place"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """Return a path, or the address."""
+        if isinstance(value, str) and "://" in value:
+            from flowml.cases import is_address
+
+            if is_address(value):
+                return value
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
 paths_argument = click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
+    "paths", nargs=-1, required=True, type=PlaceType(), metavar="PATH..."
 )
 values_option = click.option(
     "--values", is_flag=True, help="Read the events too, to find values that are no numbers."
@@ -29,7 +48,11 @@ quality_option = click.option(
     "--quality", is_flag=True,
     help="Read the events too, and say of each tube whether it is fit for use.",
 )  # fmt: skip
-path_argument = click.argument("path", type=click.Path(path_type=Path), metavar="FOLDER")
+path_argument = click.argument("path", type=PlaceType(), metavar="FOLDER")
+follow_links_option = click.option(
+    "--follow-links", is_flag=True,
+    help="Follow symbolic links; without it they are passed over, and told.",
+)  # fmt: skip
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
     help="Worker processes.",
@@ -82,6 +105,13 @@ reading_options = chained(
         help="auto: files in FOLDER are one case each, sub-folders are one case each.",
     ),
     click.option(
+        "--pattern", default="", metavar="REGEX",
+        help="Find cases by names instead: a regular expression for the whole path within "
+        "FOLDER, like '(?P<case>[^_/]+)_(?P<tube>[^/]+)\\.(fcs|lmd)'. The group case is the "
+        "id, tube and patient are understood, other groups are details.",
+    ),
+    follow_links_option,
+    click.option(
         "--compensation", default="auto", show_default=True, metavar="auto|none|file|CSV",
         help="auto: by the file's own matrix, unless its data are compensated already; none: "
         "take values as they are; file: by the file's matrix or not at all; CSV: by this one.",
@@ -126,11 +156,28 @@ def label_options(*, required: bool) -> Callable[[F], F]:
     )  # fmt: skip
 
 
-def refuse_overwriting(out: Path, *inputs: Path) -> None:
+def cases_from(path: Path | str, options: dict[str, Any]) -> CaseSearch:
+    """Find the cases, and say what was passed over."""
+    from flowml.cases import search_cases
+    from flowml.cli.talk import note_passed_over
+
+    search = search_cases(
+        path,
+        case_per=options["case_per"],
+        pattern=options["pattern"],
+        follow_links=options["follow_links"],
+    )
+    if not options["quiet"]:
+        note_passed_over(search.findings, verbose=options["verbose"])
+    return search
+
+
+def refuse_overwriting(out: Path, *inputs: Path | str) -> None:
     """Refuse an output that would take the place of an input or of a measurement."""
     from flowml.fcs.keys import FILE_ENDINGS
 
-    replaces = any(out.resolve() == item.resolve() for item in inputs)
+    paths = (item for item in inputs if isinstance(item, Path))  # no address is written to
+    replaces = any(out.resolve() == path.resolve() for path in paths)
     if replaces or out.suffix.lower() in FILE_ENDINGS:
         raise click.BadParameter(
             f"{str(out)!r} is an input, or has the ending of a measurement. "

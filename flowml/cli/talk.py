@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowml.cases import Labels
+    from flowml.findings import Finding
     from flowml.models import Prediction, TrainedModel
 
 MOST_SHOWN = 10
@@ -73,6 +74,26 @@ def _bar(what: str, total: int) -> Iterator[Callable[[int], object]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.update(task, completed=count)
+
+
+def note_passed_over(
+    findings: Sequence[Finding], *, verbose: bool = False, named: bool = True
+) -> None:
+    """Say what a search for files passed over, a line for each reason.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Of a search.
+    verbose : bool
+        Whether to count what was never meant to be read, such as tables, too.
+    named : bool
+        Whether to name the first few.
+    """
+    from flowml.cases import counted
+
+    for line in counted(findings, verbose=verbose, named=named):
+        note(line)
 
 
 def note_cases(heading: str, reasons: Mapping[str, str]) -> None:

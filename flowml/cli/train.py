@@ -10,6 +10,7 @@ import click
 from flowml.about import DISCLAIMER
 from flowml.cli.features import recipe_from, recipe_options
 from flowml.cli.options import (
+    cases_from,
     columns_from,
     columns_option,
     label_options,
@@ -43,16 +44,16 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 @columns_option
 @seed_option
 @reading_options
-def command(path: Path, out: Path, **options: Any) -> int:
+def command(path: Path | str, out: Path, **options: Any) -> int:
     """Train a model on the labelled cases in FOLDER, and write it to one file."""
-    from flowml.cases import find_cases
     from flowml.cli.talk import note_cases, note_labels, progress
     from flowml.pipeline import train
     from flowml.safety import writable_folder
 
     refuse_overwriting(out, path, options["label_table"], *side_tables(options))
     plan = recipe_from(options)
-    cases = find_cases(path, case_per=options["case_per"])
+    search = cases_from(path, options)
+    cases = list(search.cases)
     labels = labels_from(options, cases)
     columns = columns_from(options, cases, labels.entities)
     writable_folder(next(parent for parent in out.absolute().parents if parent.exists()))
@@ -72,7 +73,7 @@ def command(path: Path, out: Path, **options: Any) -> int:
     note_labels(labels)
     note_cases("cases could not be used", training.unusable)
     _say_what_was_trained(training, out)
-    return 1 if training.unusable or labels.unlabelled else 0
+    return 1 if training.unusable or labels.unlabelled or search.is_incomplete else 0
 
 
 def _say_what_was_trained(training: Training, out: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.cases import at_hand
 from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
@@ -98,10 +99,11 @@ def describe_case(
     done: list[TubeCounts] = []
     for tube in case.tubes:
         try:
-            counted = count_tube(
-                tube, recipe, compensation, chunk,
-                hashed=hashed, marker_names=marker_names, quality=quality,
-            )  # fmt: skip
+            with at_hand(tube) as near:
+                counted = count_tube(
+                    near, recipe, compensation, chunk,
+                    hashed=hashed, marker_names=marker_names, quality=quality,
+                )  # fmt: skip
             done.append(counted)
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""

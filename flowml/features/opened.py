@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowml.errors import PanelError
+from flowml.errors import PanelError, StateError
 from flowml.events import COMPUTE_BLOCK
 from flowml.fcs import read_fcs
 from flowml.features.counting.blocks import Blocks
 from flowml.features.panel import marker_columns
 from flowml.preprocess import Unmixing, choose_unmixing
 from flowml.quality.mask import OFF, admit
+from flowml.records import RemoteFile
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -159,6 +160,11 @@ def _no_marker(sample: Sample, markers: Sequence[str]) -> str:
 
 
 def _sample_of(tube: Tube, marker_names: MarkerNames | None) -> Sample:
-    if isinstance(tube.origin, Path):
-        return read_fcs(tube.origin, name=tube.name, marker_names=marker_names)
-    return tube.origin
+    origin = tube.origin
+    if isinstance(origin, Path):
+        return read_fcs(origin, name=tube.name, marker_names=marker_names)
+    if isinstance(origin, RemoteFile):
+        raise StateError(
+            f"{printable(tube.name)} lies elsewhere. Fetch it first, with at_hand()."
+        )
+    return origin

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.cases import at_hand
 from flowml.errors import FlowmlError
 from flowml.events import COMPUTE_BLOCK
 from flowml.fcs.codes import finding
@@ -265,7 +266,8 @@ def digest_of(tube: Tube) -> str:
         Empty for a sample in memory, and for a file that cannot be read.
     """
     try:
-        return file_sha256(tube.origin) if isinstance(tube.origin, Path) else ""
+        with at_hand(tube) as near:
+            return file_sha256(near.origin) if isinstance(near.origin, Path) else ""
     except FlowmlError:
         return ""
 

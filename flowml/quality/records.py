@@ -39,7 +39,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "QUALITY-DRIFT": (Severity.WARN, "the signals of a channel drifted during the run"),
     "QUALITY-DOUBLETS": (Severity.WARN, "many events are two cells"),
     "QUALITY-DEBRIS": (Severity.WARN, "many events are debris"),
-    "QUALITY-MATRIX": (Severity.REVIEW, "the spillover matrix does not fit the tube"),
+    "QUALITY-MATRIX": (Severity.WARN, "the spillover matrix does not fit the tube"),
     "QUALITY-COMPENSATION": (Severity.REVIEW, "fluorescence seems not to be compensated"),
     "QUALITY-SCALE": (Severity.REVIEW, "values seem to be on a display scale already"),
 }

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from flowml.cases import fetched
 from flowml.errors import FcsError
 from flowml.fcs import read_all, read_fcs
 from flowml.fcs.codes import FINDINGS, REFUSALS
@@ -18,7 +19,7 @@ from flowml.fcs.data import FileSource
 from flowml.findings import Finding, Severity
 from flowml.knowledge.marker_names import MarkerNames
 from flowml.quality import TubeQuality
-from flowml.records import Sample
+from flowml.records import RemoteFile, Sample
 from flowml.reports.inspection import NamedFile
 from flowml.reports.quality import (
     MEANINGS,
@@ -56,7 +57,7 @@ class FileCheck:
     ----------
     name : str
         Path relative to the folder given.
-    path : Path
+    path : Path or RemoteFile
         The file.
     error, code : str
         Why it cannot be used; empty if it can.
@@ -73,7 +74,7 @@ class FileCheck:
     """
 
     name: str
-    path: Path
+    path: Path | RemoteFile
     error: str = ""
     code: str = ""
     n_events: int = 0
@@ -107,7 +108,7 @@ def check_file(
 
     Parameters
     ----------
-    file : tuple of Path and str
+    file : tuple of Path or RemoteFile, and str
         The file, and how it is called in the output.
     values : bool
         Whether to read the events too, to find values that are NaN or that a mask cuts.
@@ -124,20 +125,21 @@ def check_file(
     path, name = file
     found = FileCheck(name, path)
     try:
-        sample = read_fcs(path, name=name, marker_names=marker_names)
-        checked = tube_quality(sample) if quality else None
-        findings = sample.findings if values or quality else sample.noticed
-        if checked is not None:
-            findings = (*findings, *quality_findings(checked, findings))
-        found = replace(
-            found,
-            n_events=sample.n_events,
-            n_channels=len(sample.channels),
-            findings=findings,
-            data=_data_of(sample),
-            quality=checked,
-        )
-        return replace(found, n_datasets=_count_datasets(path, sample))
+        with fetched(path) as near:
+            sample = read_fcs(near, name=name, marker_names=marker_names)
+            checked = tube_quality(sample) if quality else None
+            findings = sample.findings if values or quality else sample.noticed
+            if checked is not None:
+                findings = (*findings, *quality_findings(checked, findings))
+            found = replace(
+                found,
+                n_events=sample.n_events,
+                n_channels=len(sample.channels),
+                findings=findings,
+                data=_data_of(sample),
+                quality=checked,
+            )
+            return replace(found, n_datasets=_count_datasets(near, sample))
     except FcsError as error:
         return replace(found, error=str(error), code=error.code)
 
@@ -205,13 +207,13 @@ def _sampled(item: FileCheck) -> object:
     begin, size = item.data
     last = max(0, size - SAMPLE_SIZE)
     try:
-        with item.path.open("rb") as stream:
+        with fetched(item.path) as path, path.open("rb") as stream:
             pieces = []
             for offset in (0, last // 2, last):
                 stream.seek(begin + offset)
                 pieces.append(stream.read(min(SAMPLE_SIZE, size)))
             return tuple(pieces)
-    except OSError:
+    except (OSError, FcsError):
         return id(item)  # gone meanwhile: a copy of nothing
 
 
@@ -220,12 +222,12 @@ def _digest(item: FileCheck) -> object:
     begin, left = item.data
     digest = hashlib.sha256()
     try:
-        with item.path.open("rb") as stream:
+        with fetched(item.path) as path, path.open("rb") as stream:
             stream.seek(begin)
             while left > 0 and (chunk := stream.read(min(CHUNK, left))):
                 digest.update(chunk)
                 left -= len(chunk)
-    except OSError:
+    except (OSError, FcsError):
         return id(item)
     return digest.digest()
 

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowml.cases import find_files
+from flowml.cases import FileSearch, Found, fetched, is_address, search_files
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
+from flowml.records import RemoteFile
 from flowml.reports.quality import (
     quality_document,
     quality_findings,
@@ -33,7 +34,7 @@ FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "find
 CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
 SHOWN_KEYWORDS = ("$CYT", "$DATATYPE", "$BYTEORD", "$MODE", "$TIMESTEP", "$TOT", "$PAR")
 
-NamedFile = tuple[Path, str]
+NamedFile = tuple[Path | RemoteFile, str]
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,19 @@ class Inspection:
         return plain
 
 
-def named_files(places: Sequence[Path]) -> list[NamedFile]:
-    """List the FCS files of folders, and how each is called in the output.
+def search_places(places: Sequence[Path | str], *, follow_links: bool = False) -> FileSearch:
+    """List the FCS files of folders, as each is called in the output, and what is passed over.
 
     Parameters
     ----------
-    places : sequence of Path
-        Files and folders.
+    places : sequence of path-like
+        Files, folders and addresses.
+    follow_links : bool
+        Whether symbolic links below folders are followed.
 
     Returns
     -------
-    list of tuple of Path and str
+    FileSearch
         Names are relative to the folder; of several folders each name begins with its
         folder's. A file that is given twice stands once.
 
@@ -103,18 +106,47 @@ def named_files(places: Sequence[Path]) -> list[NamedFile]:
     CaseError
         If a folder holds no FCS file.
     """
-    found: dict[Path, NamedFile] = {}
+    found: dict[Path | str, Found] = {}
+    findings: list[Finding] = []
     for place in places:
-        for file in find_files(place):
-            inside = file.name if file == place else file.relative_to(place).as_posix()
-            several = len(places) > 1 and file != place and place.name
-            name = f"{place.name}/{inside}" if several else inside
-            found.setdefault(file.resolve(), (file, name))
-    return list(found.values())
+        search = search_files(place, follow_links=follow_links)
+        findings += search.findings
+        above = _name_of(place) if len(places) > 1 else ""
+        for name, origin in search.files:
+            key = origin.path if isinstance(origin, RemoteFile) else origin
+            key = key.resolve() if isinstance(key, Path) and len(places) > 1 else key
+            shown = f"{above}/{name}" if above and origin != place else name
+            found.setdefault(key, Found(shown, origin))
+    return FileSearch(tuple(found.values()), tuple(findings))
+
+
+def _name_of(place: Path | str) -> str:
+    return str(place).rstrip("/").rpartition("/")[2] if is_address(place) else Path(place).name
+
+
+def named_files(places: Sequence[Path | str]) -> list[NamedFile]:
+    """List the FCS files of folders, and how each is called in the output.
+
+    Parameters
+    ----------
+    places : sequence of path-like
+        As of `search_places`.
+
+    Returns
+    -------
+    list of tuple of Path and str
+        Each file, or where it is to be fetched from, and its name.
+
+    Raises
+    ------
+    CaseError
+        If a folder holds no FCS file.
+    """
+    return [(origin, name) for name, origin in search_places(places).files]
 
 
 def inspect_file(
-    path: Path,
+    path: Path | RemoteFile,
     name: str,
     *,
     values: bool = False,
@@ -125,7 +157,7 @@ def inspect_file(
 
     Parameters
     ----------
-    path : Path
+    path : Path or RemoteFile
         The file.
     name : str
         How it is called in the output.
@@ -142,11 +174,12 @@ def inspect_file(
         With an `error` if the file cannot be read.
     """
     try:
-        sample = read_fcs(path, name=name, marker_names=marker_names)
-        checked = tube_quality(sample) if quality else None
-        findings = sample.findings if values or quality else sample.noticed
-        if checked is not None:
-            findings = (*findings, *quality_findings(checked, findings))
+        with fetched(path) as near:
+            sample = read_fcs(near, name=name, marker_names=marker_names)
+            checked = tube_quality(sample) if quality else None
+            findings = sample.findings if values or quality else sample.noticed
+            if checked is not None:
+                findings = (*findings, *quality_findings(checked, findings))
     except FcsError as error:
         return Inspection(name, error=str(error), code=error.code)
     matrix = sample.spillover
@@ -166,6 +199,36 @@ def inspect_file(
         channels=channels,
         findings=findings,
         quality=checked,
+    )
+
+
+def inspect_found(
+    file: Found,
+    *,
+    values: bool = False,
+    marker_names: MarkerNames | None = None,
+    quality: bool = False,
+) -> Inspection:
+    """Describe a file that was found; see `inspect_file`.
+
+    Parameters
+    ----------
+    file : Found
+        The file, and how it is called in the output.
+    values : bool
+        Whether to read the events too.
+    marker_names : MarkerNames, optional
+        A laboratory's own names.
+    quality : bool
+        Whether to read the events too, and to check the measurement.
+
+    Returns
+    -------
+    Inspection
+        With an `error` if the file cannot be read.
+    """
+    return inspect_file(
+        file.origin, file.name, values=values, marker_names=marker_names, quality=quality
     )
 
 

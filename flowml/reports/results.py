@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +164,12 @@ def _csv_cell(value: str | float) -> str:
     """Write a probability with fixed decimals, a missing one as nothing, text made harmless."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.{DIGITS}f}"
-    return spreadsheet_cell(printable(encodable(str(value)), limit=2000))
+    return _text_cell(str(value))
+
+
+@lru_cache(maxsize=4096)  # a table of channels says of each what it says of its file
+def _text_cell(text: str) -> str:
+    return spreadsheet_cell(printable(encodable(text), limit=2000))
 
 
 def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]:

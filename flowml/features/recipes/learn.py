@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.cases import at_hand
 from flowml.errors import FlowmlError
 from flowml.features.counting.blocks import largest
 from flowml.features.counting.fine import FINE_BINS, HIGHEST, LOWEST, FineCounter, centres
@@ -131,8 +132,9 @@ def survey(
     kept = []
     try:
         for tube in case.tubes:
-            opened = open_tube(tube, compensation, markers, marker_names, quality)
-            counted, events = _one_tube(opened, n_events)
+            with at_hand(tube) as near:
+                opened = open_tube(near, compensation, markers, marker_names, quality)
+                counted, events = _one_tube(opened, n_events)
             for marker, seen in counted.items():
                 found[marker] = _together(found[marker], seen) if marker in found else seen
             kept.append((opened.channels, events))

@@ -1,0 +1,28 @@
+"""A folder, an address or a manifest becomes a list of cases; a table their labels."""
+
+from flowml.cases.codes import SKIPS, counted
+from flowml.cases.entries import Found
+from flowml.cases.files import FileSearch, find_files, search_files
+from flowml.cases.find import CaseSearch, find_cases, search_cases
+from flowml.cases.labels import Labels, case_names, read_labels
+from flowml.cases.remote import at_hand, fetched, is_address
+from flowml.cases.table import read_table
+
+__all__ = [
+    "SKIPS",
+    "CaseSearch",
+    "FileSearch",
+    "Found",
+    "Labels",
+    "at_hand",
+    "case_names",
+    "counted",
+    "fetched",
+    "find_cases",
+    "find_files",
+    "is_address",
+    "read_labels",
+    "read_table",
+    "search_cases",
+    "search_files",
+]

@@ -1,0 +1,92 @@
+"""Tables that a laboratory wrote: CSV with a heading, from any spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowml.errors import CaseError
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Row = dict[str, str]
+
+
+def read_table(path: Path | str, columns: Sequence[str]) -> list[Row]:
+    """Read a CSV table with a heading row.
+
+    Parameters
+    ----------
+    path : path-like
+        Comma, semicolon or tab separated, UTF-8.
+    columns : sequence of str
+        Columns that must be there.
+
+    Returns
+    -------
+    list of dict of str to str
+        One for each row.
+
+    Raises
+    ------
+    CaseError
+        If the file cannot be read or lacks a column.
+    """
+    return [row for _, row in numbered_rows(path, columns)]
+
+
+def numbered_rows(path: Path | str, columns: Sequence[str]) -> list[tuple[int, Row]]:
+    """Read a CSV table as `read_table` does, and say where each row stands.
+
+    Parameters
+    ----------
+    path : path-like
+        Comma, semicolon or tab separated, UTF-8.
+    columns : sequence of str
+        Columns that must be there.
+
+    Returns
+    -------
+    list of (int, dict of str to str)
+        The line, counted from 1, in which each row ends; the row.
+
+    Raises
+    ------
+    CaseError
+        If the file cannot be read or lacks a column.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as stream:
+            heading = stream.readline()
+            stream.seek(0)
+            reader = csv.DictReader(stream, delimiter=max(",;\t", key=heading.count))
+            names = [name or "" for name in reader.fieldnames or []]
+            rows = [
+                (reader.line_num, {str(k): v or "" for k, v in row.items() if k})
+                for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is not text in UTF-8 (a workbook of a spreadsheet, perhaps)"
+        raise CaseError(
+            f"could not read the table {printable(path)}: {reason}. Save it as CSV in UTF-8."
+        ) from error
+    if double := sorted(name for name, n in Counter(filter(None, names)).items() if n > 1):
+        raise CaseError(
+            f"{printable(path)} has more than one column {', '.join(map(repr, double))}. "
+            "Give every column a name of its own."
+        )
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise CaseError(
+            f"{printable(path)} has no column {', '.join(map(repr, missing))}; it has "
+            f"{printable(', '.join(names))}. Rename a column, or say which one is meant."
+        )
+    if not rows:
+        raise CaseError(f"{printable(path)} has a heading but no rows. Add a row a case.")
+    return rows
