@@ -37,10 +37,16 @@ from flowml.safety import printable
 
 UNREADABLE = "TUBE-UNREADABLE"
 MISLABELLED = "PANEL-RELABELLED"
-OF_MATRIX = {"QUALITY-MATRIX", "QUALITY-COMPENSATION"}
+# code of a case: codes of its tubes, tubes that must be there, what it means
+AGREEING = {
+    "CASE-MATRIX": (
+        {"QUALITY-MATRIX", "QUALITY-COMPENSATION"}, 2, "the spillover matrix does not fit",
+    ),
+    "CASE-SCALE": ({"QUALITY-SCALE"}, 1, "values seem to be on a display scale already"),
+}  # fmt: skip
 CODES = {
-    UNREADABLE: "a tube cannot be read",
-    "CASE-MATRIX": "the spillover matrix fits no tube of the case",
+    UNREADABLE: (Severity.FAIL, "a tube cannot be read"),
+    **{code: (Severity.REVIEW, what) for code, (_, _, what) in AGREEING.items()},
 }
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -228,13 +234,15 @@ def _cells(sample: Sample, compensation: str) -> list[Cells]:
 
 
 def _agreeing(looks: Sequence[TubeLook]) -> tuple[Finding, ...]:
-    """Find a matrix that does not fit in any tube: what one tube shows may be biology."""
+    """Find what all tubes of a case agree in: what one of several shows may be biology."""
     read = [look for look in looks if look.stained and look.n_events]
-    of_matrix = [look for look in read if OF_MATRIX & {item.code for item in look.findings}]
-    if len(read) < 2 or len(of_matrix) < len(read):
-        return ()
-    text = f"the spillover matrix fits none of the {len(read)} tubes of the case"
-    return (Finding("CASE-MATRIX", text, Severity.REVIEW),)
+    found = []
+    for code, (of_tube, least, what) in AGREEING.items():
+        odd = [look for look in read if of_tube & {item.code for item in look.findings}]
+        if len(read) >= least and len(odd) == len(read):
+            text = what if len(read) == 1 else f"{what}, in all {len(read)} tubes of the case"
+            found.append(Finding(code, text, Severity.REVIEW))
+    return tuple(found)
 
 
 def _unreadable(tube: Tube, error: FlowmlError) -> Finding:

@@ -14,6 +14,7 @@ import flowml
 
 HOME = ROOT / "benchmarks"
 N_EVENTS, N_FILES = 700, 2
+MODULES = "stained", "ways", "run", "tables", "simulator", "tubes", "quality", "finding"
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +23,7 @@ def bench():
     before = set(sys.modules)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(HOME), *sys.path])
-        yield {
-            name: import_module(name)
-            for name in (
-                "stained",
-                "ways",
-                "run",
-                "tables",
-                "simulator",
-                "tubes",
-                "quality",
-                "finding",
-            )  # fmt: skip
-        }
+        yield {name: import_module(name) for name in MODULES}
     ours = [name for name in set(sys.modules) - before if _is_ours(sys.modules[name])]
     for name in ours:
         del sys.modules[name]

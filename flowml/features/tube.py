@@ -141,9 +141,17 @@ def count_tube(
     noticed = sample.findings
     told = any(item.code == "FCS-VALUE-01" for item in noticed)  # by the reader
     odd_values = (finding("FCS-VALUE-01", f"{odd} values"),) if odd and not told else ()
-    read = TubeRead(
+    read = _record(opened, compensation, digest_of(tube) if hashed else "", quality)
+    findings = (*noticed, *opened.findings, *_display_values(sample), *odd_values)
+    return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)
+
+
+def _record(opened: OpenTube, compensation: str, sha256: str, quality: str) -> TubeRead:
+    """Say for the record what was read, and how."""
+    sample = opened.sample
+    return TubeRead(
         name=sample.name,
-        sha256=digest_of(tube) if hashed else "",
+        sha256=sha256,
         n_events=sample.n_events,
         compensation=_applied(opened.unmixing, compensation),
         compensated=(
@@ -155,8 +163,6 @@ def count_tube(
         tops={marker: channel.top for marker, channel in opened.channels.items()},
         masked=quality == MASK,
     )
-    findings = (*noticed, *opened.findings, *_display_values(sample), *odd_values)
-    return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)
 
 
 def _counted(

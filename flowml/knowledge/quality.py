@@ -28,7 +28,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "doublets": ("warn", "fail"),
     "debris": ("below", "warn", "fail"),
     "matrix": (
-        "over_warn", "over_fail", "under_warn", "under_fail", "slope_warn", "slope_fail",
+        "over_warn", "over_fail", "under_warn", "slope_warn", "slope_fail",
         "depth_warn", "depth_fail",
     ),
     "compensation": ("rising_warn", "least_pairs", "most_negative"),

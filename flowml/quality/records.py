@@ -41,7 +41,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "QUALITY-DEBRIS": (Severity.WARN, "many events are debris"),
     "QUALITY-MATRIX": (Severity.WARN, "the spillover matrix does not fit the tube"),
     "QUALITY-COMPENSATION": (Severity.REVIEW, "fluorescence seems not to be compensated"),
-    "QUALITY-SCALE": (Severity.REVIEW, "values seem to be on a display scale already"),
+    "QUALITY-SCALE": (Severity.WARN, "values seem to be on a display scale already"),
 }
 # code: (severity, meaning) of what is done about it
 DONE: dict[str, tuple[Severity, str]] = {
