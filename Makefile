@@ -13,7 +13,7 @@ demo: $(DEMO_ENV)/ready ## simulate a cohort, classify it, draw a picture
 	$(DEMO_ENV)/bin/python examples/demo.py $(DATA)
 
 test: $(TEST_ENV)/ready lint docs ## style, types, layers, docs, tests
-	$(TEST_ENV)/bin/python -m pytest --cov --cov-report=term
+	$(TEST_ENV)/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 lint: $(TEST_ENV)/ready
 	$(TEST_ENV)/bin/ruff check .

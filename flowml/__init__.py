@@ -21,6 +21,7 @@ _HOMES = {
     "Spillover": "flowml.records",
     "FcsError": "flowml.errors",
     "FlowmlError": "flowml.errors",
+    "check_cases": "flowml.checking",
     "find_cases": "flowml.cases",
     "read_fcs": "flowml.fcs",
     "read_marker_names": "flowml.knowledge.marker_names",
@@ -47,6 +48,7 @@ __all__ = ["__version__", *_HOMES, *_MODULES]  # noqa: PLE0604 - names from the 
 
 if TYPE_CHECKING:
     from flowml.cases import find_cases
+    from flowml.checking import check_cases
     from flowml.errors import FcsError, FlowmlError
     from flowml.fcs import read_fcs, write_fcs
     from flowml.features import Recipe, make_recipe

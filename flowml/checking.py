@@ -8,7 +8,7 @@ is an accident.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -32,76 +32,24 @@ from flowml.knowledge.shapes import (
 )
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, found_cases
 from flowml.records import Case, Role, Sample, Tube
+from flowml.reports.casecheck import (
+    CASE_MATRIX,
+    CASE_SCALE,
+    UNREADABLE,
+    CaseCheck,
+    SeenTube,
+)
 from flowml.reports.quality import quality_findings, tube_quality
 from flowml.safety import printable
 
-UNREADABLE = "TUBE-UNREADABLE"
 MISLABELLED = "PANEL-RELABELLED"
 # code of a case: codes of its tubes, tubes that must be there, what it means
 AGREEING = {
-    "CASE-MATRIX": (
+    CASE_MATRIX: (
         {"QUALITY-MATRIX", "QUALITY-COMPENSATION"}, 2, "the spillover matrix does not fit",
     ),
-    "CASE-SCALE": ({"QUALITY-SCALE"}, 1, "values seem to be on a display scale already"),
+    CASE_SCALE: ({"QUALITY-SCALE"}, 1, "values seem to be on a display scale already"),
 }  # fmt: skip
-CODES = {
-    UNREADABLE: (Severity.FAIL, "a tube cannot be read"),
-    **{code: (Severity.REVIEW, what) for code, (_, _, what) in AGREEING.items()},
-}
-RANK = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-@dataclass(frozen=True)
-class TubeLook:
-    """One tube of a case, as it was found.
-
-    Parameters
-    ----------
-    name : str
-        As results call the file.
-    stained : StainedTube or None
-        What its file says of it; None if it cannot be read.
-    n_events : int
-        Events of the file.
-    findings : tuple of Finding
-        What was noticed.
-    """
-
-    name: str
-    stained: StainedTube | None
-    n_events: int
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True)
-class CaseCheck:
-    """What is to be thought of a case.
-
-    Parameters
-    ----------
-    case_id : str
-        The case.
-    panel : str
-        The panel it was stained with; empty where none fits.
-    tubes : tuple of TubeLook
-        Its tubes, in their order.
-    places : tuple of str
-        Which tube of the panel each of them is; empty for none.
-    findings : tuple of Finding
-        Everything noticed of the case and of its tubes.
-    """
-
-    case_id: str
-    panel: str
-    tubes: tuple[TubeLook, ...]
-    places: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def severity(self) -> Severity:
-        """The worst of its findings."""
-        every = [item.severity for item in self.findings]
-        return max(every, key=RANK.__getitem__, default=Severity.INFO)
 
 
 def check_cases(
@@ -157,7 +105,7 @@ def check_cases(
 
 def _checked(
     case: Case,
-    tubes: tuple[TubeLook, ...],
+    tubes: tuple[SeenTube, ...],
     findings: tuple[Finding, ...],
     shapes: Sequence[PanelShape],
 ) -> CaseCheck:
@@ -176,7 +124,7 @@ def _checked(
     )
 
 
-def _without_unread(seen: Recognition, tubes: Sequence[TubeLook]) -> list[Finding]:
+def _without_unread(seen: Recognition, tubes: Sequence[SeenTube]) -> list[Finding]:
     """Leave out that a tube is missing where it is there and cannot be read."""
     unread = sum(tube.stained is None for tube in tubes)
     lost = [item for item in seen.findings if item.code == "PANEL-LOST"]
@@ -184,14 +132,14 @@ def _without_unread(seen: Recognition, tubes: Sequence[TubeLook]) -> list[Findin
     return others + (lost if len(lost) > unread else [])
 
 
-Look = tuple[tuple[TubeLook, ...], tuple[Finding, ...]]
+Look = tuple[tuple[SeenTube, ...], tuple[Finding, ...]]
 
 
 def _look(
     case: Case, compensation: str, marker_names: MarkerNames | None, *, quality: bool
 ) -> Look:
     """Look at the tubes of a case, each by itself and together; bad files never raise."""
-    looks: list[TubeLook] = []
+    looks: list[SeenTube] = []
     cells: list[Cells] = []
     for tube in case.tubes:
         try:
@@ -201,17 +149,17 @@ def _look(
                 if sample.n_events and len(case.tubes) > 1:
                     cells += _cells(sample, compensation)
         except FlowmlError as error:
-            looks.append(TubeLook(tube.name, None, 0, (_unreadable(tube, error),)))
+            looks.append(SeenTube(tube.name, None, 0, (_unreadable(tube, error),)))
     together = compare_tubes(cells).findings if len(cells) > 1 else ()
     return tuple(looks), (*together, *_agreeing(looks))
 
 
-def _seen(case: Case, tube: Tube, sample: Sample, *, quality: bool) -> TubeLook:
+def _seen(case: Case, tube: Tube, sample: Sample, *, quality: bool) -> SeenTube:
     findings = [*sample.findings]
     if quality:
         findings += quality_findings(tube_quality(sample), findings)
     stained = stained_tube(case.case_id, tube, sample)
-    return TubeLook(tube.name, stained, sample.n_events, _told_of(tube, case, findings))
+    return SeenTube(tube.name, stained, sample.n_events, _told_of(tube, case, findings))
 
 
 def _told_of(tube: Tube, case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -233,7 +181,7 @@ def _cells(sample: Sample, compensation: str) -> list[Cells]:
         return []
 
 
-def _agreeing(looks: Sequence[TubeLook]) -> tuple[Finding, ...]:
+def _agreeing(looks: Sequence[SeenTube]) -> tuple[Finding, ...]:
     """Find what all tubes of a case agree in: what one of several shows may be biology."""
     read = [look for look in looks if look.stained and look.n_events]
     found = []

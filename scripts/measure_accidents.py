@@ -18,11 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import flowml
-from flowml.checking import CaseCheck, check_cases
+from flowml.checking import check_cases
 from flowml.findings import Severity
 from flowml.gating.rules.cuts import share_interval
 from flowml.reading import Reading
 from flowml.records import Case
+from flowml.reports.casecheck import CaseCheck
 from flowml.simulator import simulate, write_cohort
 
 PANELS = ("cll-9f", "acute", "plasma-cell")

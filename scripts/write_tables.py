@@ -12,6 +12,7 @@ from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.panels import known_panels, load_panel
 from flowml.quality.records import CODES, DONE
+from flowml.reports.casecheck import CODES as OF_CASES
 
 PANELS = known_panels()
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "tables"
@@ -40,6 +41,9 @@ def tables() -> dict[str, str]:
     return {
         "findings.md": _table(["code", "severity", "meaning"], findings),
         "quality.md": _table(["code", "severity", "meaning"], quality),
+        "cases.md": _table(
+            ["code", "meaning"], [[f"`{code}`", text] for code, text in OF_CASES.items()]
+        ),
         "refusals.md": _table(["code", "meaning"], refusals),
         "skipped.md": _table(["code", "severity", "meaning"], skips),
         "entities.md": _table(axes, entities),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowml
-from flowml.checking import TubeLook, _agreeing, check_cases, stained_tube
+from flowml.checking import SeenTube, _agreeing, check_cases, stained_tube
 from flowml.errors import CaseError, FlowmlError
 from flowml.events import ArraySource
 from flowml.findings import Finding, Severity
@@ -125,7 +125,7 @@ def looks(*codes_of_tubes, n_events=1000):
         "c", Tube("a.fcs", None), Sample("a", (), ArraySource(np.ones((1, 0))))
     )
     return [
-        TubeLook(str(n), stained, n_events, tuple(Finding(c, "x", Severity.WARN) for c in own))
+        SeenTube(str(n), stained, n_events, tuple(Finding(c, "x", Severity.WARN) for c in own))
         for n, own in enumerate(codes_of_tubes)
     ]  # fmt: skip
 

@@ -9,9 +9,11 @@ import click
 
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
+    cases_from,
     follow_links_option,
     format_option,
     jobs_option,
+    layout_options,
     marker_names_from,
     marker_names_option,
     paths_argument,
@@ -26,6 +28,17 @@ from flowml.cli.options import (
 @paths_argument
 @values_option
 @quality_option
+@click.option(
+    "--cases", is_flag=True,
+    help="Check cases rather than files: panel, lost, swapped and foreign tubes, wrong labels, "
+    "another patient's tube.",
+)  # fmt: skip
+@layout_options
+@click.option(
+    "--panel", "panels", multiple=True, metavar="FILE",
+    help="A panel of the laboratory, a TOML file, beside those that are known; with --cases; "
+    "may be repeated.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Findings of severity warn count as wrong, too.")
 @marker_names_option
 @follow_links_option
@@ -33,17 +46,63 @@ from flowml.cli.options import (
 @jobs_option
 @quiet_option
 @verbose_option
-def command(paths: tuple[Path | str, ...], form: str, jobs: int, **options: Any) -> int:
+def command(paths: tuple[Path | str, ...], form: str, **options: Any) -> int:
     """Tell quickly which FCS files are whole, odd, or copies of one another.
 
     PATH is a file, a folder or an address of one. Every data set of every file must be where
     $TOT, the DATA segment and the size of the file say that it is; events are read with
     --values only, and of files whose events may be the same. --quality reads them, and says of
     each tube how it was measured: rate, disturbances, doublets, debris, compensation and more.
-    Exit status: 0 all fine; 1 a file cannot be used, a folder cannot be read, or a file has a
-    finding of severity review or fail, or with --strict one of severity warn; 2 there is no
-    FCS file.
+    With --cases, PATH is a folder or a manifest of cases, which are held against each other.
+    Exit status: 0 all fine; 1 a file cannot be used, a folder cannot be read, or a file or a
+    case has a finding of severity review or fail, or with --strict one of severity warn; 2
+    there is no FCS file.
     """
+    _refuse_what_does_not_fit(paths, options)
+    if options["cases"]:
+        return _check_cases(paths[0], form, options)
+    return _check_files(paths, form, options)
+
+
+def _refuse_what_does_not_fit(paths: tuple[Path | str, ...], options: dict[str, Any]) -> None:
+    if options["cases"]:
+        if len(paths) > 1:
+            raise click.UsageError("--cases takes one folder or manifest.")
+        if options["values"]:
+            raise click.UsageError("--cases reads the values anyway; leave --values out.")
+    elif options["panels"] or options["pattern"] or options["case_per"] != "auto":
+        raise click.UsageError("--panel, --pattern and --case-per need --cases.")
+
+
+def _check_cases(path: Path | str, form: str, options: dict[str, Any]) -> int:
+    from flowml.checking import check_cases
+    from flowml.cli.talk import note, progress
+    from flowml.reading import Reading
+    from flowml.reports import casecheck as report
+    from flowml.reports.results import json_text
+
+    search = cases_from(path, options)
+    names = marker_names_from(options["marker_names"])
+    with progress("checked", len(search.cases), quiet=options["quiet"]) as done:
+        checks = check_cases(
+            list(search.cases),
+            panels=options["panels"],
+            quality=options["quality"],
+            reading=Reading(jobs=options["jobs"], marker_names=names),
+            progress=done,
+        )
+    if form == "table":
+        click.echo(report.cases_text(checks, verbose=options["verbose"]))
+    elif form == "csv":
+        click.echo(report.cases_csv(checks), nl=False)
+    else:
+        click.echo(json_text(report.cases_document(checks)))
+    if form != "table":
+        note(report.summary(checks), quiet=options["quiet"])
+    return 1 if report.is_wrong(checks, strict=options["strict"]) or search.is_incomplete else 0
+
+
+def _check_files(paths: tuple[Path | str, ...], form: str, options: dict[str, Any]) -> int:
     from functools import partial
 
     from flowml.batch import run
@@ -63,7 +122,7 @@ def command(paths: tuple[Path | str, ...], form: str, jobs: int, **options: Any)
     if not options["quiet"]:
         note_passed_over(search.findings, verbose=options["verbose"])
     with progress("checked", len(files), quiet=options["quiet"]) as done:
-        checks = run(look, files, jobs=jobs, progress=done)
+        checks = run(look, files, jobs=options["jobs"], progress=done)
     checks = report.with_copies(checks)
     if form == "table":
         click.echo(report.check_text(checks, verbose=options["verbose"]))

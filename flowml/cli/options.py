@@ -98,7 +98,7 @@ def chained(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-reading_options = chained(
+layout_options = chained(
     click.option(
         "--case-per", type=click.Choice(["auto", "file", "folder"]), default="auto",
         show_default=True,
@@ -110,6 +110,9 @@ reading_options = chained(
         "FOLDER, like '(?P<case>[^_/]+)_(?P<tube>[^/]+)\\.(fcs|lmd)'. The group case is the "
         "id, tube and patient are understood, other groups are details.",
     ),
+)  # fmt: skip
+reading_options = chained(
+    layout_options,
     follow_links_option,
     click.option(
         "--compensation", default="auto", show_default=True, metavar="auto|none|file|CSV",

@@ -80,7 +80,7 @@ def recognize(tubes: Sequence[StainedTube], panels: Iterable[PanelShape]) -> Rec
         return Recognition("", ("",) * len(tubes), _unknown(tubes, known))
     _, panel, places = best
     findings = [
-        *_lost(panel, places),
+        *_lost(tubes, panel, places),
         *_foreign(tubes, places, panel, known),
         *_twice(tubes, panel, places),
         *_swapped(tubes, panel, places),
@@ -164,13 +164,16 @@ def _nearest(tube: StainedTube, known: Sequence[PanelShape]) -> str:
     )
 
 
-def _lost(panel: PanelShape, places: Sequence[int]) -> list[Finding]:
+def _lost(
+    tubes: Sequence[StainedTube], panel: PanelShape, places: Sequence[int]
+) -> list[Finding]:
+    measured = {marker for tube in tubes for marker in tube.markers}
     found = []
     for place, shape in enumerate(panel.tubes):
         if place not in places:
             text = (
                 f"tube {printable(shape.name, 60)} of {printable(panel.name, 60)} is missing, "
-                f"and with it {_listed(shape.markers)}"
+                f"and with it {_listed(shape.markers - measured) or 'no marker of its own'}"
             )
             found.append(Finding("PANEL-LOST", text, Severity.REVIEW))
     return found

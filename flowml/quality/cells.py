@@ -112,7 +112,7 @@ def check_matrix(look: TubeLook) -> Check:
 
 
 def _of_all_pairs(look: TubeLook, name: str, error: float) -> Verdict:
-    """Grade what all pairs agree in; what is left above zero may be biology, and never fails."""
+    """Grade what all pairs agree in; what is left may be biology, and never fails."""
     if error < 0:
         return look.by_book(name, -error, "over_warn", "over_fail")
     return Verdict.WARN if error > look.book.number(name, "under_warn") else Verdict.PASS
