@@ -36,7 +36,7 @@ NAMED_BY = {
     "truncated file": ("FCS-TEXT", "FCS-AGREE"),
     "missing marker": ("PANEL-MISSING",),
     "relabelled detector": ("PANEL-RELABELLED",),
-    "wrong spillover": ("QUALITY-MATRIX", "QUALITY-COMPENSATION"),
+    "wrong spillover": ("CASE-MATRIX",),
 }
 STRUCTURAL = (
     "lost tube", "swapped tubes", "empty tube", "truncated file", "missing marker",

@@ -386,7 +386,10 @@ def test_unmixing_is_exact_where_large_values_leave_small_differences():
     ],
 )
 def test_the_flag_and_the_policy_of_that_name_say_the_same(policy, flag, expected):
-    options = {"compensation": policy, "already_compensated": flag, "jobs": 1}
+    options = {
+        "compensation": policy, "already_compensated": flag, "jobs": 1,
+        "marker_names": None, "quality": "off",
+    }  # fmt: skip
     assert reading_from(options).compensation == expected
 
 
