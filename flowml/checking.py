@@ -17,7 +17,7 @@ from flowml.cases import at_hand
 from flowml.errors import FcsError, FlowmlError, StateError
 from flowml.fcs import read_fcs
 from flowml.findings import Finding, Severity
-from flowml.gating.backbone import BACKBONE, compare_tubes
+from flowml.gating.backbone import BACKBONE, DIFFERENT, NOT_ASSESSED, compare_tubes
 from flowml.gating.rules.cells import Cells, open_cells
 from flowml.knowledge.marker_names import MarkerNames
 from flowml.knowledge.panels import known_panels, load_panel
@@ -35,6 +35,7 @@ from flowml.records import Case, Role, Sample, Tube
 from flowml.reports.casecheck import (
     CASE_MATRIX,
     CASE_SCALE,
+    EMPTY,
     UNREADABLE,
     CaseCheck,
     SeenTube,
@@ -42,7 +43,11 @@ from flowml.reports.casecheck import (
 from flowml.reports.quality import quality_findings, tube_quality
 from flowml.safety import printable
 
-MISLABELLED = "PANEL-RELABELLED"
+LABELS_FIRST = Finding(
+    NOT_ASSESSED,
+    "whether all tubes are of one patient cannot be told: labels of the backbone are doubtful",
+    Severity.INFO,
+)
 # code of a case: codes of its tubes, tubes that must be there, what it means
 AGREEING = {
     CASE_MATRIX: (
@@ -55,7 +60,7 @@ AGREEING = {
 def check_cases(
     cases: Cases,
     *,
-    panels: Sequence[Path | str] = (),
+    panels: Sequence[Path | str] | Path | str = (),
     quality: bool = True,
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
@@ -66,12 +71,12 @@ def check_cases(
     ----------
     cases : sequence of Case, or path-like
         Cases, or where to find them.
-    panels : sequence of path-like
+    panels : path-like, or sequence of path-like
         Files of the laboratory's own panels, beside flowml's.
     quality : bool
         Whether each tube's measurement is checked (`flowml.quality.assess`).
     reading : Reading
-        How files are read.
+        How files are read: compensation, workers, names of markers. Its `quality` is not used.
     progress : callable, optional
         Called with the number of cases done.
 
@@ -86,7 +91,9 @@ def check_cases(
     FlowmlError
         If there are no cases, or a panel's file cannot be used.
     """
-    known = [shape_of(load_panel(name)) for name in (*panels, *known_panels())]
+    files = [panels] if isinstance(panels, (str, Path)) else panels
+    known = [shape_of(load_panel(name), of_laboratory=True) for name in files]
+    known += [shape_of(load_panel(name)) for name in known_panels()]
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     look = partial(
         _look,
@@ -109,18 +116,17 @@ def _checked(
     findings: tuple[Finding, ...],
     shapes: Sequence[PanelShape],
 ) -> CaseCheck:
-    read = [tube for tube in tubes if tube.stained]
-    seen = recognize([tube.stained for tube in read if tube.stained], shapes)
-    of_tube = dict(zip((tube.name for tube in read), seen.tubes, strict=True))
+    seen = recognize([tube.stained for tube in tubes if tube.stained], shapes)
+    place = iter(seen.tubes)
     every = [item for tube in tubes for item in tube.findings] + _without_unread(seen, tubes)
-    if MISLABELLED not in {item.code for item in every}:
-        every += findings  # with wrong labels other cells would be compared
+    if seen.moved & set(BACKBONE):  # with wrong labels other cells would be compared
+        findings = tuple(LABELS_FIRST if f.code == DIFFERENT else f for f in findings)
     return CaseCheck(
         case_id=case.case_id,
         panel=seen.panel,
         tubes=tubes,
-        places=tuple(of_tube.get(tube.name, "") for tube in tubes),
-        findings=tuple(dict.fromkeys(every)),
+        places=tuple(next(place) if tube.stained else "" for tube in tubes),
+        findings=tuple(dict.fromkeys([*every, *findings])),
     )
 
 
@@ -145,7 +151,7 @@ def _look(
         try:
             with at_hand(tube) as near:
                 sample = _sample_of(near, marker_names)
-                looks.append(_seen(case, tube, sample, quality=quality))
+                looks.append(_seen(case, tube, sample, compensation if quality else None))
                 if sample.n_events and len(case.tubes) > 1:
                     cells += _cells(sample, compensation)
         except FlowmlError as error:
@@ -154,10 +160,13 @@ def _look(
     return tuple(looks), (*together, *_agreeing(looks))
 
 
-def _seen(case: Case, tube: Tube, sample: Sample, *, quality: bool) -> SeenTube:
+def _seen(case: Case, tube: Tube, sample: Sample, compensation: str | None) -> SeenTube:
+    """Look at a tube; at how it was measured only with a policy of compensation."""
     findings = [*sample.findings]
-    if quality:
-        findings += quality_findings(tube_quality(sample), findings)
+    if not sample.n_events and not findings:
+        findings.append(Finding(EMPTY, "the tube holds no events", Severity.REVIEW))
+    if compensation is not None:
+        findings += quality_findings(tube_quality(sample, compensation), findings)
     stained = stained_tube(case.case_id, tube, sample)
     return SeenTube(tube.name, stained, sample.n_events, _told_of(tube, case, findings))
 
@@ -168,7 +177,9 @@ def _told_of(tube: Tube, case: Case, findings: Sequence[Finding]) -> tuple[Findi
         return tuple(findings)
     name = printable(tube.name, 80)
     return tuple(
-        item if name in item.message else replace(item, message=f"{name}: {item.message}")
+        item
+        if item.message.startswith(name)
+        else replace(item, message=f"{name}: {item.message}")
         for item in findings
     )
 

@@ -147,3 +147,16 @@ def test_what_all_tubes_of_a_case_agree_in_is_a_finding_of_the_case(tubes, expec
     assert [item.code for item in found] == expected
     assert all(item.severity is Severity.REVIEW for item in found)
     assert _agreeing(looks(*tubes, n_events=0)) == ()
+
+
+def test_labels_come_before_what_they_would_make_of_the_cells(sound):
+    """CD45's label on another detector: other cells would be compared."""
+    names = {"accidents": 1.0, "accident_kinds": ["relabelled detector"]}
+    odd = flowml.simulate("cll-9f", **{**LAB, "cases": 4, "seed": 64}, **names)
+    checks = check_cases([*sound, *[replace(case, case_id=f"x{case.case_id}") for case in odd]])
+    told = [check for check in checks if check.case_id.startswith("x")]
+    assert all("PANEL-RELABELLED" in codes(check) for check in told)
+    moved = [check for check in told if "CD45 on" in str(check.findings)]
+    assert moved
+    for check in moved:
+        assert "CASE-PATIENT" not in codes(check)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 BACKBONE = ("FSC", "SSC", "CD45", "CD19")  # CD34 and others are on too few cells to tell by
-LEAST_MARKERS = 3
+NEEDED = {"FSC", "SSC", "CD45"}
 SCATTER_WEIGHT = 4.0  # a decade of scatter parts cells as well as four of an antigen
 FLOOR = 2.6  # log10 of reference units; below lies the noise of the detector
 N_KINDS, ROUNDS = 12, 15
@@ -90,8 +90,8 @@ class Agreement:
         which = ", ".join(printable(name, 80) for name in self.odd)
         text = (
             f"by {', '.join(self.markers)} the tubes do not hold the same cells (distance up "
-            f"to {self.distances.max():.2f}, tubes of one patient at most {LIMIT}); another "
-            f"patient's, or stained or lysed otherwise: {which}"
+            f"to {self.distances.max():.2f}, of one patient seldom above {LIMIT}); "
+            f"another patient's, or stained or lysed otherwise: {which}"
         )
         return (Finding(DIFFERENT, text, Severity.REVIEW),)
 
@@ -107,16 +107,16 @@ def compare_tubes(tubes: Sequence[Cells]) -> Agreement:
     Returns
     -------
     Agreement
-        With a reason where fewer than two tubes, `LEAST_MARKERS` common markers of `BACKBONE`
-        or `LEAST_CELLS` cells are there.
+        With a reason where fewer than two tubes, one of the `NEEDED` markers or `LEAST_CELLS`
+        cells are there.
     """
     names = tuple(tube.name for tube in tubes)
     markers = tuple(m for m in BACKBONE if all(tube.has(m) for tube in tubes)) if tubes else ()
     none = np.zeros((len(tubes), len(tubes)))
     if len(tubes) < 2:
         return Agreement(names, markers, none, "the case has one tube")
-    if len(markers) < LEAST_MARKERS or "CD45" not in markers:
-        reason = f"the tubes share only {', '.join(markers) or 'no marker'} of the backbone"
+    if lacking := sorted(NEEDED - set(markers)):
+        reason = f"not all tubes have {', '.join(lacking)}"
         return Agreement(names, markers, none, reason)
     cells = [_leukocytes(tube, markers) for tube in tubes]
     if min(map(len, cells)) < LEAST_CELLS:
@@ -140,8 +140,13 @@ def _leukocytes(tube: Cells, markers: Sequence[str]) -> Floats:
         return among
     low = among[:, side] <= np.quantile(among[:, side], LYMPHOCYTES)
     rows = rows[rows[:, size] > np.median(among[low, size]) - SMALLER]
-    step = max(1, len(rows) // MOST_CELLS)  # from the whole run, as a bubble shakes a part
-    return np.asarray(_weighted(rows[::step][:MOST_CELLS], markers))
+    return _weighted(_evenly(rows, MOST_CELLS), markers)
+
+
+def _evenly(rows: Floats, most: int) -> Floats:
+    """Return up to so many cells of the whole run, as a bubble shakes only a part of it."""
+    n = min(len(rows), most)
+    return rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)] if n else rows
 
 
 def _weighted(rows: Floats, markers: Sequence[str]) -> Floats:
@@ -175,7 +180,8 @@ def _shares(cells: Sequence[Floats]) -> NDArray[np.float64]:
     from scipy.cluster.vq import kmeans2
 
     n_each = min(map(len, cells))  # every tube counts alike when kinds are sought
-    pooled = np.concatenate([rows[:n_each] for rows in cells])
+    in_order = sorted(cells, key=lambda rows: rows.mean(axis=0).tolist())  # whatever its name
+    pooled = np.concatenate([_evenly(rows, n_each) for rows in in_order])
     kinds = np.unique(pooled, axis=0)
     if len(kinds) > N_KINDS:  # else every value is a kind
         kinds, _ = kmeans2(pooled, N_KINDS, iter=ROUNDS, minit="++", rng=0)

@@ -14,7 +14,7 @@ from flowml.findings import Finding, Severity
 from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from flowml.knowledge.shapes import PanelShape, StainedTube, TubeShape
 
@@ -30,7 +30,8 @@ CODES = {
     "PANEL-SWAPPED": "a tube goes by the name of another tube of the panel",
     "PANEL-MISSING": "a tube lacks markers that the panel has in it",
     "PANEL-MORE": "a tube has markers that the panel has not in it",
-    "PANEL-RELABELLED": "a marker is on a detector on which the laboratory does not measure it",
+    "PANEL-RELABELLED": "a marker is on a detector on which the laboratory seldom measures it",
+    "PANEL-INSTRUMENT": "a tube has other detectors than usual: another instrument, perhaps",
 }
 
 
@@ -47,11 +48,14 @@ class Recognition:
         is none.
     findings : tuple of Finding
         What is odd, with a code of `CODES`.
+    moved : frozenset of str
+        Markers whose labels are doubtful.
     """
 
     panel: str
     tubes: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    moved: frozenset[str] = frozenset()
 
 
 def recognize(tubes: Sequence[StainedTube], panels: Iterable[PanelShape]) -> Recognition:
@@ -85,11 +89,15 @@ def recognize(tubes: Sequence[StainedTube], panels: Iterable[PanelShape]) -> Rec
         *_twice(tubes, panel, places),
         *_swapped(tubes, panel, places),
     ]
+    moved: set[str] = set()
     for tube, place in zip(tubes, places, strict=True):
         if place >= 0:
             findings += _differences(tube, panel.tubes[place])
+            on_detectors, doubtful = _on_detectors(tube, panel.tubes[place])
+            findings += on_detectors
+            moved |= doubtful
     names = tuple(panel.tubes[place].name if place >= 0 else "" for place in places)
-    return Recognition(panel.name, names, tuple(findings))
+    return Recognition(panel.name, names, tuple(findings), frozenset(moved))
 
 
 def likeness(tube: StainedTube, shape: TubeShape) -> float:
@@ -105,10 +113,10 @@ def likeness(tube: StainedTube, shape: TubeShape) -> float:
     Returns
     -------
     float
-        Jaccard's index, 0 to 1.
+        Jaccard's index, 0 to 1; two tubes without a marker are alike.
     """
     either = tube.markers | shape.markers
-    return len(tube.markers & shape.markers) / len(either) if either else 0.0
+    return len(tube.markers & shape.markers) / len(either) if either else 1.0
 
 
 def _matched(tubes: Sequence[StainedTube], panel: PanelShape) -> list[int]:
@@ -146,7 +154,9 @@ def _unknown(tubes: Sequence[StainedTube], known: Sequence[PanelShape]) -> tuple
         return ()
     nearest = _nearest(tubes[0], known)
     text = f"no known panel has a tube like {_named(tubes[0])}{nearest}"
-    return (Finding("PANEL-UNKNOWN", text, Severity.INFO),)
+    shown = any(panel.is_learned for panel in known)  # one of others: worse than a lost tube
+    severity = Severity.REVIEW if shown else Severity.WARN
+    return (Finding("PANEL-UNKNOWN", text, severity),)
 
 
 def _nearest(tube: StainedTube, known: Sequence[PanelShape]) -> str:
@@ -154,8 +164,8 @@ def _nearest(tube: StainedTube, known: Sequence[PanelShape]) -> str:
     every = [(likeness(tube, shape), panel, shape) for panel in known for shape in panel.tubes]
     if not every:
         return ""
-    score, panel, shape = max(every, key=lambda item: item[0])
-    if score == 0:
+    _, panel, shape = max(every, key=lambda item: item[0])
+    if not tube.markers & shape.markers:
         return ""
     both = len(tube.markers & shape.markers)
     return (
@@ -239,23 +249,33 @@ def _differences(tube: StainedTube, shape: TubeShape) -> list[Finding]:
     if more := tube.markers - shape.markers:
         text = f"{_named(tube)} has {_listed(more)} beside tube {printable(shape.name, 60)}"
         found.append(Finding("PANEL-MORE", text, Severity.INFO))
-    if moved := _moved(tube.stains, shape):
-        text = (
-            f"in {_named(tube)} markers are on other detectors than in the other cases, or "
-            f"their labels were exchanged: {'; '.join(moved)}"
-        )
-        found.append(Finding("PANEL-RELABELLED", text, Severity.REVIEW))
     return found
 
 
-def _moved(stains: Mapping[str, str], shape: TubeShape) -> list[str]:
-    """Say of markers which detector they are on, and which is theirs."""
-    return [
-        f"{printable(marker, 60)} on {printable(stains[marker], 60)} "
-        f"(elsewhere {_listed(shape.detectors[marker])})"
-        for marker in sorted(stains)
-        if shape.detectors.get(marker) and stains[marker] not in shape.detectors[marker]
+def _on_detectors(tube: StainedTube, shape: TubeShape) -> tuple[list[Finding], set[str]]:
+    """Find markers that are not on their detectors, and tell labels from instruments.
+
+    Exchanged labels put a few markers on detectors of the same instrument; on another
+    instrument nearly all detectors have other names.
+    """
+    known = {marker for marker in tube.stains if shape.detectors.get(marker)}
+    odd = {m for m in known if tube.stains[m] not in shape.detectors[m]}
+    if not odd:
+        return [], set()
+    usual = frozenset().union(*shape.detectors.values())
+    if 2 * len(odd) > len(known) and not {tube.stains[marker] for marker in odd} & usual:
+        text = f"{_named(tube)} was measured on other detectors than usual: another instrument?"
+        return [Finding("PANEL-INSTRUMENT", text, Severity.INFO)], set()
+    moved = [
+        f"{printable(marker, 60)} on {printable(tube.stains[marker], 60)} "
+        f"(usually {_listed(shape.detectors[marker])})"
+        for marker in sorted(odd)
     ]
+    text = (
+        f"in {_named(tube)} markers are on unusual detectors, or their labels were exchanged: "
+        f"{'; '.join(moved)}"
+    )
+    return [Finding("PANEL-RELABELLED", text, Severity.REVIEW)], odd
 
 
 def _named(tube: StainedTube) -> str:

@@ -7,8 +7,9 @@ them show is the panel, what few of them show is an accident.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ LEAST_TUBES = 5  # of a kind before its detectors and names are told from them
 SEPARATORS = " _-.:/\\#()"
 
 Markers = frozenset[str]
+Kind = tuple[str, ...]  # markers of a tube, sorted
+Kinds = tuple[Kind, ...]  # tubes of a case, sorted; the same one may stand twice
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,13 @@ class PanelShape:
         As the panel's file calls it, or ``panel A`` and so on for a learned one.
     tubes : tuple of TubeShape
         All that a whole case has.
+    is_learned : bool
+        Whether the laboratory's own cases show it.
     """
 
     name: str
     tubes: tuple[TubeShape, ...]
+    is_learned: bool = False
 
 
 def one_name(marker: str) -> str:
@@ -115,13 +121,16 @@ def one_name(marker: str) -> str:
     return "+".join(sorted(marker.split("+")))
 
 
-def shape_of(panel: Panel) -> PanelShape:
+def shape_of(panel: Panel, *, of_laboratory: bool = False) -> PanelShape:
     """Return the shape of a panel whose file is known.
 
     Parameters
     ----------
     panel : Panel
         flowml's own, or a laboratory's.
+    of_laboratory : bool
+        Whether the laboratory calls its tubes as the file does; what flowml calls them means
+        nothing elsewhere.
 
     Returns
     -------
@@ -132,7 +141,7 @@ def shape_of(panel: Panel) -> PanelShape:
         TubeShape(
             tube.name,
             {one_name(stain.label): frozenset() for stain in tube.stains},
-            frozenset({tube.name.casefold()}),
+            frozenset({tube.name.casefold()} if of_laboratory else ()),
         )
         for tube in panel.tubes
     )
@@ -166,7 +175,11 @@ def tube_label(case_id: str, name: str, given: str = "") -> str:
         return given.strip().casefold()
     stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0].casefold()
     short = case_id.replace("\\", "/").rpartition("/")[2].casefold()
-    return stem.replace(short, "").strip(SEPARATORS) if short else stem.strip(SEPARATORS)
+    for end in (stem.removeprefix(short), stem.removesuffix(short)):
+        left = end.strip(SEPARATORS)
+        if len(end) < len(stem) and (not end or end != left):  # parted from the id by a sign
+            return left
+    return stem.strip(SEPARATORS)
 
 
 def learn_panels(
@@ -185,63 +198,88 @@ def learn_panels(
     -------
     tuple of PanelShape
         Combinations of tubes that at least `LEAST_CASES` and a share of `PANEL_SHARE` of the
-        cases have, the most frequent first. A part of the tubes of a more frequent panel is
-        taken for cases with a lost tube, unless it is frequent itself.
+        cases have, the most frequent first. Tubes of a more frequent panel without some of
+        its tubes or markers are taken for accidents, unless they are frequent themselves.
     """
-    often = Counter(
-        tuple(sorted(Counter(tube.markers for tube in tubes).items(), key=_by_markers))
-        for tubes in cases
-        if tubes
-    )
-    enough = max(LEAST_CASES, PANEL_SHARE * sum(often.values()))
-    whole: list[tuple[Counter[Markers], int]] = []
-    for signature, count in sorted(often.items(), key=lambda item: (-item[1], str(item[0]))):
-        tubes = Counter(dict(signature))
-        parts = [n for other, n in whole if tubes < other and count < SUBSET_SHARE * n]
-        if count >= enough and not parts:
-            whole.append((tubes, count))
-    by_markers: dict[Markers, list[StainedTube]] = defaultdict(list)
+    of_kind: dict[Kinds, list[Sequence[StainedTube]]] = defaultdict(list)
+    for tubes in filter(None, cases):
+        of_kind[tuple(sorted(tuple(sorted(tube.markers)) for tube in tubes))].append(tubes)
+    n_cases = sum(map(len, of_kind.values()))
+    enough = max(LEAST_CASES, PANEL_SHARE * n_cases)
+    whole: list[Kinds] = []
+    for kinds in sorted(of_kind, key=lambda kinds: (-len(of_kind[kinds]), kinds)):
+        often = len(of_kind[kinds])
+        parts = [
+            other
+            for other in whole
+            if often < SUBSET_SHARE * len(of_kind[other]) and _is_part(kinds, other)
+        ]
+        if often >= enough and not parts:
+            whole.append(kinds)
+    every: dict[Kind, list[StainedTube]] = defaultdict(list)
     for tube in (tube for tubes in cases for tube in tubes):
-        by_markers[tube.markers].append(tube)
-    letters = iter(ascii_uppercase)
-    return tuple(_named(tubes, by_markers, known, letters) for tubes, _ in whole)
+        every[tuple(sorted(tube.markers))].append(tube)
+    models, letters = tuple(known), iter(ascii_uppercase)
+    return tuple(_named(kinds, of_kind[kinds], every, models, letters) for kinds in whole)
 
 
-def _by_markers(item: tuple[Markers, int]) -> list[str]:
-    return sorted(item[0])
+def _is_part(kinds: Kinds, other: Kinds) -> bool:
+    """Tell whether these are tubes of the other panel, some lost or without some markers."""
+    free = [set(kind) for kind in other]
+    for kind in sorted(kinds, key=len, reverse=True):
+        holding = [markers for markers in free if markers >= set(kind)]
+        if not holding:
+            return False
+        free.remove(min(holding, key=len))
+    return True
 
 
 def _named(
-    tubes: Counter[Markers],
-    by_markers: Mapping[Markers, Sequence[StainedTube]],
-    known: Iterable[PanelShape],
-    letters: Iterable[str],
+    kinds: Kinds,
+    cases: Sequence[Sequence[StainedTube]],
+    every: Mapping[Kind, Sequence[StainedTube]],
+    known: Sequence[PanelShape],
+    letters: Iterator[str],
 ) -> PanelShape:
     """Make a shape of a combination of tubes, under a known panel's name if it is one."""
-    kinds = sorted(tubes, key=sorted)
     model = next(
-        (panel for panel in known if Counter(t.markers for t in panel.tubes) == tubes), None
-    )
-    names = {tube.markers: tube.name for tube in model.tubes} if model else {}
-    shapes = [_learned(kind, by_markers[kind], names.get(kind, "")) for kind in kinds]
-    if not model:
-        shapes = [
-            shape if shape.name else TubeShape(str(n), shape.detectors, shape.labels)
-            for n, shape in enumerate(shapes, start=1)
-        ]
-    name = model.name if model else f"panel {next(iter(letters), 'of many')}"
-    return PanelShape(name, tuple(sorted(shapes, key=lambda shape: shape.name)))
+        (panel for panel in known
+         if sorted(tuple(sorted(tube.markers)) for tube in panel.tubes) == list(kinds)), None
+    )  # fmt: skip
+    theirs = list(model.tubes) if model else []
+    shapes: list[TubeShape] = []
+    for kind in kinds:
+        like = next((tube for tube in theirs if tube.markers == set(kind)), None)
+        if like:
+            theirs.remove(like)
+        own = [tube for tubes in cases for tube in tubes if tube.markers == set(kind)]
+        shapes.append(_learned(kind, own, every[kind], like, {shape.name for shape in shapes}))
+    name = model.name if model else f"panel {next(letters, 'of many')}"
+    in_order = sorted(shapes, key=lambda shape: shape.name)
+    return PanelShape(name, tuple(in_order), is_learned=True)
 
 
-def _learned(kind: Markers, tubes: Sequence[StainedTube], name: str) -> TubeShape:
-    """Learn the detectors of a tube and what the laboratory calls it."""
-    if len(tubes) < LEAST_TUBES:
-        return TubeShape(name, dict.fromkeys(sorted(kind), frozenset()))
+def _learned(
+    kind: Kind,
+    own: Sequence[StainedTube],
+    every: Sequence[StainedTube],
+    like: TubeShape | None,
+    taken: Collection[str],
+) -> TubeShape:
+    """Learn what a panel's tube is called, and of all tubes of its kind the detectors."""
+    labels = _usual(tube.label for tube in own if tube.label) if len(own) >= LEAST_TUBES else ()
+    names = [like.name] if like else [*sorted(labels)] if len(labels) == 1 else []
+    numbers = (str(number) for number in count(1))
+    name = next(name for name in chain(names, numbers) if name not in taken)
     detectors = {
-        marker: _usual(tube.stains[marker] for tube in tubes) for marker in sorted(kind)
+        marker: _usual(tube.stains[marker] for tube in every)
+        if len(every) >= LEAST_TUBES
+        else frozenset()
+        for marker in kind
     }
-    labels = _usual(tube.label for tube in tubes if tube.label)
-    return TubeShape(name or (min(labels) if len(labels) == 1 else ""), detectors, labels)
+    return TubeShape(
+        name, detectors, frozenset(labels) | (like.labels if like else frozenset())
+    )
 
 
 def _usual(values: Iterable[str]) -> frozenset[str]:

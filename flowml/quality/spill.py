@@ -142,7 +142,7 @@ def _spaced(found: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _lowest_mode(values: Singles) -> tuple[float, float]:
     """Return the lowest clear mode, and the spread of the values below it."""
-    ordered = np.sort(values)
+    ordered = np.sort(values).astype(np.float64)  # float32 may overflow in differences
     low = float(ordered[int(RANGE[0] * (len(ordered) - 1))])
     quarter = float(ordered[int(0.25 * (len(ordered) - 1))])
     high = float(ordered[int(RANGE[1] * (len(ordered) - 1))])

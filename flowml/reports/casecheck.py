@@ -18,11 +18,14 @@ from flowml.reports.results import csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
 
-UNREADABLE, CASE_MATRIX, CASE_SCALE = "TUBE-UNREADABLE", "CASE-MATRIX", "CASE-SCALE"
+UNREADABLE, EMPTY = "TUBE-UNREADABLE", "TUBE-EMPTY"
+CASE_MATRIX, CASE_SCALE = "CASE-MATRIX", "CASE-SCALE"
+LONGEST = 200  # characters of a name in a document
 CODES = {
     **recognition.CODES,
     **backbone.CODES,
     UNREADABLE: "a tube cannot be read",
+    EMPTY: "a tube holds no events",
     CASE_MATRIX: "the spillover matrix fits no tube of the case",
     CASE_SCALE: "all tubes of the case seem to be on a display scale already",
 }
@@ -196,7 +199,7 @@ def cases_csv(checks: Sequence[CaseCheck]) -> str:
             "case_id": item.case_id,
             "severity": item.severity.value,
             "panel": item.panel,
-            "tubes": " ".join(place or "?" for place in item.places),
+            "tubes": "; ".join(place or "?" for place in item.places),
             "n_events": str(item.n_events),
             "findings": " ".join(
                 dict.fromkeys(f.code for f in item.findings if f.severity is not Severity.INFO)
@@ -230,17 +233,20 @@ def cases_document(checks: Sequence[CaseCheck]) -> dict[str, Any]:
 def _document(item: CaseCheck) -> dict[str, Any]:
     tubes = [
         {
-            "file": tube.name,
-            "tube": place,
+            "file": printable(tube.name, LONGEST),
+            "tube": printable(place, LONGEST),
             "n_events": tube.n_events,
-            "markers": sorted(tube.stained.markers) if tube.stained else [],
+            "markers": [
+                printable(marker, LONGEST)
+                for marker in (sorted(tube.stained.markers) if tube.stained else ())
+            ],
         }
         for tube, place in zip(item.tubes, item.places, strict=True)
     ]
     return {
-        "case_id": item.case_id,
+        "case_id": printable(item.case_id, LONGEST),
         "severity": item.severity.value,
-        "panel": item.panel,
+        "panel": printable(item.panel, LONGEST),
         "tubes": tubes,
         "findings": [
             {"code": f.code, "severity": f.severity.value, "message": printable(f.message, 600)}

@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from flowml.records import Sample
 
 
-def tube_quality(sample: Sample) -> TubeQuality:
+def tube_quality(sample: Sample, compensation: str = "auto") -> TubeQuality:
     """Check a tube; where it cannot even be compensated, say so for each check.
 
     Parameters
     ----------
     sample : Sample
         As it was read.
+    compensation : str
+        Policy, as in `flowml.preprocess.choose_unmixing`.
 
     Returns
     -------
     TubeQuality
-        Compensated by the file's own matrix; without it where that cannot be used.
+        Compensated by this policy; without it where that cannot be used.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def tube_quality(sample: Sample) -> TubeQuality:
         If the file cannot be read.
     """
     try:
-        return assess(sample)
+        return assess(sample, compensation)
     except FlowmlError as error:
         found = assess(sample, "none")
         why = f"not assessed: {error}"

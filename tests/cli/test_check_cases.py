@@ -62,7 +62,7 @@ def test_other_formats(flowml, folder):
     rows = {row["case_id"]: row for row in csv.DictReader(io.StringIO(found.out))}
     assert rows["S0001"]["severity"] == "info"
     assert rows["S0002"]["findings"] == "PANEL-LOST"
-    assert rows["S0005"]["tubes"] == "2 1 3"
+    assert rows["S0005"]["tubes"] == "2; 1; 3"
     assert "8 cases:" in found.err
     document = json.loads(flowml("check", folder, "--cases", "--format", "json").out)
     assert document["summary"]["review"] == 2

@@ -90,8 +90,8 @@ def test_what_chance_brings_is_taken_off(n):
         ([], "has one tube"),
         ([tube(HEALTHY)], "has one tube"),
         ([tube(HEALTHY), tube(HEALTHY, "few", n=LEAST_CELLS // 2)], "few has fewer than 500"),
-        ([tube(HEALTHY), Cells("x", {"CD19": np.ones(900, "f4")}, 900)], "share only CD19"),
-        ([tube(HEALTHY), Cells("x", {}, 0)], "share only no marker"),
+        ([tube(HEALTHY), Cells("x", {"CD19": np.ones(900, "f4")}, 900)], "have CD45, FSC, SSC"),
+        ([tube(HEALTHY), Cells("x", {}, 0)], "not all tubes have CD45, FSC, SSC"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_is_said(tubes, reason):
@@ -109,6 +109,17 @@ def test_values_that_are_no_number_and_all_alike_do_not_disturb():
     assert np.isfinite(compare_tubes([flat, flat]).distances).all()
     empty = Agreement(("a",), (), np.zeros((1, 1)))
     assert empty.odd == ()
+
+
+def test_scatter_may_be_missing_and_the_order_of_events_does_not_matter():
+    levels = tube(HEALTHY, n=6000).levels
+    without = Cells("x", {m: row for m, row in levels.items() if m != "FSC"}, 6000)
+    assert (
+        "not all tubes have FSC" in compare_tubes([tube(HEALTHY), without]).findings[0].message
+    )
+    order = np.argsort(levels["SSC"])
+    sorted_ = Cells("sorted", {m: row[order] for m, row in levels.items()}, 6000)
+    assert compare_tubes([Cells("as it came", levels, 6000), sorted_]).distances.max() < 0.05
 
 
 def is_odd(case):

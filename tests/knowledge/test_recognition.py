@@ -17,7 +17,7 @@ from flowml.knowledge.shapes import (
     tube_label,
 )
 
-KNOWN = [shape_of(load_panel(name)) for name in known_panels()]
+KNOWN = [shape_of(load_panel(name), of_laboratory=True) for name in known_panels()]
 CLL = load_panel("cll-9f")
 
 
@@ -166,8 +166,9 @@ def test_exchanged_labels_are_found_by_the_other_cases():
     shapes = learn_panels([*laboratory(), case], KNOWN)
     (finding,) = recognize(case, shapes).findings
     assert finding.code == "PANEL-RELABELLED"
-    assert "CD10 on FL8 (elsewhere FL2)" in finding.message
-    assert "CD5 on FL2 (elsewhere FL8)" in finding.message
+    assert "CD10 on FL8 (usually FL2)" in finding.message
+    assert "CD5 on FL2 (usually FL8)" in finding.message
+    assert recognize(case, shapes).moved == {"CD5", "CD10"}
     assert not recognize(laboratory(1)[0], shapes).findings
 
 
@@ -178,6 +179,86 @@ def test_an_instrument_with_other_names_of_detectors_is_no_accident():
     ]
     shapes = learn_panels([*laboratory(20), *[own] * 5], KNOWN)
     assert not recognize(own, shapes).findings
+
+
+def test_an_instrument_of_few_cases_is_another_one_and_no_wrong_label():
+    own = [
+        StainedTube(t.name, t.label, {m: f"B{n}-A" for n, m in enumerate(t.stains)})
+        for t in tubes_of(CLL)
+    ]
+    found = recognize(own, learn_panels([*laboratory(40), own, own], KNOWN))
+    assert codes(found) == ["PANEL-INSTRUMENT"] * 3
+    assert not found.moved
+    assert {item.severity for item in found.findings} == {Severity.INFO}
+
+
+def test_a_marker_on_a_detector_of_no_other_tube_is_doubtful():
+    one, two, three = tubes_of(CLL)
+    odd = StainedTube("1.fcs", "1", {**one.stains, "CD5": "FL99"})
+    found = recognize([odd, two, three], learn_panels(laboratory(), KNOWN))
+    assert codes(found) == ["PANEL-RELABELLED"]
+
+
+def test_two_tubes_with_the_same_markers_and_an_unstained_one():
+    case = [
+        stained("c_0.fcs", [], "0"), stained("c_1.fcs", ["CD45", "CD3"], "1"),
+        stained("c_2.fcs", ["CD45", "CD3"], "2"), stained("c_3.fcs", ["CD45", "CD19"], "3"),
+    ]  # fmt: skip
+    (panel,) = learn_panels([case] * 20)
+    assert len(panel.tubes) == 4
+    assert len({tube.name for tube in panel.tubes}) == 4
+    assert not recognize(case, [panel]).findings
+    assert codes(recognize(case[:3], [panel])) == ["PANEL-LOST"]
+
+
+def test_a_case_of_which_nothing_is_recognised_is_reviewed_where_panels_are_known():
+    blank = [stained(f"{n}.fcs", [], str(n)) for n in range(3)]
+    (finding,) = recognize(blank, learn_panels(laboratory(), KNOWN)).findings
+    assert (finding.code, finding.severity) == ("PANEL-UNKNOWN", Severity.REVIEW)
+    (finding,) = recognize(blank, KNOWN).findings
+    assert finding.severity is Severity.WARN
+
+
+def test_a_mistake_made_three_times_is_no_panel():
+    one, two, three = tubes_of(CLL)
+    less = {m: d for m, d in one.stains.items() if m != "CD10"}
+    odd = [StainedTube(one.name, "1", less), two, three]
+    shapes = learn_panels([*laboratory(40), odd, odd, odd], KNOWN)
+    assert [panel.name for panel in shapes] == ["cll-9f"]
+    assert codes(recognize(odd, shapes)) == ["PANEL-MISSING"]
+
+
+def test_a_rare_panel_that_shares_tubes_has_its_own_names():
+    a, b, c = (stained("", ["CD45", other]) for other in ("CD3", "CD19", "CD34"))
+    often = [StainedTube("x", "1", a.stains), StainedTube("y", "2", b.stains)]
+    rare = [StainedTube("x", "1", c.stains), StainedTube("y", "2", a.stains)]
+    shapes = learn_panels([*[often] * 60, *[rare] * 6])
+    assert len(shapes) == 2
+    assert not recognize(rare, shapes).findings
+    assert not recognize(often, shapes).findings
+
+
+def test_what_flowml_calls_a_tube_means_nothing_elsewhere():
+    one, two, three = tubes_of(CLL)
+    renumbered = [StainedTube("a", "3", one.stains), StainedTube("b", "1", two.stains), three]
+    assert not recognize(renumbered, [shape_of(CLL)]).findings
+    assert "PANEL-SWAPPED" in codes(recognize(renumbered, KNOWN))
+
+
+def test_the_files_names_of_tubes_hold_until_the_cases_show_others():
+    swapped = tubes_of(CLL)
+    one, two = swapped[:2]
+    swapped[:2] = StainedTube("1", "2", one.stains), StainedTube("2", "1", two.stains)
+    for n in (0, 4, 10):
+        shapes = [*learn_panels(laboratory(n), KNOWN), *KNOWN]
+        assert codes(recognize(swapped, shapes)) == ["PANEL-SWAPPED"] * 2, n
+
+
+def test_panels_of_equal_frequency_come_in_one_order():
+    cases = [*laboratory(5), *laboratory(5, load_panel("plasma-cell"))]
+    names = [panel.name for panel in learn_panels(cases, iter(KNOWN))]
+    assert names == [panel.name for panel in learn_panels(cases[::-1], KNOWN)]
+    assert set(names) == {"cll-9f", "plasma-cell"}
 
 
 def test_few_tubes_tell_nothing_about_detectors():
@@ -202,7 +283,8 @@ def test_every_tube_gets_a_place_or_none_whatever_the_tubes(kinds):
 def test_likeness_is_jaccards_index():
     shape = TubeShape("1", dict.fromkeys("abcd", frozenset()))
     assert likeness(stained("x", "abef"), shape) == pytest.approx(2 / 6)
-    assert likeness(stained("x", ""), TubeShape("1", {})) == 0
+    assert likeness(stained("x", ""), shape) == 0
+    assert likeness(stained("x", ""), TubeShape("1", {})) == 1  # an unstained control
 
 
 @pytest.mark.parametrize(
@@ -215,6 +297,10 @@ def test_likeness_is_jaccards_index():
         ("A17", "A17.fcs", "", ""),
         ("A17", "A17/A17_B1.fcs", " Tube X ", "tube x"),
         ("", "x/y.fcs", "", "y"),
+        ("1", "1/1_T12.fcs", "", "t12"),
+        ("B", "B/B_B1.fcs", "", "b1"),
+        ("A17", "A17/T1-A17.fcs", "", "t1"),
+        ("A1", "A1/A17_2.fcs", "", "a17_2"),
     ],
 )
 def test_a_tubes_label(case_id, name, given_label, expected):

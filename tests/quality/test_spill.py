@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowml.quality.spill import matrix_error, residues
+from flowml.quality.spill import _lowest_mode, matrix_error, residues
 
 SHARES = np.array([[1, 0.20, 0.05], [0.10, 1, 0.15], [0.04, 0.08, 1]])
 
@@ -89,3 +89,10 @@ def test_nothing_can_be_told_of_few_or_dim_cells():
     error, count = matrix_error(np.full((3, 3), np.nan), written)
     assert np.isnan(error)
     assert count == 0
+
+
+def test_values_at_the_end_of_single_precision_raise_nothing():
+    values = np.array([-3e38, 3e38] * 500 + [1.0] * 200, dtype=np.float32)
+    mode, spread = _lowest_mode(values)
+    assert np.isfinite(mode)
+    assert np.isfinite(spread)
