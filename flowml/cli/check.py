@@ -10,6 +10,7 @@ import click
 from flowml.about import DISCLAIMER
 from flowml.cli.options import (
     cases_from,
+    compensation_options,
     follow_links_option,
     format_option,
     jobs_option,
@@ -17,6 +18,7 @@ from flowml.cli.options import (
     marker_names_from,
     marker_names_option,
     paths_argument,
+    policy_from,
     quality_option,
     quiet_option,
     values_option,
@@ -28,6 +30,7 @@ from flowml.cli.options import (
 @paths_argument
 @values_option
 @quality_option
+@compensation_options
 @click.option(
     "--cases", is_flag=True,
     help="Check cases rather than files: panel, lost, swapped and foreign tubes, wrong labels, "
@@ -72,6 +75,8 @@ def _refuse_what_does_not_fit(paths: tuple[Path | str, ...], options: dict[str, 
             raise click.UsageError("--cases reads the values anyway; leave --values out.")
     elif options["panels"] or options["pattern"] or options["case_per"] != "auto":
         raise click.UsageError("--panel, --pattern and --case-per need --cases.")
+    if policy_from(options) != "auto" and not (options["cases"] or options["quality"]):
+        raise click.UsageError("--compensation needs --quality or --cases.")
 
 
 def _check_cases(path: Path | str, form: str, options: dict[str, Any]) -> int:
@@ -88,7 +93,9 @@ def _check_cases(path: Path | str, form: str, options: dict[str, Any]) -> int:
             list(search.cases),
             panels=options["panels"],
             quality=options["quality"],
-            reading=Reading(jobs=options["jobs"], marker_names=names),
+            reading=Reading(
+                compensation=policy_from(options), jobs=options["jobs"], marker_names=names
+            ),
             progress=done,
         )
     if form == "table":
@@ -107,6 +114,7 @@ def _check_files(paths: tuple[Path | str, ...], form: str, options: dict[str, An
 
     from flowml.batch import run
     from flowml.cli.talk import note, note_passed_over, progress
+    from flowml.reading import Reading
     from flowml.reports import check as report
     from flowml.reports.inspection import NamedFile, search_places
     from flowml.reports.results import json_text
@@ -118,6 +126,7 @@ def _check_files(paths: tuple[Path | str, ...], form: str, options: dict[str, An
         values=options["values"],
         quality=options["quality"],
         marker_names=marker_names_from(options["marker_names"]),
+        compensation=Reading(compensation=policy_from(options)).compensation,
     )
     if not options["quiet"]:
         note_passed_over(search.findings, verbose=options["verbose"])

@@ -111,9 +111,7 @@ layout_options = chained(
         "id, tube and patient are understood, other groups are details.",
     ),
 )  # fmt: skip
-reading_options = chained(
-    layout_options,
-    follow_links_option,
+compensation_options = chained(
     click.option(
         "--compensation", default="auto", show_default=True, metavar="auto|none|file|CSV",
         help="auto: by the file's own matrix, unless its data are compensated already; none: "
@@ -123,6 +121,11 @@ reading_options = chained(
         "--already-compensated", is_flag=True,
         help="Declare the data compensated: no matrix is applied, and the results say so.",
     ),
+)  # fmt: skip
+reading_options = chained(
+    layout_options,
+    follow_links_option,
+    compensation_options,
     marker_names_option,
     click.option(
         "--quality", type=click.Choice(["off", "mask", "strict"]), default="off",
@@ -191,24 +194,30 @@ def refuse_overwriting(out: Path, *inputs: Path | str) -> None:
 
 def reading_from(options: dict[str, Any], *, hash_files: bool = True) -> Reading:
     """Collect how files are read."""
-    from flowml.preprocess.compensate import ALREADY
     from flowml.reading import Reading
 
-    policy = options["compensation"]
-    if options["already_compensated"]:
-        if policy not in {"auto", "none", ALREADY}:
-            raise click.UsageError(
-                "the data are said to be compensated already, and yet to be compensated by "
-                f"{policy!r}. Choose one."
-            )
-        policy = ALREADY
     return Reading(
-        compensation=policy,
+        compensation=policy_from(options),
         jobs=options["jobs"],
         hash_files=hash_files,
         marker_names=marker_names_from(options["marker_names"]),
         quality=options["quality"],
     )
+
+
+def policy_from(options: dict[str, Any]) -> str:
+    """Return how values are compensated."""
+    from flowml.preprocess.compensate import ALREADY
+
+    policy: str = options["compensation"]
+    if not options["already_compensated"]:
+        return policy
+    if policy not in {"auto", "none", ALREADY}:
+        raise click.UsageError(
+            "the data are said to be compensated already, and yet to be compensated by "
+            f"{policy!r}. Choose one."
+        )
+    return ALREADY
 
 
 def marker_names_from(path: Path | None) -> MarkerNames | None:

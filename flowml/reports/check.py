@@ -103,6 +103,7 @@ def check_file(
     values: bool = False,
     marker_names: MarkerNames | None = None,
     quality: bool = False,
+    compensation: str = "auto",
 ) -> FileCheck:
     """Check that every data set of a file is whole.
 
@@ -116,6 +117,8 @@ def check_file(
         A laboratory's own names.
     quality : bool
         Whether to read the events too, and to check the measurement.
+    compensation : str
+        Policy by which that is done, as in `flowml.preprocess.choose_unmixing`.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def check_file(
     try:
         with fetched(path) as near:
             sample = read_fcs(near, name=name, marker_names=marker_names)
-            checked = tube_quality(sample) if quality else None
+            checked = tube_quality(sample, compensation) if quality else None
             findings = sample.findings if values or quality else sample.noticed
             if checked is not None:
                 findings = (*findings, *quality_findings(checked, findings))

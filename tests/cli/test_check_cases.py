@@ -100,6 +100,8 @@ def test_a_file_that_cannot_be_read_is_one_cases_fate(flowml, folder):
         (["--pattern", "(?P<case>.*)"], "need --cases"),
         (["--case-per", "file"], "need --cases"),
         (["--panel", "x.toml"], "need --cases"),
+        (["--compensation", "none"], "needs --quality or --cases"),
+        (["--quality", "--compensation", "none.csv"], "is not there"),
     ],
 )
 def test_options_that_do_not_go_together(flowml, folder, options, message):
@@ -112,3 +114,17 @@ def test_one_folder_at_a_time(flowml, folder):
     found = flowml("check", folder, folder, "--cases")
     assert found.status == 2
     assert "one folder or manifest" in found.err
+
+
+def test_how_values_are_compensated_is_said_by_the_user(flowml, folder):
+    """Taken as they are, the raw values of the files look uncompensated."""
+    ways = {
+        way: flowml("check", folder, "--quality", "--compensation", way, "-v").out
+        for way in ("auto", "none")
+    }
+    assert "QUALITY-COMPENSATION" not in ways["auto"]
+    assert "QUALITY-COMPENSATION" in ways["none"]
+    raw = flowml("check", folder, "--cases", "--quality", "--compensation", "none")
+    assert "QUALITY-COMPENSATION" in raw.out
+    told = flowml("check", folder, "--cases", "--quality", "--already-compensated")
+    assert "QUALITY-COMPENSATION" not in told.out  # whoever says so is believed
