@@ -13,9 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from flowml.batch import run
-from flowml.cases import at_hand
-from flowml.errors import FcsError, FlowmlError, StateError
-from flowml.fcs import read_fcs
+from flowml.cases import at_hand, sample_of
+from flowml.errors import FcsError, FlowmlError
 from flowml.findings import Finding, Severity
 from flowml.gating.backbone import BACKBONE, DIFFERENT, NOT_ASSESSED, compare_tubes
 from flowml.gating.rules.cells import Cells, open_cells
@@ -150,10 +149,11 @@ def _look(
     for tube in case.tubes:
         try:
             with at_hand(tube) as near:
-                sample = _sample_of(near, marker_names)
+                sample = sample_of(near, marker_names)
+                several = sample.n_events and len(case.tubes) > 1
+                own = _cells(sample, compensation) if several else []
                 looks.append(_seen(case, tube, sample, compensation if quality else None))
-                if sample.n_events and len(case.tubes) > 1:
-                    cells += _cells(sample, compensation)
+                cells += own
         except FlowmlError as error:
             looks.append(SeenTube(tube.name, None, 0, (_unreadable(tube, error),)))
     together = compare_tubes(cells).findings if len(cells) > 1 else ()
@@ -207,14 +207,6 @@ def _agreeing(looks: Sequence[SeenTube]) -> tuple[Finding, ...]:
 def _unreadable(tube: Tube, error: FlowmlError) -> Finding:
     code = error.code if isinstance(error, FcsError) else UNREADABLE
     return Finding(code, f"{printable(tube.name)}: {error}", Severity.FAIL)
-
-
-def _sample_of(tube: Tube, marker_names: MarkerNames | None) -> Sample:
-    if isinstance(tube.origin, Sample):
-        return tube.origin
-    if isinstance(tube.origin, Path):
-        return read_fcs(tube.origin, name=tube.name, marker_names=marker_names)
-    raise StateError(f"{printable(tube.name)} lies elsewhere. Fetch it first, with at_hand().")
 
 
 def stained_tube(case_id: str, tube: Tube, sample: Sample) -> StainedTube:

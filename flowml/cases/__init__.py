@@ -5,7 +5,7 @@ from flowml.cases.entries import Found
 from flowml.cases.files import FileSearch, find_files, search_files
 from flowml.cases.find import CaseSearch, find_cases, search_cases
 from flowml.cases.labels import Labels, case_names, read_labels
-from flowml.cases.remote import at_hand, fetched, is_address
+from flowml.cases.remote import at_hand, fetched, is_address, sample_of
 from flowml.cases.table import read_table
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "is_address",
     "read_labels",
     "read_table",
+    "sample_of",
     "search_cases",
     "search_files",
 ]

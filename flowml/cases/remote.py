@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowml.cases.codes import skip
 from flowml.cases.entries import Found, Kind, passed_over
-from flowml.errors import CaseError, FcsError
+from flowml.errors import CaseError, FcsError, StateError
+from flowml.fcs import read_fcs
 from flowml.findings import Finding
 from flowml.records import RemoteFile
 from flowml.safety import printable
@@ -23,7 +24,8 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowml.records import Tube
+    from flowml.knowledge.marker_names import MarkerNames
+    from flowml.records import Sample, Tube
 
 ADDRESS = re.compile(r"([\w.+-]+::)*[a-z][a-z0-9.+-]*://", re.ASCII | re.IGNORECASE)
 MOST_DEEP = 64  # folders within folders; a server may make up more without end
@@ -240,3 +242,35 @@ def at_hand(tube: Tube) -> Iterator[Tube]:
         return
     with fetched(tube.origin) as copy:
         yield replace(tube, origin=copy)
+
+
+def sample_of(tube: Tube, marker_names: MarkerNames | None = None) -> Sample:
+    """Return the sample of a tube that is at hand; of a file only the keywords are read.
+
+    Parameters
+    ----------
+    tube : Tube
+        A file of this machine, or a sample in memory.
+    marker_names : MarkerNames, optional
+        A laboratory's own names; a sample in memory has its markers already.
+
+    Returns
+    -------
+    Sample
+        As it was read.
+
+    Raises
+    ------
+    StateError
+        If it lies elsewhere.
+    FcsError
+        If it cannot be read.
+    """
+    origin = tube.origin
+    if isinstance(origin, Path):
+        return read_fcs(origin, name=tube.name, marker_names=marker_names)
+    if isinstance(origin, RemoteFile):
+        raise StateError(
+            f"{printable(tube.name)} lies elsewhere. Fetch it first, with at_hand()."
+        )
+    return origin

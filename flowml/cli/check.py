@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,9 @@ from flowml.cli.options import (
     values_option,
     verbose_option,
 )
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 @click.command(epilog=DISCLAIMER)
@@ -81,10 +84,9 @@ def _refuse_what_does_not_fit(paths: tuple[Path | str, ...], options: dict[str, 
 
 def _check_cases(path: Path | str, form: str, options: dict[str, Any]) -> int:
     from flowml.checking import check_cases
-    from flowml.cli.talk import note, progress
+    from flowml.cli.talk import progress
     from flowml.reading import Reading
     from flowml.reports import casecheck as report
-    from flowml.reports.results import json_text
 
     search = cases_from(path, options)
     names = marker_names_from(options["marker_names"])
@@ -98,26 +100,18 @@ def _check_cases(path: Path | str, form: str, options: dict[str, Any]) -> int:
             ),
             progress=done,
         )
-    if form == "table":
-        click.echo(report.cases_text(checks, verbose=options["verbose"]))
-    elif form == "csv":
-        click.echo(report.cases_csv(checks), nl=False)
-    else:
-        click.echo(json_text(report.cases_document(checks)))
-    if form != "table":
-        note(report.summary(checks), quiet=options["quiet"])
-    return 1 if report.is_wrong(checks, strict=options["strict"]) or search.is_incomplete else 0
+    is_wrong = _show(report, checks, form, options)
+    return 1 if is_wrong or search.is_incomplete else 0
 
 
 def _check_files(paths: tuple[Path | str, ...], form: str, options: dict[str, Any]) -> int:
     from functools import partial
 
     from flowml.batch import run
-    from flowml.cli.talk import note, note_passed_over, progress
+    from flowml.cli.talk import note_passed_over, progress
     from flowml.reading import Reading
     from flowml.reports import check as report
     from flowml.reports.inspection import NamedFile, search_places
-    from flowml.reports.results import json_text
 
     search = search_places(paths, follow_links=options["follow_links"])
     files: list[NamedFile] = [(origin, name) for name, origin in search.files]
@@ -133,6 +127,15 @@ def _check_files(paths: tuple[Path | str, ...], form: str, options: dict[str, An
     with progress("checked", len(files), quiet=options["quiet"]) as done:
         checks = run(look, files, jobs=options["jobs"], progress=done)
     checks = report.with_copies(checks)
+    is_wrong = _show(report, checks, form, options)
+    return 1 if is_wrong or search.is_incomplete else 0
+
+
+def _show(report: ModuleType, checks: list[Any], form: str, options: dict[str, Any]) -> bool:
+    """Print checks of files or of cases, and tell whether one is wrong."""
+    from flowml.cli.talk import note
+    from flowml.reports.results import json_text
+
     if form == "table":
         click.echo(report.check_text(checks, verbose=options["verbose"]))
     elif form == "csv":
@@ -141,4 +144,4 @@ def _check_files(paths: tuple[Path | str, ...], form: str, options: dict[str, An
         click.echo(json_text(report.check_document(checks)))
     if form != "table":
         note(report.summary(checks), quiet=options["quiet"])
-    return 1 if report.is_wrong(checks, strict=options["strict"]) or search.is_incomplete else 0
+    return bool(report.is_wrong(checks, strict=options["strict"]))

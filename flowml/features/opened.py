@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowml.errors import PanelError, StateError
+from flowml.cases import sample_of
+from flowml.errors import PanelError
 from flowml.events import COMPUTE_BLOCK
-from flowml.fcs import read_fcs
 from flowml.features.counting.blocks import Blocks
 from flowml.features.panel import marker_columns
 from flowml.preprocess import Unmixing, choose_unmixing
 from flowml.quality.mask import OFF, admit
-from flowml.records import RemoteFile
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -134,7 +132,7 @@ def open_tube(
     FlowmlError
         If the tube cannot be used.
     """
-    sample = _sample_of(tube, marker_names)
+    sample = sample_of(tube, marker_names)
     unmixing, decided = choose_unmixing(sample, compensation)
     columns, doubtful = marker_columns(sample)
     if markers:
@@ -157,14 +155,3 @@ def _no_marker(sample: Sample, markers: Sequence[str]) -> str:
         f"no marker is recognised in {printable(sample.name)}; its channels are {found}. "
         "Name the markers in $PnS."
     )
-
-
-def _sample_of(tube: Tube, marker_names: MarkerNames | None) -> Sample:
-    origin = tube.origin
-    if isinstance(origin, Path):
-        return read_fcs(origin, name=tube.name, marker_names=marker_names)
-    if isinstance(origin, RemoteFile):
-        raise StateError(
-            f"{printable(tube.name)} lies elsewhere. Fetch it first, with at_hand()."
-        )
-    return origin

@@ -7,15 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.findings import Finding, Severity
 from flowml.gating import backbone
 from flowml.knowledge import recognition
 from flowml.knowledge.shapes import StainedTube
-from flowml.quality.records import CODES as OF_QUALITY
-from flowml.reports.check import RANK
+from flowml.reports.codes import RANK, any_wrong, code_table, findings_document
 from flowml.reports.results import csv_text
-from flowml.reports.tables import aligned
 from flowml.safety import printable
 
 UNREADABLE, EMPTY = "TUBE-UNREADABLE", "TUBE-EMPTY"
@@ -106,8 +103,7 @@ def is_wrong(checks: Iterable[CaseCheck], *, strict: bool = False) -> bool:
     bool
         What the exit status says.
     """
-    least = RANK[Severity.WARN if strict else Severity.REVIEW]
-    return any(RANK[item.severity] >= least for item in checks)
+    return any(any_wrong(item.findings, strict=strict) for item in checks)
 
 
 def summary(checks: Sequence[CaseCheck]) -> str:
@@ -133,7 +129,7 @@ def summary(checks: Sequence[CaseCheck]) -> str:
     )
 
 
-def cases_text(checks: Sequence[CaseCheck], *, verbose: bool = False) -> str:
+def check_text(checks: Sequence[CaseCheck], *, verbose: bool = False) -> str:
     """Write cases for a terminal.
 
     Parameters
@@ -155,9 +151,11 @@ def cases_text(checks: Sequence[CaseCheck], *, verbose: bool = False) -> str:
         if shown or verbose:
             lines.append(f"{printable(item.case_id)} ({_tubes_of(item)})")
         lines += [f"  {f.code} ({f.severity}): {printable(f.message, 600)}" for f in shown]
-    rows = _code_rows(checks, verbose=verbose)
-    table = [aligned(("code", "severity", "cases", "meaning"), rows)] if rows else []
-    return "\n\n".join(filter(None, ["\n".join(lines), *table, summary(checks)]))
+    rows: Counter[tuple[str, str]] = Counter()
+    for item in checks:
+        rows.update({(f.code, f.severity.value) for f in item.findings})
+    table = code_table(rows, "cases", CODES, verbose=verbose)
+    return "\n\n".join(filter(None, ["\n".join(lines), table, summary(checks)]))
 
 
 def _tubes_of(item: CaseCheck) -> str:
@@ -166,22 +164,7 @@ def _tubes_of(item: CaseCheck) -> str:
     return f"{panel}: {places or 'no tube'}"
 
 
-def _code_rows(checks: Sequence[CaseCheck], *, verbose: bool) -> list[tuple[str, ...]]:
-    """Count the cases of each code, the gravest first."""
-    rows: Counter[tuple[str, Severity]] = Counter()
-    for item in checks:
-        rows.update({(f.code, f.severity) for f in item.findings})
-    meanings = {code: text for code, (_, text) in (FINDINGS | OF_QUALITY).items()}
-    meanings |= REFUSALS | CODES
-    ordered = sorted(rows, key=lambda key: (-RANK[key[1]], -rows[key], key[0]))
-    return [
-        (code, severity.value, str(rows[code, severity]), meanings.get(code, ""))
-        for code, severity in ordered
-        if verbose or severity is not Severity.INFO
-    ]
-
-
-def cases_csv(checks: Sequence[CaseCheck]) -> str:
+def check_csv(checks: Sequence[CaseCheck]) -> str:
     """Write cases as CSV, a row for each.
 
     Parameters
@@ -210,7 +193,7 @@ def cases_csv(checks: Sequence[CaseCheck]) -> str:
     return csv_text(COLUMNS, rows)
 
 
-def cases_document(checks: Sequence[CaseCheck]) -> dict[str, Any]:
+def check_document(checks: Sequence[CaseCheck]) -> dict[str, Any]:
     """Return cases as plain values, for JSON.
 
     Parameters
@@ -248,8 +231,5 @@ def _document(item: CaseCheck) -> dict[str, Any]:
         "severity": item.severity.value,
         "panel": printable(item.panel, LONGEST),
         "tubes": tubes,
-        "findings": [
-            {"code": f.code, "severity": f.severity.value, "message": printable(f.message, 600)}
-            for f in item.findings
-        ],
+        "findings": findings_document(item.findings),
     }

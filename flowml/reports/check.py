@@ -14,22 +14,20 @@ from typing import Any
 from flowml.cases import fetched
 from flowml.errors import FcsError
 from flowml.fcs import read_all, read_fcs
-from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.fcs.data import FileSource
 from flowml.findings import Finding, Severity
 from flowml.knowledge.marker_names import MarkerNames
 from flowml.quality import TubeQuality
 from flowml.records import RemoteFile, Sample
+from flowml.reports.codes import REFUSED, any_wrong, code_table, findings_document
 from flowml.reports.inspection import NamedFile
 from flowml.reports.quality import (
-    MEANINGS,
     quality_document,
     quality_findings,
     quality_text,
     tube_quality,
 )
 from flowml.reports.results import csv_text
-from flowml.reports.tables import aligned
 from flowml.safety import printable
 
 COLUMNS = (
@@ -37,7 +35,6 @@ COLUMNS = (
 )  # fmt: skip
 COPY_CODE, COPY_MEANING = "FILE-COPY", "another file holds the same events"
 SAMPLE_SIZE, CHUNK = 4096, 1 << 20  # bytes
-RANK = {severity: rank for rank, severity in enumerate(Severity)}
 MOST_NAMED = 3  # copies in a message
 
 
@@ -258,11 +255,7 @@ def is_wrong(checks: Iterable[FileCheck], *, strict: bool = False) -> bool:
     bool
         What the exit status says.
     """
-    least = RANK[Severity.WARN if strict else Severity.REVIEW]
-    return any(
-        item.error or any(RANK[found.severity] >= least for found in item.findings)
-        for item in checks
-    )
+    return any(item.error or any_wrong(item.findings, strict=strict) for item in checks)
 
 
 def summary(checks: Sequence[FileCheck]) -> str:
@@ -307,9 +300,12 @@ def check_text(checks: Sequence[FileCheck], *, verbose: bool = False) -> str:
             lines.append(f"{printable(item.name)}: {_said(item, verbose=verbose)}")
         if verbose and item.quality is not None:
             lines += [f"  {line}" for line in quality_text(item.quality)]
-    rows = _code_rows(checks, verbose=verbose)
-    table = [aligned(("code", "severity", "files", "meaning"), rows)] if rows else []
-    return "\n\n".join(filter(None, ["\n".join(lines), *table, summary(checks)]))
+    rows: Counter[tuple[str, str]] = Counter()
+    for item in checks:
+        rows.update({(f.code, f.severity.value) for f in item.findings})
+        rows.update({(item.code, REFUSED)} if item.error else ())
+    table = code_table(rows, "files", {COPY_CODE: COPY_MEANING}, verbose=verbose)
+    return "\n\n".join(filter(None, ["\n".join(lines), table, summary(checks)]))
 
 
 def _said(item: FileCheck, *, verbose: bool) -> str:
@@ -322,23 +318,6 @@ def _said(item: FileCheck, *, verbose: bool) -> str:
         printable(f.message if f.code == COPY_CODE else f.code, 300) for f in shown
     )
     return "; ".join(filter(None, [size, ", ".join(codes)]))
-
-
-def _code_rows(checks: Sequence[FileCheck], *, verbose: bool) -> list[tuple[str, ...]]:
-    """Count the files of each code, the gravest first."""
-    rows: Counter[tuple[str, str]] = Counter()
-    for item in checks:
-        rows.update({(f.code, f.severity.value) for f in item.findings})
-        rows.update({(item.code, "refused")} if item.error else ())
-    rank = {severity.value: number for severity, number in RANK.items()} | {"refused": 9}
-    meanings = {code: text for code, (_, text) in FINDINGS.items()} | REFUSALS | MEANINGS
-    meanings[COPY_CODE] = COPY_MEANING
-    ordered = sorted(rows, key=lambda key: (-rank[key[1]], -rows[key], key[0]))
-    return [
-        (code, severity, str(rows[code, severity]), meanings.get(code, ""))
-        for code, severity in ordered
-        if verbose or severity != Severity.INFO.value
-    ]
 
 
 def check_csv(checks: Sequence[FileCheck]) -> str:
@@ -385,13 +364,10 @@ def check_document(checks: Sequence[FileCheck]) -> dict[str, Any]:
 
 
 def _row(item: FileCheck) -> dict[str, Any]:
-    findings = [
-        {"code": f.code, "severity": f.severity.value, "message": printable(f.message, 600)}
-        for f in item.findings
-    ]
     found = {} if item.quality is None else {"quality": quality_document(item.quality)}
     return found | {
         "file": item.name, "status": item.status.value, "n_events": item.n_events,
-        "n_channels": item.n_channels, "n_datasets": item.n_datasets, "findings": findings,
+        "n_channels": item.n_channels, "n_datasets": item.n_datasets,
+        "findings": findings_document(item.findings),
         "code": item.code, "error": printable(item.error, 600),
     }  # fmt: skip
