@@ -10,7 +10,6 @@ the milliseconds of the processor: medians and quartiles.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 sys.path += [str(Path(__file__).resolve().parent.parent)]  # for flowml, if not installed
 
 from common import machine, shown, spread
-from tables import Printer
+from tables import Printer, put_out
 
 import flowml
 from flowml.quality import artefact_score, assess
@@ -98,10 +97,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Measure, print, and write JSON if asked."""
     args = parsed()
-    report = measure(args)
-    show(report, Printer(markdown=args.markdown))
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    put_out(measure(args), show, args)
 
 
 if __name__ == "__main__":

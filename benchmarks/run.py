@@ -19,7 +19,6 @@ fcsparser need an older numpy: --peer-python names the Python of an environment 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import tempfile
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import Helper, machine, spread
-from tables import Printer, measured, times
+from tables import Printer, measured, put_out, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -367,10 +366,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Measure, print tables, and write JSON if asked."""
     args = parsed()
-    report = measure(args)
-    show(report, Printer(markdown=args.markdown))
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    put_out(measure(args), show, args)
 
 
 if __name__ == "__main__":

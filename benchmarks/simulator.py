@@ -16,13 +16,12 @@ Given are medians and quartiles.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import Helper, machine, shown, spread
-from tables import Printer
+from tables import Printer, put_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,10 +131,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Measure, print tables, and write JSON if asked."""
     args = parsed()
-    report = measure(args)
-    show(report, Printer(markdown=args.markdown))
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    put_out(measure(args), show, args)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from common import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Sequence
+
+
+def put_out(
+    report: dict[str, Any],
+    show: Callable[[dict[str, Any], Printer], object],
+    args: argparse.Namespace,
+) -> None:
+    """Print what was measured, as `args.markdown` says, and write JSON to `args.json`."""
+    show(report, Printer(markdown=args.markdown))
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 class Printer:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 from flowml.knowledge.documents import open_document
 from flowml.knowledge.files import HOME
-from flowml.knowledge.rules import Threshold
+from flowml.knowledge.thresholds import Threshold, read_thresholds
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from flowml.knowledge.entries import Entry
 
 # every number that a check asks for: a misspelt or missing one is found when the file is read
 NUMBERS: dict[str, tuple[str, ...]] = {
@@ -88,16 +86,6 @@ def load_quality_book(path: Path | str | None = None) -> QualityBook:
     document = open_document(path or HOME / "quality.toml", tuple(NUMBERS))
     tables = {name: document.table(name) for name in NUMBERS}
     return QualityBook(
-        {name: _thresholds(table, NUMBERS[name]) for name, table in tables.items()},
+        {name: read_thresholds(table, NUMBERS[name]) for name, table in tables.items()},
         {name: table.text("source") for name, table in tables.items()},
     )
-
-
-def _thresholds(table: Entry, names: tuple[str, ...]) -> dict[str, Threshold]:
-    table.keys({"source", *names})
-    return {name: _threshold(table.table(name)) for name in names}
-
-
-def _threshold(entry: Entry) -> Threshold:
-    entry.keys({"value", "source"})
-    return Threshold(entry.number("value"), entry.text("source"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flowml.knowledge.entries import Entry
 from flowml.knowledge.files import read_toml
+from flowml.knowledge.thresholds import Threshold, read_thresholds
 from flowml.safety import printable
 
 FORMAT = 1
@@ -74,22 +75,6 @@ class Bounds:
     at: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A number and where it comes from.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    source : str
-        Who says so.
-    """
-
-    value: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -169,7 +154,7 @@ def load_rulebook(path: Path | str = "rules.toml") -> Rulebook:
     rules = {name: document.table(name) for name in NUMBERS}
     return Rulebook(
         {marker: _bounds(cuts.table(marker)) for marker in _markers(cuts)},
-        {name: _thresholds(table, NUMBERS[name]) for name, table in rules.items()},
+        {name: read_thresholds(table, NUMBERS[name]) for name, table in rules.items()},
         {name: table.text("source") for name, table in rules.items()},
     )
 
@@ -188,13 +173,3 @@ def _bounds(entry: Entry) -> Bounds:
     if not low <= at <= high or low == high:
         raise entry.error(f"found low {low:g}, at {at:g}, high {high:g}, expected that order")
     return Bounds(at, low, high)
-
-
-def _thresholds(table: Entry, names: tuple[str, ...]) -> dict[str, Threshold]:
-    table.keys({"source", *names})
-    return {name: _threshold(table.table(name)) for name in names}
-
-
-def _threshold(entry: Entry) -> Threshold:
-    entry.keys({"value", "source"})
-    return Threshold(entry.number("value"), entry.text("source"))
