@@ -124,27 +124,6 @@ def _name_of(place: Path | str) -> str:
     return str(place).rstrip("/").rpartition("/")[2] if is_address(place) else Path(place).name
 
 
-def named_files(places: Sequence[Path | str]) -> list[NamedFile]:
-    """List the FCS files of folders, and how each is called in the output.
-
-    Parameters
-    ----------
-    places : sequence of path-like
-        As of `search_places`.
-
-    Returns
-    -------
-    list of tuple of Path and str
-        Each file, or where it is to be fetched from, and its name.
-
-    Raises
-    ------
-    CaseError
-        If a folder holds no FCS file.
-    """
-    return [(origin, name) for name, origin in search_places(places).files]
-
-
 def inspect_file(
     path: Path | RemoteFile,
     name: str,

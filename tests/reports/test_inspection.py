@@ -17,7 +17,7 @@ from flowml.reports.inspection import (
     inspect_file,
     inspection_csv,
     inspection_text,
-    named_files,
+    search_places,
 )
 from flowml.reports.results import json_text
 
@@ -79,12 +79,16 @@ def test_files_of_several_folders_are_named_apart_and_stand_once(tmp_path):
     for folder in ("one", "two"):
         written(tmp_path / folder / "a.fcs")
     one, two = tmp_path / "one", tmp_path / "two"
-    assert [name for _, name in named_files([one])] == ["a.fcs"]
-    assert [name for _, name in named_files([one, two])] == ["one/a.fcs", "two/a.fcs"]
-    assert [name for _, name in named_files([one, one / "a.fcs"])] == ["one/a.fcs"]
-    assert [name for _, name in named_files([one / "a.fcs"])] == ["a.fcs"]
+
+    def names(*places):
+        return [name for name, _ in search_places(places).files]
+
+    assert names(one) == ["a.fcs"]
+    assert names(one, two) == ["one/a.fcs", "two/a.fcs"]
+    assert names(one, one / "a.fcs") == ["one/a.fcs"]
+    assert names(one / "a.fcs") == ["a.fcs"]
     with pytest.raises(CaseError, match="Give a folder"):
-        named_files([tmp_path / "gone"])
+        names(tmp_path / "gone")
 
 
 def test_a_file_that_cannot_be_read_has_a_row_with_its_reason(tmp_path):

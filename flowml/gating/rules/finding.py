@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PRESENT, ABSENT, NOT_ASSESSABLE = "present", "absent", "not assessable"
-STATES = (PRESENT, ABSENT, NOT_ASSESSABLE)
 
 
 @dataclass(frozen=True)
