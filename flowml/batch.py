@@ -8,7 +8,6 @@ batches of items, as a message costs as much as a small item, and the function g
 from __future__ import annotations
 
 import time
-import warnings
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -120,9 +119,9 @@ def _on_workers(
                 batches.took(seconds, len(results))
                 yield from results
         except GeneratorExit:  # whoever asked has seen enough
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # joblib counts what it leaves undone
-                working.close()
+            batches.stop()
+            for _ in working:  # what is under way; ending workers is a race within loky
+                pass
             raise
         except BrokenExecutor as error:  # killed from outside, or out of memory
             raise FlowmlError(
@@ -149,6 +148,7 @@ class _Batches(Generic[Item]):
     def __init__(self, items: Sequence[Item], workers: int) -> None:
         self._items = items
         self._shares = BATCHES * workers
+        self._stopped = False
         self._seconds = 0.0  # an item; not known yet
 
     def took(self, seconds: float, n_items: int) -> None:
@@ -156,9 +156,13 @@ class _Batches(Generic[Item]):
         found = max(seconds / n_items, 1e-6)
         self._seconds = (self._seconds + found) / 2 if self._seconds else found
 
+    def stop(self) -> None:
+        """Cut no further batch."""
+        self._stopped = True
+
     def __iter__(self) -> Iterator[Sequence[Item]]:
         start, end = 0, len(self._items)
-        while start < end:
+        while start < end and not self._stopped:
             wanted = int(BATCH_SECONDS / self._seconds) if self._seconds else 1
             size = max(1, min(wanted, (end - start) // self._shares))
             yield self._items[start : start + size]
