@@ -38,7 +38,7 @@ _HOMES = {
     "extract": "flowml.reading",
     "Recipe": "flowml.features",
     "make_recipe": "flowml.features",
-    "train": "flowml.pipeline",
+    "train": "flowml.training",
     "simulate": "flowml.simulator",
     "write_cohort": "flowml.simulator",
 }
@@ -57,12 +57,13 @@ if TYPE_CHECKING:
     from flowml.knowledge.marker_names import read_marker_names
     from flowml.models import load_model
     from flowml.models.classifier import LineageClassifier
-    from flowml.pipeline import classify, evaluate, train
+    from flowml.pipeline import classify, evaluate
     from flowml.preprocess import compensate, display
     from flowml.reading import Reading, extract
     from flowml.records import Case, Channel, Sample, Spillover
     from flowml.reports import plots as plot
     from flowml.simulator import simulate, write_cohort
+    from flowml.training import train
 
 
 def __getattr__(name: str) -> Any:

@@ -15,9 +15,10 @@ from pathlib import Path
 from flowml.models import save_model
 from flowml.models.bundle import demo_model
 from flowml.models.card import model_card
-from flowml.pipeline import evaluate, train
+from flowml.pipeline import evaluate
 from flowml.reading import Reading
 from flowml.simulator import Cohort, knowledge_sha256, known_entities, simulate
+from flowml.training import TrainingSettings, train
 
 PANEL, RECIPE, INSTRUMENTS, EVENTS = "screening", "pairs", 3, 10_000
 TRAINING_SEED, CHECK_SEED = 20_001, 20_002
@@ -51,9 +52,8 @@ def main() -> None:
         "made_by": "scripts/make_demo_model.py",
     }
     cases, labels = cohort(CASES_PER_ENTITY, TRAINING_SEED)
-    training = train(
-        cases, labels, RECIPE, reading=reading, data_kind="synthetic", remarks=remarks
-    )
+    settings = TrainingSettings(data_kind="synthetic", remarks=remarks)
+    training = train(cases, labels, RECIPE, reading=reading, settings=settings)
     model = training.classifier.trained()
     others = cohort(CHECK_CASES_PER_ENTITY, CHECK_SEED)
     evaluation, _ = evaluate(*others, model, reading=reading)

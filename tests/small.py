@@ -10,8 +10,9 @@ import numpy as np
 import flowml
 from flowml.events import ArraySource
 from flowml.models import save_model
-from flowml.pipeline import Reading, train
+from flowml.pipeline import Reading
 from flowml.records import Case, Channel, Role, Sample, Tube
+from flowml.training import train
 
 ENTITIES = ("normal", "CLL", "AML")
 

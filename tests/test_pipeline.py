@@ -29,11 +29,12 @@ from flowml.errors import CaseError, FlowmlError, LabelError, ModelError, PanelE
 from flowml.fcs import write_fcs
 from flowml.features import make_recipe
 from flowml.models import load_model
-from flowml.pipeline import Reading, classify, evaluate, extract_table, train
+from flowml.pipeline import Reading, classify, evaluate, extract_table
 from flowml.records import Case, Tube
 from flowml.reports.results import results_csv, results_document
 from flowml.safety import file_sha256
 from flowml.simulator import knowledge_sha256
+from flowml.training import TrainingSettings, train
 
 SECRETS = {
     "$FIL": "Mustermann_Erika_1951.fcs", "$SMNO": "SN-4711", "@SAMPLEID1": "PAT-0815",
@@ -97,7 +98,10 @@ def test_any_order_of_files_gives_the_same_bits(tmp_path, folder, model_file, pl
 
 
 def test_the_same_seed_trains_the_same_model_and_another_does_not():
-    one, other = (train(cohort(), labels(), seed=seed).classifier for seed in (0, 1))
+    one, other = (
+        train(cohort(), labels(), settings=TrainingSettings(seed=seed)).classifier
+        for seed in (0, 1)
+    )
     assert one.document_ == training().classifier.document_ != other.document_
 
 
@@ -215,10 +219,12 @@ def test_simulated_and_other_cases_do_not_mix_unsaid():
         ModelError, match="11 of 12 training files say that they were simulated"
     ):
         train([other, *cohort()[1:]], labels())
-    said = train([other, *cohort()[1:]], labels(), data_kind="synthetic")
+    said = train(
+        [other, *cohort()[1:]], labels(), settings=TrainingSettings(data_kind="synthetic")
+    )
     assert said.classifier.trained().training["data_kind"] == "synthetic"
     with pytest.raises(ModelError, match="unknown data kind 'dreamt'"):
-        train(cohort(), labels(), data_kind="dreamt")
+        TrainingSettings(data_kind="dreamt")
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ from flowml.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from flowml.pipeline import Training
+    from flowml.models import TrainedModel
+    from flowml.training import Training
 
+AUTO = "auto"  # as LineageClassifier(optional=...) takes it, which is slow to import
 FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 
 
@@ -37,9 +39,12 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 @click.option("--data-kind",
               type=click.Choice(["real", "simulated-from-real", "resampled", "synthetic"]),
               help="What the cases are; found from the files if omitted.")  # fmt: skip
-@click.option("--gap-share", type=click.FloatRange(0, 1, max_open=True), default=0.0,
-              show_default=True, help="Train on copies of the cases too, in which each marker "
-              "and each tube is left out with this probability.")  # fmt: skip
+@click.option("--optional", metavar="MARKERS", default="",
+              help="Markers that later cases may lack, parted by commas, or 'auto' to try "
+              "each: optional is what costs little on training cases held out.")  # fmt: skip
+@click.option("--tolerance", type=click.FloatRange(0, 1, max_open=True), default=0.05,
+              show_default=True, help="Share of cases that may be lost without them, at the "
+              "upper end of its 95 % interval.")  # fmt: skip
 @recipe_options
 @columns_option
 @seed_option
@@ -47,8 +52,8 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 def command(path: Path | str, out: Path, **options: Any) -> int:
     """Train a model on the labelled cases in FOLDER, and write it to one file."""
     from flowml.cli.talk import note_cases, note_labels, progress
-    from flowml.pipeline import train
     from flowml.safety import writable_folder
+    from flowml.training import TrainingSettings, train
 
     refuse_overwriting(out, path, options["label_table"], *side_tables(options))
     plan = recipe_from(options)
@@ -64,9 +69,12 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
             plan,
             columns=columns,
             reading=reading_from(options),
-            seed=options["seed"],
-            gap_share=options["gap_share"],
-            data_kind=options["data_kind"],
+            settings=TrainingSettings(
+                seed=options["seed"],
+                optional=_listed(options["optional"]),
+                tolerance=options["tolerance"],
+                data_kind=options["data_kind"],
+            ),
             progress=advance,
         )
     training.classifier.save(out)
@@ -74,6 +82,27 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
     note_cases("cases could not be used", training.unusable)
     _say_what_was_trained(training, out)
     return 1 if training.unusable or labels.unlabelled or search.is_incomplete else 0
+
+
+def _listed(text: str) -> str | list[str]:
+    """Return the markers that are named; one word for all of them stays as it is."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return AUTO if names == [AUTO] else names
+
+
+def _say_what_may_be_missing(model: TrainedModel) -> None:
+    """Print what was tried out of markers that cases may lack."""
+    from flowml.models.contract import said_of_trial
+    from flowml.safety import printable
+
+    if not (absence := model.training.get("absence")):
+        return
+    click.echo(f"optional markers: {printable(', '.join(model.optional) or 'none', 400)}")
+    trials = [t for t in absence["alone"] if not set(t["without"]) <= set(model.optional)]
+    for trial in [*([absence["together"]] if model.optional else []), *trials]:
+        names = printable(", ".join(trial["without"]), 200)
+        stays = "" if trial is absence["together"] else " (stays required)"
+        click.echo(f"  without {names}{stays}: {said_of_trial(trial)}")
 
 
 def _say_what_was_trained(training: Training, out: Path) -> None:
@@ -86,6 +115,7 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
         f"trained on {model.training['n_cases']} {model.training['data_kind']} cases: {counts}"
     )
     click.echo(f"markers: {printable(', '.join(model.markers), 400)}")
+    _say_what_may_be_missing(model)
     if model.results:
         click.echo(f"results of other methods: {printable(', '.join(model.results), 400)}")
     few = [name for name, n in model.training["cases"].items() if n < FEW_CASES]

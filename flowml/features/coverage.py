@@ -37,6 +37,41 @@ class Coverage:
         """Results of other methods, ``method|quantity``."""
         return [markers[0] for _, markers, result in self._groups if result]
 
+    @property
+    def units(self) -> list[str]:
+        """What a case can lack: markers, then pairs and maps not measured in one tube."""
+        wholes = (
+            _whole(tube, names)
+            for tube, names, result in self._groups
+            if len(names) > 1 and not result
+        )
+        return [*self.keys, *dict.fromkeys(wholes)]
+
+    @property
+    def keys(self) -> list[str]:
+        """Markers as `lacking` calls them: with their tube where tubes are kept apart."""
+        every = (key for tube, names, r in self._groups if not r for key in _keys(tube, names))
+        return list(dict.fromkeys(every))
+
+    def about(self, unit: str) -> NDArray[np.bool_]:
+        """Tell the features that are missing where a marker, pair or map is.
+
+        Parameters
+        ----------
+        unit : str
+            One of `units`; the features of any other are none.
+
+        Returns
+        -------
+        ndarray, shape (n_features,), bool
+            Without a marker, its pairs and maps are missing too.
+        """
+        gone = [
+            not result and (unit in _keys(tube, names) or unit == _whole(tube, names))
+            for tube, names, result in self._groups
+        ]
+        return np.asarray(np.array(gone, dtype=bool)[self._group_of])
+
     def lacking(self, blank: NDArray[np.bool_]) -> tuple[list[str], list[str]]:
         """Name what is missing.
 
@@ -61,11 +96,15 @@ class Coverage:
         for (tube, names, result), gone in state:
             if gone and not result:
                 unknown = [m for m in _keys(tube, names) if m not in known]
-                whole = tube + BAR + COLON.join(names) if tube else COLON.join(names)
-                markers.update(dict.fromkeys(unknown or [whole]))
+                markers.update(dict.fromkeys(unknown or [_whole(tube, names)]))
         results = [names[0] for (_, names, result), gone in state if gone and result]
         return list(markers), results
 
 
 def _keys(tube: str, markers: tuple[str, ...]) -> list[str]:
     return [tube + BAR + marker if tube else marker for marker in markers]
+
+
+def _whole(tube: str, markers: tuple[str, ...]) -> str:
+    """Name what is about several markers in one tube."""
+    return tube + BAR + COLON.join(markers) if tube else COLON.join(markers)

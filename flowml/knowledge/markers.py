@@ -131,6 +131,30 @@ def name_channel(name: str, label: str, own: MarkerNames | None = None) -> Marke
     return _understood(_tidy(name), _tidy(label), own)
 
 
+def canonical_markers(names: Iterable[object]) -> tuple[str, ...]:
+    """Take markers that a person named for what they mean.
+
+    Parameters
+    ----------
+    names : iterable of str
+        ``cd19``, ``SSC``; what is no text, or no known marker, is left as it is.
+
+    Returns
+    -------
+    tuple of str
+        ``CD19``, ``SSC-A``; in the order given.
+
+    Examples
+    --------
+    >>> canonical_markers(["cd19", "SSC", "CD19:CD5"])
+    ('CD19', 'SSC-A', 'CD19:CD5')
+    """
+    return tuple(
+        (name_channel(name, "").marker or name) if isinstance(name, str) else name  # type: ignore[misc]
+        for name in names
+    )
+
+
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _understood(name: str, label: str, own: MarkerNames | None) -> MarkerName:
     if meaning := _no_signal(name):

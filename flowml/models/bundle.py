@@ -23,6 +23,7 @@ from flowml.about import __version__
 from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
+from flowml.models.absence import is_absence
 from flowml.models.trained import TrainedModel
 from flowml.models.trees import read_trees
 from flowml.safety import printable, written_aside
@@ -251,6 +252,7 @@ def _training(value: object) -> dict[str, Any]:
             and all(_is_scale(pair) for pair in training.get("scales", {}).values())
             and all(isinstance(state, bool) for state in _list(training, "compensated"))
             and all(isinstance(digest, str) for digest in _list(training, "inputs"))
+            and is_absence(training.get("absence"))
         )
     except (AttributeError, TypeError):
         usable = False

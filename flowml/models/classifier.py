@@ -11,21 +11,27 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from flowml.errors import LabelError, ModelError
-from flowml.features.gaps import GapShares, with_gaps
+from flowml.features.coverage import Coverage
+from flowml.features.gaps import with_gaps
 from flowml.features.table import ATTRS, FeatureTable
 from flowml.knowledge import LabelTree, load_label_tree
+from flowml.models.absence import TOLERANCE, Cohort, validate_absence
+from flowml.models.boosting import boost
 from flowml.models.bundle import save_model
 from flowml.models.card import model_card
 from flowml.models.contract import training_record
 from flowml.models.trained import TrainedModel
-from flowml.models.trees import read_trees
-from flowml.safety import printable
+from flowml.models.trees import TreeEnsemble, read_trees
+from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+AUTO = "auto"
 
 
 class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklearn is untyped
@@ -49,13 +55,16 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         Shares of cases and features that a tree sees.
     min_probability : float
         What an answer must reach to be given.
-    gap_share : float
-        Where it is above 0, a copy of each case is trained on as well, of which every marker
-        is left out with this probability, and every tube too (`flowml.features.gaps`). It does
-        not allow a marker to be missing later: a new case must still have all markers, as long
-        as it is not validated what the model answers without one.
+    optional : sequence of str, or "auto"
+        Markers (``CD23``), or pairs of them (``CD19:CD5``), that a later case may lack: copies
+        of the cases without them are trained on as well, and what is lost without them is
+        measured on cases held out (`flowml.models.absence`), for which as many further models
+        are trained as there are parts. Those whose loss stays within `tolerance` become
+        optional; all others are required. ``auto`` tries every marker.
+    tolerance : float
+        Largest share of cases that may be lost without the optional markers.
     random_state : int
-        Seed; the same seed and cases give the same gaps and trees.
+        Seed; the same seed and cases give the same gaps, parts and trees.
 
     Attributes
     ----------
@@ -76,7 +85,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         subsample: float = 0.8,
         colsample: float = 0.3,
         min_probability: float = 0.5,
-        gap_share: float = 0.0,
+        optional: Sequence[str] | str = (),
+        tolerance: float = TOLERANCE,
         random_state: int = 0,
     ) -> None:
         self.scheme = scheme
@@ -87,7 +97,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         self.subsample = subsample
         self.colsample = colsample
         self.min_probability = min_probability
-        self.gap_share = gap_share
+        self.optional = optional
+        self.tolerance = tolerance
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -97,7 +108,11 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         return tags
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, training: dict[str, Any] | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        training: dict[str, Any] | None = None,
+        groups: ArrayLike | None = None,
     ) -> LineageClassifier:
         """Train on cases.
 
@@ -110,6 +125,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         training : dict, optional
             Summary of the cases for the model card. Without a ``data_kind``, the files of a
             frame from `flowml.extract` tell it; of other tables it is unknown.
+        groups : array-like, shape (n_cases,), optional
+            Patients, for what is held out; every case is a patient's own where it is not given.
 
         Returns
         -------
@@ -120,14 +137,32 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ------
         LabelError
             If a label is not in the scheme, or there is only one.
-        FlowmlError
-            If the share of gaps is not a number from 0 to below 1.
+        ModelError
+            If an optional marker is none of the features, or the tolerance is no share.
         """
-        X, labels, story = _usable(X, _aligned(X, y))
+        X, labels, groups, story = _usable(X, _aligned(X, y), groups)
         self.recipe_ = story.recipe if story else None
         rows, labels = validate_data(
             self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"
         )
+        codes = self._codes(labels)
+        gone = self._candidates(rows.shape[1])
+        self.training_ = self._record(story, codes, training or {})
+        if gone:
+            patients = np.arange(len(rows)) if groups is None else np.asarray(groups)
+            self.training_["absence"] = validate_absence(
+                lambda rows, codes: self._learned(rows, codes, gone)[1],
+                Cohort(rows, codes, patients),
+                gone,
+                min_probability=self.min_probability,
+                tolerance=self.tolerance,
+                seed=self.random_state,
+            )
+        self.document_, self.ensemble_ = self._learned(rows, codes, gone)
+        return self
+
+    def _codes(self, labels: NDArray[Any]) -> NDArray[np.int64]:
+        """Learn the classes, and return the number of each case's."""
         check_classification_targets(labels)
         if self.scheme is not None:
             labels = np.array([self.scheme.canonical(str(label)) for label in labels])
@@ -137,10 +172,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
                 f"found 1 class, {str(self.classes_[0])!r}, expected 2 or more. Add labelled "
                 "cases of another entity."
             )
-        self.training_ = self._record(story, codes, training or {})
-        self.document_ = self._boost(*self._with_gaps(rows, codes, story))
-        self.ensemble_ = read_trees(self.document_, rows.shape[1], len(self.classes_))
-        return self
+        return codes
 
     def _record(
         self, story: FeatureTable | None, codes: NDArray[np.int64], said: dict[str, Any]
@@ -149,42 +181,53 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         counts = zip(self.classes_, np.bincount(codes), strict=True)
         found = training_record(story.cases if story else (), said.get("data_kind"))
         cases = {str(label): int(number) for label, number in counts}
-        gaps = {"gap_share": self.gap_share} if self.gap_share else {}
-        return {**said, **found, **gaps, "cases": cases, "n_cases": len(codes)}
+        return {**said, **found, "cases": cases, "n_cases": len(codes)}
 
-    def _with_gaps(
-        self, rows: NDArray[np.float32], codes: NDArray[np.int64], story: FeatureTable | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Add copies of the cases that lack markers and tubes, if there shall be some."""
-        if not self.gap_share:
-            return rows, codes
-        names = getattr(self, "feature_names_in_", range(rows.shape[1]))
-        cases = story.cases if story else ()
-        tubes = [[tube.tops for tube in case.tubes] for case in cases] or [[]] * len(rows)
-        shares = GapShares(self.gap_share, self.gap_share)
-        rng = np.random.default_rng(self.random_state)
-        values, source = with_gaps(rows, [*map(str, names)], tubes, shares, rng)
-        return values, codes[source]
+    def _candidates(self, n_features: int) -> dict[str, NDArray[np.bool_]]:
+        """Return what may be missing, if it proves to be dispensable, and its features."""
+        if not 0 <= self.tolerance < 1:
+            raise ModelError(
+                f"the tolerance is {self.tolerance}, expected a share of cases, from 0 to "
+                "below 1."
+            )
+        coverage = Coverage([*map(str, getattr(self, "feature_names_in_", range(n_features)))])
+        if isinstance(self.optional, str):
+            if self.optional != AUTO:
+                raise ModelError(
+                    f"optional is {printable(self.optional, 40)!r}, expected a list of "
+                    f"markers, or {AUTO!r}."
+                )
+            return {unit: coverage.about(unit) for unit in coverage.keys}
+        units = coverage.units
+        unknown = [unit for unit in self.optional if unit not in units]
+        if unknown:
+            raise ModelError(
+                f"{printable(unknown[0])!r} cannot be optional: the model has no such marker. "
+                f"Nearest: {printable(nearest(unknown[0], units), 200)}."
+            )
+        return {unit: coverage.about(unit) for unit in dict.fromkeys(self.optional)}
 
-    def _boost(self, rows: NDArray[np.float32], codes: NDArray[np.int64]) -> bytes:
-        """Train the trees and return them as xgboost's JSON."""
-        import xgboost
-
+    def _learned(
+        self,
+        rows: NDArray[np.float32],
+        codes: NDArray[np.int64],
+        gone: Mapping[str, NDArray[np.bool_]],
+    ) -> tuple[bytes, TreeEnsemble]:
+        """Train the trees, on copies of the cases with gaps too if there may be some."""
+        if gone:
+            rng = np.random.default_rng(self.random_state)
+            rows, source = with_gaps(rows, np.array(list(gone.values())), rng)
+            codes = codes[source]
         settings = {
-            "objective": "multi:softprob",
-            "num_class": len(self.classes_),
-            "tree_method": "hist",
             "eta": self.learning_rate,
             "max_depth": self.max_depth,
             "min_child_weight": self.min_child_weight,
             "subsample": self.subsample,
             "colsample_bytree": self.colsample,
             "seed": self.random_state,
-            "nthread": 1,  # small cohorts: more threads are no faster, and wait on each other
         }
-        data = xgboost.DMatrix(rows, label=codes, missing=np.nan, nthread=1)
-        booster = xgboost.train(settings, data, num_boost_round=self.n_rounds)
-        return bytes(booster.save_raw(raw_format="json"))
+        document = boost(rows, codes, len(self.classes_), settings, self.n_rounds)
+        return document, read_trees(document, rows.shape[1], len(self.classes_))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of each class.
@@ -298,14 +341,19 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         save_model(self.trained(), path)
 
 
-def _usable(X: Any, y: Any) -> tuple[Any, Any, FeatureTable | None]:
+def _usable(X: Any, y: Any, groups: Any) -> tuple[Any, Any, Any, FeatureTable | None]:
     """Leave out the cases of a frame that could not be used, saying so; return its story."""
+    if groups is not None and len(groups) != len(X):
+        raise ModelError(
+            f"there are {len(groups)} groups for {len(X)} cases, expected one for each. Give "
+            "the patient of every case, in the order of the table."
+        )
     if not getattr(X, "attrs", {}).get(ATTRS):
-        return X, y, None
+        return X, y, groups, None
     story = FeatureTable.from_frame(X)
     keep = np.array([not case.problem for case in story.cases], dtype=bool)
     if keep.all() or len(y) != len(X):  # unequal lengths: scikit-learn says so
-        return X, y, story
+        return X, y, groups, story
     if not keep.any():
         raise LabelError(
             f"none of {len(keep)} cases can be used; the first: {story.cases[0].problem}"
@@ -316,7 +364,8 @@ def _usable(X: Any, y: Any) -> tuple[Any, Any, FeatureTable | None]:
         f"{printable(', '.join(lost[:10]))}. Their findings say why.",
         stacklevel=3,
     )
-    return X.loc[keep], np.asarray(y)[keep], story.rows(list(keep))
+    patients = None if groups is None else np.asarray(groups)[keep]
+    return X.loc[keep], np.asarray(y)[keep], patients, story.rows(list(keep))
 
 
 def _aligned(X: Any, y: Any) -> Any:

@@ -119,6 +119,47 @@ def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
     return said or found
 
 
+def optional_of(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name what a case may lack.
+
+    Parameters
+    ----------
+    training : mapping
+        As `training_record` makes it; ``absence`` as `flowml.models.absence` does.
+
+    Returns
+    -------
+    tuple of str
+        Markers, and pairs that were not measured in one tube; mostly none.
+    """
+    return tuple(training.get("absence", {}).get("optional", ()))
+
+
+def said_of_trial(trial: Mapping[str, Any]) -> str:
+    """Say what was lost without some markers, in cases that the model was not trained on.
+
+    Parameters
+    ----------
+    trial : mapping
+        As `flowml.models.absence.Trial.to_dict` gives it.
+
+    Returns
+    -------
+    str
+        A clause for a person.
+    """
+    right, wrong = trial["right_lost"], trial["wrong_gained"]
+    return (
+        f"{_change(right[0], 'fewer', 'more')} of held-out training cases were answered "
+        f"rightly (95 % interval of the loss {right[1]:.1%} to {right[2]:.1%}) and "
+        f"{_change(wrong[0], 'more', 'fewer')} wrongly ({wrong[1]:.1%} to {wrong[2]:.1%})"
+    )
+
+
+def _change(share: float, above: str, below: str) -> str:
+    return f"{abs(share):.1%} {above if share >= 0 else below}"
+
+
 class Contract:
     """What one model demands, made once and asked about every case.
 
@@ -137,6 +178,8 @@ class Contract:
     ) -> None:
         self._coverage = Coverage(feature_names)
         self._markers = self._coverage.markers
+        self._absence = training.get("absence", {})
+        self._optional = frozenset(optional_of(training))
         scales = training.get("scales", {})
         self._scales = {m: scales[m] for m in self._markers if m in scales}
         self._compensated = training.get("compensated", [])
@@ -149,7 +192,7 @@ class Contract:
         """Say why the model must not be asked about a case; empty if it may.
 
         Trees send a missing value where training told them. Only markers whose absence was
-        validated may be missing, and so far none is.
+        validated (`flowml.models.absence`) may be missing.
 
         Parameters
         ----------
@@ -169,8 +212,8 @@ class Contract:
                 "not classifiable, because the case shares no marker with the model, which "
                 f"needs {_listed(self._markers)}"
             )
-        if lacking:
-            return f"not classifiable, because these markers are missing: {_listed(lacking)}"
+        if needed := [unit for unit in lacking if unit not in self._optional]:
+            return f"not classifiable, because these markers are missing: {_listed(needed)}"
         if results:
             return (
                 "not classifiable, because these results of other methods are missing: "
@@ -189,6 +232,31 @@ class Contract:
                     other.append(f"{marker} (top {top:.6g}, {training})")
         shown = _listed(dict.fromkeys(other))
         return f"not classifiable, because the scale is another one: {shown}" if other else ""
+
+    def without(self, row: NDArray[np.float32]) -> tuple[Finding, ...]:
+        """Say what a case lacks that the model can do without, and what that costs.
+
+        Parameters
+        ----------
+        row : ndarray, shape (n_features,), float32
+            Its features, NaN where they are missing.
+
+        Returns
+        -------
+        tuple of Finding
+            Empty where nothing is missing.
+        """
+        lacking, _ = self._coverage.lacking(np.isnan(row))
+        spared = [unit for unit in lacking if unit in self._optional]
+        if not spared:
+            return ()
+        trials = [*self._absence.get("alone", ()), self._absence.get("together")]
+        like = next((t for t in trials if t and set(t["without"]) == set(spared)), trials[-1])
+        message = (
+            f"missing, and optional for the model: {_listed(spared)}; without "
+            f"{_listed(like['without'])} {said_of_trial(like)}"
+        )
+        return (Finding("MODEL-WITHOUT", message, Severity.WARN),)
 
     def findings(self, case: CaseFeatures) -> tuple[Finding, ...]:
         """Say what whoever reads the answer should know of the model and this case.

@@ -12,7 +12,7 @@ from flowml.features import FeatureTable
 from flowml.features.coverage import Coverage
 from flowml.features.describe import UNREADABLE
 from flowml.models.answer import Prediction, answer, no_answer
-from flowml.models.contract import DATA_KINDS, SYNTHETIC, Contract
+from flowml.models.contract import DATA_KINDS, SYNTHETIC, Contract, optional_of
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -77,8 +77,19 @@ class TrainedModel:
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """Markers that the model needs."""
+        """Markers that the model uses."""
         return tuple(Coverage(self.feature_names).markers)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Markers that a case must have; with their tube where tubes are kept apart."""
+        optional = set(self.optional)
+        return tuple(m for m in Coverage(self.feature_names).keys if m not in optional)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Markers, and pairs of them in one tube, that a case may lack."""
+        return optional_of(self.training)
 
     @property
     def results(self) -> tuple[str, ...]:
@@ -200,6 +211,7 @@ class TrainedModel:
             return no_answer(case.case_id, *_no_features(case), findings)
         if reason := contract.why_not(case, row):
             return no_answer(case.case_id, NOT_CLASSIFIABLE, reason, findings)
+        findings = (*findings, *contract.without(row))
         return answer(case.case_id, probabilities, self.tree, self.min_probability, findings)
 
 

@@ -240,28 +240,6 @@ def test_evaluate_joins_the_results(flowml, cases, counts, trained):
     assert "join them with --with-columns" in without.err
 
 
-# --- gaps --------------------------------------------------------------------------------
-
-
-def test_train_with_gaps_is_another_model_and_says_so(flowml, cases, tmp_path):
-    ask = ("train", cases, "--labels", cases / "cases.csv")
-    for name, more in {"a": (), "b": ("--gap-share", 0), "c": ("--gap-share", 0.2)}.items():
-        assert flowml(*ask, "--out", tmp_path / name, *more).status == 0
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    a, c = load_model(tmp_path / "a"), load_model(tmp_path / "c")
-    assert a.document != c.document
-    assert "gap_share: `0.2`" in c.card
-    assert "gap_share" not in a.card
-
-
-@pytest.mark.parametrize("share", ["1", "-0.1", "some"])
-def test_a_share_that_is_none_is_wrong_usage(flowml, cases, tmp_path, share):
-    found = flowml("train", cases, "--labels", cases / "cases.csv", "--out",
-                   tmp_path / "m", "--gap-share", share)  # fmt: skip
-    assert found.status == 2
-    assert "--gap-share" in found.err
-
-
 # --- the page ----------------------------------------------------------------------------
 
 

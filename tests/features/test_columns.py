@@ -16,9 +16,10 @@ from flowml.cases import find_cases
 from flowml.errors import CaseError, FlowmlError, PanelError
 from flowml.features import FeatureTable, read_table, write_table
 from flowml.features.columns import OtherResults, check_methods, join_columns, read_columns
-from flowml.pipeline import Reading, classify, extract_table, train
+from flowml.pipeline import Reading, classify, extract_table
 from flowml.records import Case, Tube
 from flowml.safety import file_sha256
+from flowml.training import train
 
 CASES = tuple(
     Case(case_id, tuple(Tube(name, cohort()[0].tubes[0].origin) for name in tubes))

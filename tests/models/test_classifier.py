@@ -22,7 +22,7 @@ def quick(**settings):
     return flowml.LineageClassifier(**{"n_rounds": 10, "max_depth": 2, **settings})
 
 
-@parametrize_with_checks([quick(), quick(gap_share=0.3)])
+@parametrize_with_checks([quick(), quick(optional="auto")])
 def test_scikit_learn_finds_nothing_to_object_to(estimator, check):
     check(estimator)
 

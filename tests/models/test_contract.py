@@ -13,8 +13,9 @@ from small import cohort, flat, held, labels, model, on_disk, one_tube, sample_o
 import flowml
 from flowml.errors import LabelError, ModelError
 from flowml.findings import Severity
-from flowml.pipeline import classify, train
+from flowml.pipeline import classify
 from flowml.records import Case, Tube
+from flowml.training import TrainingSettings, train
 
 
 def codes(prediction):
@@ -93,7 +94,7 @@ def test_a_table_that_lost_its_story_is_for_review():
 @pytest.mark.parametrize("kind", ["real", "resampled", "simulated-from-real", "unknown"])
 def test_simulated_files_are_synthetic_whatever_is_said(kind):
     with pytest.raises(ModelError, match=rf"given as {kind}, but 12 of 12 training files say"):
-        train(cohort(), labels(), data_kind=kind)
+        train(cohort(), labels(), settings=TrainingSettings(data_kind=kind))
 
 
 def test_a_model_of_a_bare_table_is_of_unknown_kind():

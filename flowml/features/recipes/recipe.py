@@ -25,7 +25,7 @@ from flowml.features.recipes.parts import (
 )
 from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE
-from flowml.knowledge.markers import name_channel
+from flowml.knowledge.markers import canonical_markers
 from flowml.quality.mask import OFF
 from flowml.safety import printable
 from flowml.threads import one_thread
@@ -276,10 +276,7 @@ def make_recipe(name: str, transform: str = LOGICLE, bins: int = 32, **options: 
         for key, value in options.items()
     }
     if isinstance(markers := plain.get("markers"), tuple):
-        plain["markers"] = tuple(
-            (name_channel(name, "").marker or name) if isinstance(name, str) else name
-            for name in markers
-        )
+        plain["markers"] = canonical_markers(markers)
     return Recipe(name, transform, bins, **plain)
 
 

@@ -1,0 +1,297 @@
+"""Training: labelled cases become a model, and what was left out on the way is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowml.errors import LabelError, PanelError
+from flowml.features import FeatureTable, Recipe
+from flowml.features.columns import OtherResults
+from flowml.features.coverage import Coverage
+from flowml.knowledge import load_label_tree
+from flowml.knowledge.markers import canonical_markers
+from flowml.models.absence import TOLERANCE
+from flowml.models.contract import check_data_kind, mixed_scales
+from flowml.reading import (
+    DEFAULT_READING,
+    Cases,
+    Progress,
+    Reading,
+    extract_table,
+    found_cases,
+)
+from flowml.records import Case
+from flowml.reports.provenance import policy_name
+from flowml.safety import nearest, printable
+
+if TYPE_CHECKING:
+    from flowml.models.classifier import LineageClassifier
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed and cases give the same model.
+    optional : sequence of str, or "auto"
+        Markers that later cases may lack, if that proves to cost little on training cases
+        held out; see `flowml.LineageClassifier`. Patients are told apart by ``patient_id``.
+    tolerance : float
+        Largest share of cases that may be lost without them.
+    data_kind : str, optional
+        ``real``, ``simulated-from-real``, ``resampled`` or ``synthetic``; found from the files
+        if it is not given.
+    remarks : mapping of str to (str or int)
+        Further lines for the model card.
+
+    Raises
+    ------
+    ModelError
+        If the kind of data is none of these.
+    """
+
+    seed: int = 0
+    optional: Sequence[str] | str = ()
+    tolerance: float = TOLERANCE
+    data_kind: str | None = None
+    remarks: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_data_kind(self.data_kind)
+
+    def classifier(self) -> LineageClassifier:
+        """Return a classifier that knows flowml's entities, not fitted yet."""
+        from flowml.models.classifier import LineageClassifier
+
+        names = self.optional
+        return LineageClassifier(
+            load_label_tree(),
+            random_state=self.seed,
+            optional=names if isinstance(names, str) else canonical_markers(names),
+            tolerance=self.tolerance,
+        )
+
+    def said(self, reading: Reading) -> dict[str, Any]:
+        """Say for the model card what the cases are, and how they were read."""
+        own = {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
+        kind = {"data_kind": self.data_kind} if self.data_kind else {}
+        policy = policy_name(reading.compensation)
+        return {"compensation": policy, **own, "seed": self.seed, **self.remarks, **kind}
+
+
+DEFAULT_SETTINGS = TrainingSettings()
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained classifier, and what happened on the way.
+
+    Parameters
+    ----------
+    classifier : LineageClassifier
+        Fitted.
+    unusable : mapping of str to str
+        Case id to the reason why it was left out.
+    left_out_markers : tuple of str
+        Markers that not every training case measured, and results of other methods that not
+        every one has.
+    mixed_scales : tuple of str
+        Markers whose scales end too far apart to be comparable, among the training cases.
+    """
+
+    classifier: LineageClassifier
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    left_out_markers: tuple[str, ...] = ()
+    mixed_scales: tuple[str, ...] = ()
+
+
+def train(
+    cases: Cases,
+    labels: Mapping[str, str],
+    recipe: str | Recipe = "ecdf",
+    *,
+    columns: Sequence[OtherResults] = (),
+    reading: Reading = DEFAULT_READING,
+    settings: TrainingSettings = DEFAULT_SETTINGS,
+    progress: Progress | None = None,
+) -> Training:
+    """Train a classifier on labelled cases.
+
+    Parameters
+    ----------
+    cases : sequence of Case, or path-like
+        Cases, or where to find them; those without a label are not read.
+    labels : mapping of str to str
+        Case id to entity.
+    recipe : str or Recipe
+        Features to train on.
+    columns : sequence of OtherResults
+        Results of other methods; the model then needs those that every training case has.
+    reading : Reading
+        How files are read.
+    settings : TrainingSettings
+        How the model is trained.
+    progress : callable, optional
+        Called with the number of cases done.
+
+    Returns
+    -------
+    Training
+        The classifier, and what was left out.
+
+    Raises
+    ------
+    LabelError
+        If no case has a label, or an entity is not in the label tree.
+    PanelError
+        If the cases share no marker.
+    ModelError
+        If an optional marker is not among those of the cases.
+    FlowmlError
+        If two `columns` are of one method.
+    """
+    known = canonical_labels(labels)
+    chosen = _training_cases(cases, known)
+    table = extract_table(chosen, recipe, reading, progress, columns)
+    usable, unusable = _usable(table)
+    entities = [known[case_id] for case_id in usable.case_ids]
+    _check_entities(entities)
+    _refuse_contradictions(usable, entities)
+    common, left_out = _common_features(usable)
+    frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
+    classifier = settings.classifier().fit(frame, entities, settings.said(reading), patients)
+    return Training(classifier, unusable, left_out, mixed_scales(classifier.training_))
+
+
+def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
+    """Return the patient of each case; where none is named, every case has its own."""
+    named = {case.case_id: case.details.get("patient_id") for case in cases}
+    return [named[case_id] or case_id for case_id in case_ids]
+
+
+def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:
+    """Return the cases that have a label; labels must be of two entities or more."""
+    chosen = labelled_cases(found_cases(cases), labels)
+    _check_entities([labels[case.case_id] for case in chosen])
+    return chosen
+
+
+def _usable(table: FeatureTable) -> tuple[FeatureTable, dict[str, str]]:
+    """Return the rows that can be used, and of the others the reason."""
+    unusable = {case.case_id: case.problem for case in table.cases if case.problem}
+    usable = table.rows([not case.problem for case in table.cases])
+    if not usable.cases:
+        first = next(iter(unusable.values()))
+        raise PanelError(
+            f"none of {len(table.cases)} labelled cases can be used; the first: {first}"
+        )
+    return usable, unusable
+
+
+def canonical_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the canonical entity of each case.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        Case id to entity, in any spelling that the label tree knows.
+
+    Returns
+    -------
+    dict of str to str
+        Case id to entity.
+
+    Raises
+    ------
+    LabelError
+        If a label is no entity.
+    """
+    tree = load_label_tree()
+    wrong = [key for key, label in labels.items() if not isinstance(label, str)]
+    if wrong:
+        raise LabelError(
+            f"the label of {printable(wrong[0])!r} is {printable(labels[wrong[0]])}, expected "
+            "the name of an entity. Leave out cases without a label."
+        )
+    return {str(case_id): tree.canonical(label) for case_id, label in labels.items()}
+
+
+def _check_entities(entities: Sequence[str]) -> None:
+    """Refuse to train on a single entity."""
+    if len(set(entities)) == 1:
+        raise LabelError(
+            f"all {len(entities)} training cases that can be used are {entities[0]}, expected "
+            "two or more entities. Add labelled cases of another entity."
+        )
+
+
+def _refuse_contradictions(table: FeatureTable, entities: Sequence[str]) -> None:
+    """Refuse one file in two cases that have different labels."""
+    of_file: dict[str, tuple[str, str]] = {}
+    for case, entity in zip(table.cases, entities, strict=True):
+        for digest in {tube.sha256 for tube in case.tubes} - {""}:
+            other, before = of_file.setdefault(digest, (case.case_id, entity))
+            if before != entity:
+                raise LabelError(
+                    f"the cases {printable(other)!r} ({before}) and "
+                    f"{printable(case.case_id)!r} ({entity}) hold the same file. Correct the "
+                    "labels, or leave one out."
+                )
+
+
+def labelled_cases(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Case]:
+    """Return the cases that have a label.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Any.
+    labels : mapping of str to str
+        Case id to entity.
+
+    Returns
+    -------
+    list of Case
+        In order of their ids.
+
+    Raises
+    ------
+    LabelError
+        If there are none.
+    """
+    chosen = sorted(
+        (case for case in cases if case.case_id in labels), key=lambda case: case.case_id
+    )
+    if not chosen:
+        example, ids = next(iter(labels), ""), [case.case_id for case in cases]
+        raise LabelError(
+            f"none of {len(cases)} cases has a label: the labels are for "
+            f"{printable(example)!r} and the like; nearest case: {nearest(example, ids)}. "
+            "Labels go by case id."
+        )
+    return chosen
+
+
+def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
+    """Keep the markers that every case measured, and the results that every one has.
+
+    Trees send a missing value where training told them, so that a marker that is sometimes
+    missing would teach them who orders it.
+    """
+    complete = np.asarray(np.isfinite(table.values).all(axis=0))
+    common = [name for name, whole in zip(table.names, complete.tolist(), strict=True) if whole]
+    markers, results = Coverage(table.names).lacking(~complete)
+    left_out = (*markers, *results)
+    if not Coverage(common).markers:
+        raise PanelError(
+            f"the training cases share no marker; they have {', '.join(left_out[:20])}. "
+            "Train on cases of one panel."
+        )
+    return common, left_out
