@@ -10,6 +10,7 @@ from pathlib import Path
 from flowml.cases import SKIPS
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.knowledge import load_label_tree
+from flowml.knowledge.assessed import Question, load_questions, not_assessed
 from flowml.knowledge.panels import known_panels, load_panel
 from flowml.quality.records import CODES, DONE
 from flowml.reports.casecheck import CODES as OF_CASES
@@ -29,6 +30,8 @@ def tables() -> dict[str, str]:
     ]
     quality = [[f"`{c}`", f"{s}, fail", text] for c, (s, text) in CODES.items()]
     quality += [[f"`{c}`", str(s), text] for c, (s, text) in DONE.items()]
+    questions = load_questions()
+    titles = {question.key: question.title for question in questions}
     axes = [
         "entity",
         "lineage",
@@ -50,6 +53,11 @@ def tables() -> dict[str, str]:
         "panels.md": _table(
             ["panel", "on", "tubes", "entities", "scored as one"], list(map(_panel, PANELS))
         ),
+        "assessed.md": _table(
+            ["question", "within", "needs", "matters for", "source"],
+            [_asked(question, titles) for question in questions],
+        ),
+        "assessed_panels.md": _table(["panel", "not assessed"], list(map(_left_open, PANELS))),
     }
 
 
@@ -66,6 +74,21 @@ def _panel(name: str) -> list[str]:
         ", ".join(panel.entities),
         ", ".join(together) or "-",
     ]
+
+
+def _asked(question: Question, titles: dict[str, str]) -> list[str]:
+    return [
+        question.title,
+        titles.get(question.within, "-"),
+        "; ".join(" or ".join(group) for group in question.needs),
+        ", ".join(question.matters_for),
+        question.source,
+    ]
+
+
+def _left_open(name: str) -> list[str]:
+    found = not_assessed(load_panel(name).markers)
+    return [f"`{name}`", ", ".join(item.title for item in found)]
 
 
 def _table(heading: list[str], rows: list[list[str]]) -> str:
