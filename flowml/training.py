@@ -79,7 +79,18 @@ class TrainingSettings:
         )
 
     def said(self, reading: Reading) -> dict[str, Any]:
-        """Say for the model card what the cases are, and how they were read."""
+        """Say for the model card what the cases are, and how they were read.
+
+        Parameters
+        ----------
+        reading : Reading
+            How files were read.
+
+        Returns
+        -------
+        dict
+            Plain values.
+        """
         own = {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
         kind = {"data_kind": self.data_kind} if self.data_kind else {}
         policy = policy_name(reading.compensation)

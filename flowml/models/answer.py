@@ -8,12 +8,13 @@ long as the entities that agree with all of them still reach it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flowml.findings import Finding, Severity
+from flowml.knowledge.assessed import Unassessed, one_line
 from flowml.knowledge.labels import AXES, LabelTree
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ RESULT_COLUMNS = (
 # leading answer that is not urgent may be wrong once in ten such cases.
 URGENT_SUSPICION = 0.1
 SHOWN_CANDIDATES = 3
+LONGEST_OPEN = 240  # characters of what is not assessed, in a reason; results.json has all
 UNDETERMINED = "undetermined"
 NOT_SETTLED = "not-settled"
 
@@ -65,6 +67,8 @@ class Prediction:
         Everything noticed on the way.
     probabilities : mapping of str to float
         Of every entity of the model.
+    not_assessed : tuple of Unassessed
+        Questions that the markers used leave open.
     """
 
     case_id: str
@@ -83,11 +87,31 @@ class Prediction:
     p_entity: float = np.nan
     findings: tuple[Finding, ...] = ()
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    not_assessed: tuple[Unassessed, ...] = ()
 
     @property
     def was_usable(self) -> bool:
         """Whether the model could be asked at all."""
         return bool(self.probabilities)
+
+    def leaving_open(self, questions: Sequence[Unassessed]) -> Prediction:
+        """Return the same answer, which says what it does not assess.
+
+        Parameters
+        ----------
+        questions : sequence of Unassessed
+            What the markers used leave open.
+
+        Returns
+        -------
+        Prediction
+            With the questions, in the reason too.
+        """
+        if not questions:
+            return self
+        text = one_line(questions, LONGEST_OPEN)
+        reason = f"{self.reason}; not assessed by these markers: {text}"
+        return replace(self, reason=reason, not_assessed=tuple(questions))
 
     def as_row(self, entities: Sequence[str]) -> dict[str, str | float]:
         """Return the prediction as one row of ``results.csv``.

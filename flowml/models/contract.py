@@ -7,14 +7,16 @@ values were compensated as in training, and whether the case was one of the trai
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from flowml.about import SYNTHETIC_WARNING
 from flowml.errors import ModelError
 from flowml.features.coverage import Coverage
+from flowml.features.names import BAR, parse_name
 from flowml.findings import Finding, Severity
+from flowml.knowledge.assessed import Unassessed, not_assessed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -160,6 +162,21 @@ def _change(share: float, above: str, below: str) -> str:
     return f"{abs(share):.1%} {above if share >= 0 else below}"
 
 
+class Lacking(NamedTuple):
+    """What a case lacks of what a model uses.
+
+    Parameters
+    ----------
+    markers : tuple of str
+        Markers; pairs and maps that were not measured in one tube.
+    results : tuple of str
+        Results of other methods.
+    """
+
+    markers: tuple[str, ...]
+    results: tuple[str, ...]
+
+
 class Contract:
     """What one model demands, made once and asked about every case.
 
@@ -184,11 +201,27 @@ class Contract:
         self._scales = {m: scales[m] for m in self._markers if m in scales}
         self._compensated = training.get("compensated", [])
         self._masks = bool(training.get("masked", False))
+        self._open_questions: dict[tuple[str, ...], tuple[Unassessed, ...]] = {}
         self._inputs = frozenset(training.get("inputs", ()))
         self._is_synthetic = training.get("data_kind") == SYNTHETIC
         self._has_recipe = has_recipe
 
-    def why_not(self, case: CaseFeatures, row: NDArray[np.float32]) -> str:
+    def lacking(self, row: NDArray[np.float32]) -> Lacking:
+        """Name what is missing in a case.
+
+        Parameters
+        ----------
+        row : ndarray, shape (n_features,), float32
+            Its features, NaN where they are missing.
+
+        Returns
+        -------
+        Lacking
+            Markers and results.
+        """
+        return Lacking(*map(tuple, self._coverage.lacking(np.isnan(row))))
+
+    def why_not(self, case: CaseFeatures, lacking: Lacking) -> str:
         """Say why the model must not be asked about a case; empty if it may.
 
         Trees send a missing value where training told them. Only markers whose absence was
@@ -198,28 +231,49 @@ class Contract:
         ----------
         case : CaseFeatures
             With the tubes that were read.
-        row : ndarray, shape (n_features,), float32
-            Its features, NaN where they are missing.
+        lacking : Lacking
+            What is missing in it.
 
         Returns
         -------
         str
             A reason for a person.
         """
-        lacking, results = self._coverage.lacking(np.isnan(row))
-        if self._markers and set(self._markers) <= set(lacking):
+        if self._markers and set(self._coverage.keys) <= set(lacking.markers):
             return (
                 "not classifiable, because the case shares no marker with the model, which "
                 f"needs {_listed(self._markers)}"
             )
-        if needed := [unit for unit in lacking if unit not in self._optional]:
+        if needed := [unit for unit in lacking.markers if unit not in self._optional]:
             return f"not classifiable, because these markers are missing: {_listed(needed)}"
-        if results:
+        if lacking.results:
             return (
                 "not classifiable, because these results of other methods are missing: "
-                f"{_listed(results)} (join them with --with-columns)"
+                f"{_listed(lacking.results)} (join them with --with-columns)"
             )
         return self._other_scale(case)
+
+    def not_assessed(self, lacking: Lacking) -> tuple[Unassessed, ...]:
+        """Name the questions that the markers of an answer leave open.
+
+        Parameters
+        ----------
+        lacking : Lacking
+            What is missing in the case.
+
+        Returns
+        -------
+        tuple of Unassessed
+            By the markers that the model uses and the case has; nothing where the features
+            were not computed by flowml, as their names may say nothing of markers.
+        """
+        if not self._has_recipe:
+            return ()
+        if lacking.markers not in self._open_questions:
+            used = set(self._coverage.keys) - set(lacking.markers)
+            names = {parse_name(f"{key}{BAR}").markers[0] for key in used}
+            self._open_questions[lacking.markers] = not_assessed(names)
+        return self._open_questions[lacking.markers]
 
     def _other_scale(self, case: CaseFeatures) -> str:
         """Compare the tops of scales: 10 bits and 20 bits, say, are not comparable."""
@@ -233,21 +287,20 @@ class Contract:
         shown = _listed(dict.fromkeys(other))
         return f"not classifiable, because the scale is another one: {shown}" if other else ""
 
-    def without(self, row: NDArray[np.float32]) -> tuple[Finding, ...]:
+    def without(self, lacking: Lacking) -> tuple[Finding, ...]:
         """Say what a case lacks that the model can do without, and what that costs.
 
         Parameters
         ----------
-        row : ndarray, shape (n_features,), float32
-            Its features, NaN where they are missing.
+        lacking : Lacking
+            What is missing in it.
 
         Returns
         -------
         tuple of Finding
             Empty where nothing is missing.
         """
-        lacking, _ = self._coverage.lacking(np.isnan(row))
-        spared = [unit for unit in lacking if unit in self._optional]
+        spared = [unit for unit in lacking.markers if unit in self._optional]
         if not spared:
             return ()
         trials = [*self._absence.get("alone", ()), self._absence.get("together")]

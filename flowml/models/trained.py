@@ -209,10 +209,12 @@ class TrainedModel:
         findings = (*case.findings, *contract.findings(case))
         if case.problem:
             return no_answer(case.case_id, *_no_features(case), findings)
-        if reason := contract.why_not(case, row):
+        lacking = contract.lacking(row)
+        if reason := contract.why_not(case, lacking):
             return no_answer(case.case_id, NOT_CLASSIFIABLE, reason, findings)
-        findings = (*findings, *contract.without(row))
-        return answer(case.case_id, probabilities, self.tree, self.min_probability, findings)
+        findings = (*findings, *contract.without(lacking))
+        found = answer(case.case_id, probabilities, self.tree, self.min_probability, findings)
+        return found.leaving_open(contract.not_assessed(lacking))
 
 
 def _no_features(case: CaseFeatures) -> tuple[str, str]:

@@ -178,7 +178,16 @@ def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]
         for f in prediction.findings
     ]
     shown = {k: v for k, v in row.items() if not k.startswith("probability_")}
-    return {**shown, "findings": findings, "probabilities": dict(prediction.probabilities)}
+    open_questions = [
+        {"question": item.title, "missing": [list(group) for group in item.missing]}
+        for item in prediction.not_assessed
+    ]
+    return {
+        **shown,
+        "findings": findings,
+        "not_assessed": open_questions,
+        "probabilities": dict(prediction.probabilities),
+    }
 
 
 def _without_nan(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from flowml.knowledge.assessed import one_line
 from flowml.reports.results import csv_text
 from flowml.safety import printable
 
@@ -78,7 +80,18 @@ def result_table(predictions: Sequence[Prediction]) -> str:
         for p in predictions
         if not _is_answer(p)
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_open_questions(predictions)])
+
+
+def _open_questions(predictions: Sequence[Prediction]) -> list[str]:
+    """Say what the answers do not assess, once for all cases with the same markers."""
+    of_markers = Counter(p.not_assessed for p in predictions if _is_answer(p))
+    return [
+        f"not assessed by the markers of {'these' if len(of_markers) == 1 else n_cases} cases: "
+        f"{one_line(questions)}"
+        for questions, n_cases in of_markers.items()
+        if questions
+    ]
 
 
 def _is_answer(prediction: Prediction) -> bool:

@@ -119,7 +119,8 @@ def test_classify_writes_a_row_for_every_case(flowml, folder, model, tmp_path):
 
 def test_classify_prints_answers_and_says_the_rest_on_standard_error(flowml, folder, model):
     found = flowml("classify", folder, "--model", model)
-    assert len(found.out.splitlines()) == 13
+    assert len(found.out.splitlines()) == 14
+    assert found.out.splitlines()[-1].startswith("not assessed by the markers of these cases: ")
     assert found.out.splitlines()[0].split()[:2] == ["case", "lineage"]
     assert "reading cases: 12 of 12" in found.err
     assert "simulated cases only" in found.err
@@ -151,6 +152,7 @@ def test_classify_with_labels_answers_for_those_and_prints_the_accuracy(
         "case",
         "S0002",
         "S0003",
+        "not",
         "accuracy:",
     ]
     assert "of 2 labelled cases right" in found.out
@@ -169,7 +171,7 @@ def test_classify_with_two_workers_prints_the_same(flowml, folder, model, tmp_pa
     one, two = (flowml("classify", place, "--model", model, "--jobs", n) for n in (1, 2))
     assert one.status == two.status == 1
     assert one.out == two.out
-    assert [line.partition(":")[0] for line in one.out.splitlines()[-2:]] == ["A0", "Z9"]
+    assert [line.partition(":")[0] for line in one.out.splitlines()[-3:-1]] == ["A0", "Z9"]
 
 
 def test_classify_by_the_bundled_model_says_that_it_is_synthetic(flowml, folder):
@@ -377,7 +379,8 @@ def test_the_commands_of_the_readme_on_real_files(flowml, shared_data, tmp_path)
     )
     assert found.status == 0
     lines = found.out.splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 13
+    assert lines[-2].startswith("not assessed by the markers of these cases: ")
     assert lines[-1].startswith("accuracy: ")
     assert "of 10 labelled cases right" in lines[-1]
     assert "simulated" not in found.err

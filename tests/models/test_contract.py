@@ -13,6 +13,7 @@ from small import cohort, flat, held, labels, model, on_disk, one_tube, sample_o
 import flowml
 from flowml.errors import LabelError, ModelError
 from flowml.findings import Severity
+from flowml.models.contract import Contract
 from flowml.pipeline import classify
 from flowml.records import Case, Tube
 from flowml.training import TrainingSettings, train
@@ -165,3 +166,30 @@ def test_scales_that_training_cases_mix_are_named():
     cases = [one_tube(scaled(1 / 256).tubes[0].origin, "S0001"), *cohort()[1:]]
     assert train(cases, labels()).mixed_scales == ("CD19",)
     assert train(cohort(), labels()).mixed_scales == ()
+
+
+def test_every_answer_lists_what_its_markers_do_not_assess():
+    prediction = answer_for(cohort()[0])
+    keys = {item.key for item in prediction.not_assessed}
+    assert {"plasma cells", "NK cells"} <= {item.title for item in prediction.not_assessed}
+    assert "; not assessed by these markers: " in prediction.reason
+    assert "plasma cells (needs CD138 and CD38)" in prediction.reason
+    assert not keys & {"b_cells", "t_cells", "blasts"}
+
+
+def test_what_is_not_answered_lists_nothing_but_why():
+    prediction = answer_for(scaled(1024.0))
+    assert prediction.not_assessed == ()
+    assert "not assessed" not in prediction.reason
+
+
+def test_an_optional_marker_that_is_missing_leaves_its_questions_open():
+    names = ["CD19|q", "T1|kappa|q", "T1|lambda|q"]
+    contract = Contract(names, {}, has_recipe=True)
+    all_there, no_kappa = (
+        {item.title for item in contract.not_assessed(contract.lacking(np.array(row)))}
+        for row in ([0.1, 0.2, 0.3], [0.1, np.nan, 0.3])
+    )
+    assert no_kappa - all_there == {"clonality of B cells"}
+    foreign = Contract(names, {}, has_recipe=False)
+    assert foreign.not_assessed(foreign.lacking(np.array([0.1, 0.2, 0.3]))) == ()

@@ -13,6 +13,7 @@ import pytest
 
 from flowml.errors import OutputError
 from flowml.findings import Finding, Severity
+from flowml.knowledge.assessed import Unassessed
 from flowml.models.answer import RESULT_COLUMNS, Prediction, no_answer
 from flowml.reports.metrics import evaluate_predictions
 from flowml.reports.results import json_text, results_csv, results_document, write_results
@@ -142,3 +143,19 @@ def test_confusion_is_the_same_for_eyes_and_for_programs():
         {"label": "AML", "AML": "0", "CLL": "1", "(no entity)": "0"}
     ]
     assert confusion_table(found).splitlines()[1].split() == ["AML", "0", "1", "0"]
+
+
+def test_what_is_not_assessed_is_listed_in_json_and_once_for_cases_alike():
+    plasma = Unassessed("plasma", "plasma cells", (("CD138",), ("CD38",)), "")
+    alike = [answered(f"p{n}").leaving_open([plasma]) for n in range(3)]
+    other = answered("q").leaving_open([Unassessed("nk", "NK cells", (("CD56", "CD16"),), "")])
+    (case, *_) = json.loads(results_document(alike, ENTITIES, {}))["cases"]
+    assert case["not_assessed"] == [
+        {"question": "plasma cells", "missing": [["CD138"], ["CD38"]]}
+    ]
+    open_line = "cases: plasma cells (needs CD138 and CD38)"
+    assert result_table(alike).splitlines()[-1].endswith(f"these {open_line}")
+    lines = result_table([*alike, other]).splitlines()[-2:]
+    assert lines[0].endswith(f"of 3 {open_line}")
+    assert lines[1].endswith("of 1 cases: NK cells (needs CD56 or CD16)")
+    assert "not assessed" not in result_table([answered(), no_answer("p2", "x", "why")])
