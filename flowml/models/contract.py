@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 SYNTHETIC, UNKNOWN = "synthetic", "unknown"
 DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC, UNKNOWN)
-SCALE_GAP = 0.3  # decades between tops of scales beyond which values are not comparable
+# Decades between the tops of scales. Features are measured from the top, so that cytometers
+# with other tops (2^18, 2^20) show a cell in about the same place, but not quite; further away
+# are values of another kind, such as channel numbers.
+SCALE_GAP, REFUSED_GAP = 0.3, 1.0
 MOST_SHOWN = 12
 
 
@@ -251,7 +254,9 @@ class Contract:
                 "not classifiable, because these results of other methods are missing: "
                 f"{_listed(lacking.results)} (join them with --with-columns)"
             )
-        return self._other_scale(case)
+        if other := self._other_scales(case, REFUSED_GAP):
+            return f"not classifiable, because the scale is another one: {other}"
+        return ""
 
     def not_assessed(self, lacking: Lacking) -> tuple[Unassessed, ...]:
         """Name the questions that the markers of an answer leave open.
@@ -275,17 +280,16 @@ class Contract:
             self._open_questions[lacking.markers] = not_assessed(names)
         return self._open_questions[lacking.markers]
 
-    def _other_scale(self, case: CaseFeatures) -> str:
-        """Compare the tops of scales: 10 bits and 20 bits, say, are not comparable."""
+    def _other_scales(self, case: CaseFeatures, decades: float) -> str:
+        """List the markers whose scale ends more decades away than this from training's."""
         other = []
         for tube in case.tubes:
             for marker, (low, high) in self._scales.items():
                 top = tube.tops.get(marker, math.nan)
-                if top > high * 10**SCALE_GAP or top < low / 10**SCALE_GAP:
+                if top > high * 10**decades or top < low / 10**decades:
                     training = f"in training {low:.6g} to {high:.6g}"
                     other.append(f"{marker} (top {top:.6g}, {training})")
-        shown = _listed(dict.fromkeys(other))
-        return f"not classifiable, because the scale is another one: {shown}" if other else ""
+        return _listed(dict.fromkeys(other))
 
     def without(self, lacking: Lacking) -> tuple[Finding, ...]:
         """Say what a case lacks that the model can do without, and what that costs.
@@ -344,6 +348,9 @@ class Contract:
             done = "were" if self._masks else "were not"
             message = f"events of the training cases {done} left out for quality, unlike here"
             found.append(Finding("MODEL-MASKED", message, Severity.REVIEW))
+        if other := self._other_scales(case, SCALE_GAP):
+            message = f"the scale ends elsewhere than in training: {other}"
+            found.append(Finding("MODEL-SCALE", message, Severity.REVIEW))
         if any(tube.sha256 in self._inputs for tube in case.tubes if tube.sha256):
             message = "the model was trained on this very file; its answer proves nothing"
             found.append(Finding("MODEL-TRAINED-ON", message, Severity.WARN))

@@ -36,7 +36,15 @@ def answer_for(case, of=None):
     return classify([case], of or model()).predictions[0]
 
 
-@pytest.mark.parametrize("factor", [0.1, 0.49, 2.01, 1024.0])
+@pytest.mark.parametrize("factor", [0.11, 0.49, 2.01, 9.0])
+def test_a_scale_that_ends_elsewhere_is_for_review(factor):
+    prediction = answer_for(scaled(factor))
+    assert "MODEL-SCALE" in codes(prediction)
+    assert prediction.was_usable
+    assert prediction.decision in {"review", "urgent"}
+
+
+@pytest.mark.parametrize("factor", [0.099, 10.1, 1024.0])
 def test_another_scale_is_not_classifiable(factor):
     prediction = answer_for(scaled(factor))
     assert prediction.status == "not_classifiable"
@@ -46,7 +54,9 @@ def test_another_scale_is_not_classifiable(factor):
 
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.9])
 def test_nearly_the_same_scale_is_taken(factor):
-    assert "scale" not in answer_for(scaled(factor)).reason
+    prediction = answer_for(scaled(factor))
+    assert "MODEL-SCALE" not in codes(prediction)
+    assert prediction.was_usable
 
 
 def test_values_compensated_in_another_way_are_for_review():
