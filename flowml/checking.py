@@ -18,7 +18,6 @@ from flowml.errors import FcsError, FlowmlError
 from flowml.findings import Finding, Severity
 from flowml.gating.backbone import BACKBONE, DIFFERENT, NOT_ASSESSED, compare_tubes
 from flowml.gating.rules.cells import Cells, open_cells
-from flowml.knowledge.marker_names import MarkerNames
 from flowml.knowledge.panels import known_panels, load_panel
 from flowml.knowledge.recognition import Recognition, recognize
 from flowml.knowledge.shapes import (
@@ -29,6 +28,7 @@ from flowml.knowledge.shapes import (
     shape_of,
     tube_label,
 )
+from flowml.quality import Preparation
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, found_cases
 from flowml.records import Case, Role, Sample, Tube
 from flowml.reports.casecheck import (
@@ -94,12 +94,7 @@ def check_cases(
     known = [shape_of(load_panel(name), of_laboratory=True) for name in files]
     known += [shape_of(load_panel(name)) for name in known_panels()]
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    look = partial(
-        _look,
-        compensation=reading.compensation,
-        marker_names=reading.marker_names,
-        quality=quality,
-    )
+    look = partial(_look, how=reading.preparation, quality=quality)
     looks = run(look, found, jobs=reading.jobs, progress=progress)
     stained = [[t.stained for t in tubes if t.stained] for tubes, _ in looks]
     shapes = [*learn_panels(stained, known), *known]
@@ -140,19 +135,18 @@ def _without_unread(seen: Recognition, tubes: Sequence[SeenTube]) -> list[Findin
 Look = tuple[tuple[SeenTube, ...], tuple[Finding, ...]]
 
 
-def _look(
-    case: Case, compensation: str, marker_names: MarkerNames | None, *, quality: bool
-) -> Look:
+def _look(case: Case, how: Preparation, *, quality: bool) -> Look:
     """Look at the tubes of a case, each by itself and together; bad files never raise."""
     looks: list[SeenTube] = []
     cells: list[Cells] = []
     for tube in case.tubes:
         try:
             with at_hand(tube) as near:
-                sample = sample_of(near, marker_names)
+                sample = sample_of(near, how.marker_names)
                 several = sample.n_events and len(case.tubes) > 1
-                own = _cells(sample, compensation) if several else []
-                looks.append(_seen(case, tube, sample, compensation if quality else None))
+                own = _cells(sample, how.compensation) if several else []
+                policy = how.compensation if quality else None
+                looks.append(_seen(case, tube, sample, policy))
                 cells += own
         except FlowmlError as error:
             looks.append(SeenTube(tube.name, None, 0, (_unreadable(tube, error),)))

@@ -82,10 +82,7 @@ def classify(
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress, columns)
-    run = describe_run(
-        trained, table, reading.compensation, reading.marker_names, reading.quality
-    )
-    provenance = run | _origins(columns)
+    provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
     return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
 
 

@@ -18,6 +18,7 @@ from flowml.features.assemble import assemble
 from flowml.features.columns import OtherResults, check_methods, join_columns
 from flowml.knowledge.marker_names import MarkerNames
 from flowml.preprocess.compensate import POLICIES
+from flowml.quality import Preparation
 from flowml.quality.mask import OFF, check_policy
 from flowml.records import Case
 from flowml.safety import printable
@@ -76,6 +77,11 @@ class Reading:
                 f"compensation {printable(policy)!r} is not there. Give "
                 f"{', '.join(POLICIES)}, or the path of a CSV file with the spillover matrix."
             )
+
+    @property
+    def preparation(self) -> Preparation:
+        """How the events of each tube are made ready."""
+        return Preparation(self.compensation, self.marker_names, self.quality)
 
 
 DEFAULT_READING = Reading()
@@ -164,11 +170,9 @@ def extract_table(
     work = partial(
         describe_case,
         recipe=fitted,
-        compensation=reading.compensation,
+        how=reading.preparation,
         chunk=reading.chunk,
         hashed=reading.hash_files,
-        marker_names=reading.marker_names,
-        quality=reading.quality,
     )
     rows = stream(work, found, jobs=reading.jobs, progress=progress)
     table = assemble(rows, fitted, len(found))
@@ -226,11 +230,5 @@ def _fitted(
     plan = make_recipe(recipe) if isinstance(recipe, str) else recipe
     if not plan.learns:
         return plan.learn([])
-    look = partial(
-        plan.survey,
-        n_cases=len(cases),
-        compensation=reading.compensation,
-        marker_names=reading.marker_names,
-        quality=reading.quality,
-    )
+    look = partial(plan.survey, n_cases=len(cases), how=reading.preparation)
     return plan.learn(run(look, cases, jobs=reading.jobs))

@@ -125,7 +125,7 @@ def test_sources_that_are_read_in_turns_keep_their_values(files):
 
 
 def test_tubes_that_are_compensated_in_turns_keep_their_values(files):
-    opened = [open_tube(Tube(path.name, path), "auto") for path in files]
+    opened = [open_tube(Tube(path.name, path)) for path in files]
     names = list(opened[0].channels)
     alone = []
     for tube in opened:

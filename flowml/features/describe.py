@@ -13,7 +13,7 @@ from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
-from flowml.quality.mask import OFF
+from flowml.quality import DEFAULT_PREPARATION, Preparation
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features.recipes.fitted import FittedRecipe
-    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Case, Tube
 
 FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
@@ -63,12 +62,10 @@ class CaseFeatures:
 def describe_case(
     case: Case,
     recipe: FittedRecipe,
-    compensation: str = "auto",
+    how: Preparation = DEFAULT_PREPARATION,
     chunk: int = COMPUTE_BLOCK,
     *,
     hashed: bool = True,
-    marker_names: MarkerNames | None = None,
-    quality: str = OFF,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -78,16 +75,12 @@ def describe_case(
         One or more tubes.
     recipe : FittedRecipe
         What to compute.
-    compensation : str
-        Policy, as in `flowml.preprocess.choose_unmixing`.
+    how : Preparation
+        How the events of its tubes are made ready.
     chunk : int
         Events to read at a time; does not change the result.
     hashed : bool
         Whether the files' SHA-256 are taken for the record.
-    marker_names : MarkerNames, optional
-        A laboratory's own names.
-    quality : str
-        What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -100,10 +93,7 @@ def describe_case(
     for tube in case.tubes:
         try:
             with at_hand(tube) as near:
-                counted = count_tube(
-                    near, recipe, compensation, chunk,
-                    hashed=hashed, marker_names=marker_names, quality=quality,
-                )  # fmt: skip
+                counted = count_tube(near, recipe, how, chunk, hashed=hashed)
             done.append(counted)
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""

@@ -13,7 +13,8 @@ from flowml.events import COMPUTE_BLOCK
 from flowml.features.counting.blocks import Blocks
 from flowml.features.panel import marker_columns
 from flowml.preprocess import Unmixing, choose_unmixing
-from flowml.quality.mask import OFF, admit
+from flowml.quality import DEFAULT_PREPARATION, Preparation
+from flowml.quality.mask import admit
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.findings import Finding
-    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Channel, Sample, Tube
     from flowml.scratch import Scratch
 
@@ -99,11 +99,7 @@ class OpenTube:
 
 
 def open_tube(
-    tube: Tube,
-    compensation: str,
-    markers: Sequence[str] = (),
-    marker_names: MarkerNames | None = None,
-    quality: str = OFF,
+    tube: Tube, how: Preparation = DEFAULT_PREPARATION, markers: Sequence[str] = ()
 ) -> OpenTube:
     """Read a tube's keywords, and decide about compensation and channels.
 
@@ -111,14 +107,10 @@ def open_tube(
     ----------
     tube : Tube
         A file, or a sample in memory.
-    compensation : str
-        Policy, as in `flowml.preprocess.choose_unmixing`.
+    how : Preparation
+        How its events are made ready.
     markers : sequence of str
         Only these are used; all if it is empty.
-    marker_names : MarkerNames, optional
-        A laboratory's own names; a sample in memory has its markers already.
-    quality : str
-        What is done about the quality of the tube, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -128,18 +120,18 @@ def open_tube(
     Raises
     ------
     QualityError
-        If the tube fails a check, and `quality` is strict.
+        If the tube fails a check, and quality is strict.
     FlowmlError
         If the tube cannot be used.
     """
-    sample = sample_of(tube, marker_names)
-    unmixing, decided = choose_unmixing(sample, compensation)
+    sample = sample_of(tube, how.marker_names)
+    unmixing, decided = choose_unmixing(sample, how.compensation)
     columns, doubtful = marker_columns(sample)
     if markers:
         columns = {marker: c for marker, c in columns.items() if marker in markers}
     if not columns:
         raise PanelError(_no_marker(sample, markers))
-    admitted, seen = admit(sample, quality, compensation)
+    admitted, seen = admit(sample, how.quality, how.compensation)
     return OpenTube(admitted, unmixing, columns, (*decided, *doubtful, *seen))
 
 

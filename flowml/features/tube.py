@@ -23,7 +23,7 @@ from flowml.features.recipes.plan import PartCounts, Plan, make_plan
 from flowml.findings import Finding, Severity
 from flowml.preprocess import Unmixing
 from flowml.preprocess.compensate import ALREADY
-from flowml.quality.mask import MASK, OFF
+from flowml.quality.mask import MASK
 from flowml.records import Channel, Role, Sample, Scale
 from flowml.safety import file_sha256, printable
 from flowml.scratch import Scratch
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features.recipes.fitted import FittedRecipe
-    from flowml.knowledge.marker_names import MarkerNames
+    from flowml.quality import Preparation
     from flowml.records import Tube
 
 SMALLEST_TOP = 32.0  # no instrument measures fluorescence on so short a linear scale
@@ -99,12 +99,10 @@ class TubeCounts:
 def count_tube(
     tube: Tube,
     recipe: FittedRecipe,
-    compensation: str,
+    how: Preparation,
     chunk: int = COMPUTE_BLOCK,
     *,
     hashed: bool = True,
-    marker_names: MarkerNames | None = None,
-    quality: str = OFF,
 ) -> TubeCounts:
     """Read a tube and count its events.
 
@@ -114,16 +112,12 @@ def count_tube(
         A file, or a sample in memory.
     recipe : FittedRecipe
         What is counted.
-    compensation : str
-        Policy, as in `flowml.preprocess.choose_unmixing`.
+    how : Preparation
+        How its events are made ready.
     chunk : int
         Events to read at a time; does not change the result.
     hashed : bool
         Whether the file's SHA-256 is taken for the record.
-    marker_names : MarkerNames, optional
-        A laboratory's own names.
-    quality : str
-        What is done about the quality of the tube, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -135,33 +129,33 @@ def count_tube(
     FlowmlError
         If the tube cannot be used.
     """
-    opened = open_tube(tube, compensation, recipe.markers, marker_names, quality)
+    opened = open_tube(tube, how, recipe.markers)
     sample = opened.sample
     counts, odd = _counted(opened, recipe, chunk)
     noticed = sample.findings
     told = any(item.code == "FCS-VALUE-01" for item in noticed)  # by the reader
     odd_values = (finding("FCS-VALUE-01", f"{odd} values"),) if odd and not told else ()
-    read = _record(opened, compensation, digest_of(tube) if hashed else "", quality)
+    read = _record(opened, how, digest_of(tube) if hashed else "")
     findings = (*noticed, *opened.findings, *_display_values(sample), *odd_values)
     return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)
 
 
-def _record(opened: OpenTube, compensation: str, sha256: str, quality: str) -> TubeRead:
+def _record(opened: OpenTube, how: Preparation, sha256: str) -> TubeRead:
     """Say for the record what was read, and how."""
     sample = opened.sample
     return TubeRead(
         name=sample.name,
         sha256=sha256,
         n_events=sample.n_events,
-        compensation=_applied(opened.unmixing, compensation),
+        compensation=_applied(opened.unmixing, how.compensation),
         compensated=(
             opened.unmixing is not None
-            or compensation == ALREADY
+            or how.compensation == ALREADY
             or sample.scale is not Scale.RAW
         ),
         simulated=bool(sample.keywords.get(SIMULATED_KEY)),
         tops={marker: channel.top for marker, channel in opened.channels.items()},
-        masked=quality == MASK,
+        masked=how.quality == MASK,
     )
 
 

@@ -11,22 +11,15 @@ import numpy as np
 
 from flowml.about import DISCLAIMER, __version__
 from flowml.preprocess.compensate import POLICIES
-from flowml.quality.mask import OFF
 from flowml.safety import file_sha256, printable
 
 if TYPE_CHECKING:
     from flowml.features import CaseFeatures, FeatureTable
-    from flowml.knowledge.marker_names import MarkerNames
     from flowml.models import TrainedModel
+    from flowml.quality import Preparation
 
 
-def describe_run(
-    model: TrainedModel,
-    table: FeatureTable,
-    compensation: str,
-    marker_names: MarkerNames | None = None,
-    quality: str = OFF,
-) -> dict[str, Any]:
+def describe_run(model: TrainedModel, table: FeatureTable, how: Preparation) -> dict[str, Any]:
     """Say what made the answers.
 
     Parameters
@@ -35,12 +28,8 @@ def describe_run(
         The model that was asked.
     table : FeatureTable
         What it was asked about.
-    compensation : str
-        Policy, or the path of a CSV matrix.
-    marker_names : MarkerNames, optional
-        The laboratory's own names by which the files were read.
-    quality : str
-        What was done about the quality of tubes.
+    how : Preparation
+        How the events of tubes were made ready.
 
     Returns
     -------
@@ -62,9 +51,9 @@ def describe_run(
             "recipe": model.recipe.summary() if model.recipe else None,
         },
         "parameters": {
-            "compensation": policy_name(compensation),
-            "marker_names": None if marker_names is None else str(marker_names),
-            "quality": quality,
+            "compensation": policy_name(how.compensation),
+            "marker_names": None if how.marker_names is None else str(how.marker_names),
+            "quality": how.quality,
             "min_probability": model.min_probability,
         },
         "inputs": [_input(case) for case in table.cases],

@@ -148,7 +148,7 @@ def test_a_file_of_this_machine_is_not_copied(tmp_path):
 
 def test_a_remote_tube_must_be_fetched_first():
     with pytest.raises(StateError, match=r"a lies elsewhere\. Fetch it first"):
-        open_tube(Tube("a", RemoteFile("memory://run", "/run/a.fcs")), "auto")
+        open_tube(Tube("a", RemoteFile("memory://run", "/run/a.fcs")))
 
 
 def test_links_of_a_file_system_are_told(tmp_path):

@@ -14,6 +14,7 @@ from flowml.cases import find_cases
 from flowml.features import make_recipe, read_table
 from flowml.knowledge.marker_names import read_marker_names
 from flowml.models import load_model
+from flowml.quality import Preparation
 from flowml.reading import Reading, extract_table
 from flowml.safety import file_sha256
 
@@ -68,7 +69,7 @@ def test_a_recipe_that_learns_learns_by_the_names(cases, names):
     own = read_marker_names(names)
     reading = Reading(marker_names=own, hash_files=False)
     found = extract_table(cases, recipe, reading).recipe
-    fitted = recipe.fit(find_cases(cases), marker_names=own)
+    fitted = recipe.fit(find_cases(cases), Preparation(marker_names=own))
     assert found.sha256 == fitted.sha256 != recipe.fit(find_cases(cases)).sha256
 
 

@@ -11,6 +11,7 @@ from small import cohort, one_tube, plain_sample, sample_of, with_events
 from flowml.fcs import write_fcs
 from flowml.features import describe_case, make_recipe
 from flowml.findings import Severity
+from flowml.quality import Preparation
 from flowml.records import Case, Tube
 from flowml.safety import file_sha256
 
@@ -99,8 +100,8 @@ def test_infinite_and_missing_values_are_noticed():
 
 def test_the_caller_may_say_that_data_are_compensated():
     case = one_tube(sample_of())
-    said = describe_case(case, RECIPE, "already")
-    none = describe_case(case, RECIPE, "none")
+    said = describe_case(case, RECIPE, Preparation("already"))
+    none = describe_case(case, RECIPE, Preparation("none"))
     auto = describe_case(case, RECIPE)
     assert said.values.tobytes() == none.values.tobytes() != auto.values.tobytes()
     tubes = (*said.tubes, *none.tubes, *auto.tubes)

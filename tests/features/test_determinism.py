@@ -13,6 +13,7 @@ import flowml
 from flowml.events import COMPUTE_BLOCK
 from flowml.fcs import read_fcs, write_fcs
 from flowml.features import RECIPES, describe_case, make_recipe
+from flowml.quality import Preparation
 from flowml.reading import Reading
 from flowml.records import Case, Tube
 
@@ -140,8 +141,8 @@ def test_the_order_of_events_moves_one_count_in_100_000_at_most(name, exact):
     fitted, sample = recipe(name, exact=exact), long_sample()
     events = sample.events()
     order = np.random.default_rng(3).permutation(len(events))
-    straight = count_tube(Tube("a", sample), fitted, "auto")
-    shuffled = count_tube(Tube("a", with_events(sample, events[order])), fitted, "auto")
+    straight = count_tube(Tube("a", sample), fitted, Preparation())
+    shuffled = count_tube(Tube("a", with_events(sample, events[order])), fitted, Preparation())
     for one, other in zip(straight.counts, shuffled.counts, strict=True):
         assert one.keys == other.keys
         moved = np.abs(one.table - other.table).sum() / 2
@@ -164,7 +165,10 @@ def test_without_compensation_the_order_of_events_changes_no_bit(name):
     sample = long_sample()
     order = np.random.default_rng(4).permutation(sample.n_events)
     shuffled = with_events(sample, sample.events()[order])
-    one, other = (describe_case(one_tube(s), recipe(name), "none") for s in (sample, shuffled))
+    one, other = (
+        describe_case(one_tube(s), recipe(name), Preparation("none"))
+        for s in (sample, shuffled)
+    )
     assert one.values.tobytes() == other.values.tobytes()
 
 

@@ -14,6 +14,7 @@ from flowml.features import describe_case, make_recipe
 from flowml.features.recipes.learn import FEWEST_EVENTS, MOST_EVENTS, share_of_events, survey
 from flowml.features.recipes.scales import Scales
 from flowml.preprocess import logicle_width
+from flowml.quality import Preparation
 from flowml.records import Case, Channel, Role, Sample, Tube
 
 LEARNING = [
@@ -202,7 +203,7 @@ def test_events_are_taken_evenly_over_the_tube(n_events):
     case = one_tube(
         with_events(sample, np.tile(rows, (23, 1)) * 0 + np.arange(34_500)[:, None])
     )
-    seen = survey(case, ("SSC-A",), "none", n_events)
+    seen = survey(case, ("SSC-A",), Preparation("none"), n_events)
     ((channels, events),) = seen.events
     assert list(channels) == ["SSC-A"]
     assert n_events / 2 < events.shape[1] <= n_events
@@ -216,8 +217,8 @@ def test_tubes_of_a_case_are_surveyed_together():
         Tube(str(n), with_events(sample, part))
         for n, part in enumerate(np.split(events, [400]))
     ]
-    whole = survey(one_tube(sample), (), "none")
-    parts = survey(Case("case", tuple(cut)), (), "none")
+    whole = survey(one_tube(sample), (), Preparation("none"))
+    parts = survey(Case("case", tuple(cut)), (), Preparation("none"))
     assert list(whole.histograms) == list(parts.histograms)
     for marker, seen in whole.histograms.items():
         other = parts.histograms[marker]

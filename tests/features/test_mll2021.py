@@ -17,13 +17,14 @@ from flowml.features.panel import marker_columns
 from flowml.features.recipes.mll2021 import Standard, learn_standard, otsu
 from flowml.preprocess import is_shown_in_decades
 from flowml.preprocess.transform import Logicle
+from flowml.quality import Preparation
 from flowml.records import Case, Role, Tube
 
 BOTH = pytest.mark.parametrize("maximum", ["range", "measured"])
 
 
 def features(case, recipe, compensation="auto"):
-    row = describe_case(case, recipe, compensation)
+    row = describe_case(case, recipe, Preparation(compensation))
     return dict(zip(recipe.get_feature_names_out(row.groups), row.values.tolist(), strict=True))
 
 

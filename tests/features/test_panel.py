@@ -10,6 +10,7 @@ from flowml.features import describe_case, make_recipe
 from flowml.features.opened import open_tube
 from flowml.features.panel import as_marker, marker_columns, tube_key
 from flowml.findings import Severity
+from flowml.quality import Preparation
 from flowml.records import Case, Channel, Role, Sample, Tube
 
 F, FS, SS = Role.FLUORESCENCE, Role.FORWARD_SCATTER, Role.SIDE_SCATTER
@@ -73,7 +74,8 @@ def test_a_tube_goes_by_its_label_or_by_its_stained_markers():
 
 def test_only_the_markers_that_are_asked_for_are_used():
     tube = cohort()[0].tubes[0]
-    assert set(open_tube(tube, "auto", ("CD19", "CD3", "CD99")).channels) == {"CD19", "CD3"}
+    opened = open_tube(tube, markers=("CD19", "CD3", "CD99"))
+    assert set(opened.channels) == {"CD19", "CD3"}
     recipe = make_recipe("ecdf+pairs", markers=["CD19", "SSC-A", "CD99"]).fit(())
     case = describe_case(cohort()[0], recipe)
     assert {m for group in case.groups for m in group.markers} == {"CD19", "SSC-A"}
@@ -108,18 +110,18 @@ def test_tubes_are_pooled_as_if_they_had_been_one(recipe, by_tube):
     # events outside the matrix, so that no product rounds by its row
     fitted = make_recipe(recipe, by_tube=by_tube, pair_bins=5).fit(())
     sample = sample_of()
-    whole = describe_case(one_tube(sample), fitted, "none")
+    whole = describe_case(one_tube(sample), fitted, Preparation("none"))
     for tubes in (parts_of(sample, 300, 301), parts_of(sample, 300, 301)[::-1]):
-        case = describe_case(Case("case", tubes), fitted, "none")
+        case = describe_case(Case("case", tubes), fitted, Preparation("none"))
         assert case.groups == whole.groups
         assert case.values.tobytes() == whole.values.tobytes()
 
 
 def test_maps_and_quadrants_are_pooled_too():
     sample = sample_of()
-    fitted = make_recipe("mll2021+som", map_side=3).fit(cohort()[:4], "none")
-    whole = describe_case(one_tube(sample), fitted, "none")
-    case = describe_case(Case("case", parts_of(sample, 300, 301)), fitted, "none")
+    fitted = make_recipe("mll2021+som", map_side=3).fit(cohort()[:4], Preparation("none"))
+    whole = describe_case(one_tube(sample), fitted, Preparation("none"))
+    case = describe_case(Case("case", parts_of(sample, 300, 301)), fitted, Preparation("none"))
     assert case.groups == whole.groups
     np.testing.assert_allclose(case.values, whole.values, atol=1.01 / sample.n_events)
 
@@ -158,9 +160,9 @@ def test_tubes_of_one_key_are_pooled_and_others_not():
     sample = sample_of()
     first, second, third = parts_of(sample, 500, 1000, labels=("A", "B", "A"))
     fitted = make_recipe("ecdf", by_tube=True).fit(())
-    case = describe_case(Case("a", (first, second, third)), fitted, "none")
+    case = describe_case(Case("a", (first, second, third)), fitted, Preparation("none"))
     both = with_events(sample, np.concatenate([first.origin.events(), third.origin.events()]))
-    pooled = describe_case(Case("a", (Tube("x", both, "A"),)), fitted, "none")
+    pooled = describe_case(Case("a", (Tube("x", both, "A"),)), fitted, Preparation("none"))
     own = [group.tube == "A" for group in case.groups]
     assert sum(own) == len(pooled.groups) == len(own) / 2
     assert case.values[: len(case.values) // 2].tobytes() == pooled.values.tobytes()
@@ -170,8 +172,8 @@ def test_pooling_leaves_the_counts_of_the_tubes_alone():
     from flowml.features.describe import pooled
     from flowml.features.tube import count_tube
 
-    recipe = make_recipe("ecdf").fit(())
-    tubes = [count_tube(tube, recipe, "none") for tube in parts_of(sample_of(), 700)]
+    recipe, how = make_recipe("ecdf").fit(()), Preparation("none")
+    tubes = [count_tube(tube, recipe, how) for tube in parts_of(sample_of(), 700)]
     before = [tube.counts[0].table.copy() for tube in tubes]
     pooled(tubes)
     for kept, tube in zip(before, tubes, strict=True):

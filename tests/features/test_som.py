@@ -15,6 +15,7 @@ from flowml.features.counting.nodes import AT_A_TIME, NodeCounter, nearest
 from flowml.features.recipes.scales import Scales
 from flowml.features.recipes.som import Som, learn_codebook
 from flowml.preprocess.transform import Linear, Log, Logicle
+from flowml.quality import Preparation
 from flowml.records import Case, Tube
 from flowml.scratch import Scratch
 
@@ -223,7 +224,7 @@ def test_events_far_off_the_scale_have_a_node():
     events[:, 0] = 1
     events[::3, sample.column("SSC-A")] = 3.4e38
     events[1::3, sample.column("SSC-A")] = -3.4e38
-    row = describe_case(one_tube(with_events(sample, events)), recipe, "none")
+    row = describe_case(one_tube(with_events(sample, events)), recipe, Preparation("none"))
     assert row.values.sum() == pytest.approx(1, abs=1e-6)
 
 
@@ -276,9 +277,10 @@ def test_one_event_far_off_the_scale_does_not_rule_the_map(far):
     sample = sample_of()
     events = sample.events().astype(np.float32)
     recipe = make_recipe("som", map_side=4, markers=["CD19", "SSC-A"])
-    usual = np.array(recipe.fit([one_tube(sample)], "none").parts[0].codebook)
+    how = Preparation("none")
+    usual = np.array(recipe.fit([one_tube(sample)], how).parts[0].codebook)
     events[7, sample.column("SSC-A")] = far
-    spoilt = recipe.fit([one_tube(with_events(sample, events))], "none").parts[0].codebook
+    spoilt = recipe.fit([one_tube(with_events(sample, events))], how).parts[0].codebook
     assert np.abs(spoilt).max() < 2
     columns = [sample.column(marker) for marker in ("CD19", "SSC-A")]
     shown = [Scales().of(sample.channels[c])(sample.events()[:, c]) for c in columns]

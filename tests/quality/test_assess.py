@@ -17,7 +17,7 @@ from flowml.findings import Finding, Severity
 from flowml.knowledge.entries import KnowledgeError
 from flowml.knowledge.files import HOME
 from flowml.knowledge.quality import load_quality_book
-from flowml.quality import CHECKS, Verdict, assess
+from flowml.quality import CHECKS, Preparation, Verdict, assess
 from flowml.quality.mask import admit
 from flowml.quality.records import CODES
 from flowml.records import Role
@@ -239,7 +239,8 @@ def test_features_of_a_case_by_each_policy(tube, values):
     recipe = make_recipe("ecdf").learn([])
     case = one_tube(with_bubble(tube, values))
     off, mask, strict = (
-        describe_case(case, recipe, quality=quality) for quality in ("off", "mask", "strict")
+        describe_case(case, recipe, Preparation(quality=quality))
+        for quality in ("off", "mask", "strict")
     )
     assert np.array_equal(off.values, describe_case(case, recipe).values)
     assert np.array_equal(off.values, strict.values)
@@ -250,10 +251,10 @@ def test_features_of_a_case_by_each_policy(tube, values):
     codes = [{item.code for item in each.findings} for each in (off, mask, strict)]
     assert codes[1] - codes[0] == {"QUALITY-FLOW", "QUALITY-MASKED"}
     assert codes[2] - codes[0] == {"QUALITY-FLOW"}
-    chunked = describe_case(case, recipe, "auto", 100, quality="mask")
+    chunked = describe_case(case, recipe, Preparation(quality="mask"), 100)
     assert np.array_equal(chunked.values, mask.values)
     bad = one_tube(with_events(tube, values[:50]))
-    refused = describe_case(bad, recipe, quality="strict")
+    refused = describe_case(bad, recipe, Preparation(quality="strict"))
     assert "failed its quality check: 50 events" in refused.problem
     assert refused.findings[-1].code == "CASE-QUALITY"
     assert not describe_case(bad, recipe).problem

@@ -25,13 +25,12 @@ from flowml.preprocess import logicle_width
 from flowml.preprocess.display import is_shown_in_decades
 from flowml.preprocess.tabled import Tabled
 from flowml.preprocess.transform import Logicle
-from flowml.quality.mask import OFF
 from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flowml.knowledge.marker_names import MarkerNames
+    from flowml.quality import Preparation
     from flowml.records import Case, Channel
 
 ALL_EVENTS = 200_000  # of all training cases together, from which a map is learned
@@ -98,14 +97,7 @@ def share_of_events(n_cases: int) -> int:
     return min(max(ALL_EVENTS // max(n_cases, 1), FEWEST_EVENTS), MOST_EVENTS)
 
 
-def survey(
-    case: Case,
-    markers: Sequence[str],
-    compensation: str,
-    n_events: int = 0,
-    marker_names: MarkerNames | None = None,
-    quality: str = OFF,
-) -> Survey:
+def survey(case: Case, markers: Sequence[str], how: Preparation, n_events: int = 0) -> Survey:
     """Look at a training case.
 
     Parameters
@@ -114,14 +106,10 @@ def survey(
         One or more tubes.
     markers : sequence of str
         Only these; all if it is empty.
-    compensation : str
-        Policy, as in `flowml.preprocess.choose_unmixing`.
+    how : Preparation
+        How the events of its tubes are made ready.
     n_events : int
         Events of each tube to keep, evenly spaced over it.
-    marker_names : MarkerNames, optional
-        A laboratory's own names.
-    quality : str
-        What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
 
     Returns
     -------
@@ -133,7 +121,7 @@ def survey(
     try:
         for tube in case.tubes:
             with at_hand(tube) as near:
-                opened = open_tube(near, compensation, markers, marker_names, quality)
+                opened = open_tube(near, how, markers)
                 counted, events = _one_tube(opened, n_events)
             for marker, seen in counted.items():
                 found[marker] = _together(found[marker], seen) if marker in found else seen

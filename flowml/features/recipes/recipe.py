@@ -26,13 +26,12 @@ from flowml.features.recipes.parts import (
 from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE
 from flowml.knowledge.markers import canonical_markers
-from flowml.quality.mask import OFF
+from flowml.quality import DEFAULT_PREPARATION, Preparation
 from flowml.safety import printable
 from flowml.threads import one_thread
 
 if TYPE_CHECKING:
     from flowml.features.recipes.learn import Survey
-    from flowml.knowledge.marker_names import MarkerNames
     from flowml.records import Case
 
 AUTO = "auto"
@@ -126,10 +125,7 @@ class Recipe:
         return self.width == AUTO or not LEARNING.isdisjoint(self.names)
 
     def fit(
-        self,
-        cases: Sequence[Case],
-        compensation: str = AUTO,
-        marker_names: MarkerNames | None = None,
+        self, cases: Sequence[Case], how: Preparation = DEFAULT_PREPARATION
     ) -> FittedRecipe:
         """Fit the recipe on training cases.
 
@@ -137,10 +133,8 @@ class Recipe:
         ----------
         cases : sequence of Case
             Training cases only.
-        compensation : str
-            Policy, as in `flowml.preprocess.choose_unmixing`.
-        marker_names : MarkerNames, optional
-            A laboratory's own names.
+        how : Preparation
+            How the events of tubes are made ready.
 
         Returns
         -------
@@ -153,18 +147,11 @@ class Recipe:
             If there is something to learn, and no case to learn it from.
         """
         return self.learn(
-            [self.survey(case, len(cases), compensation, marker_names) for case in cases]
-            if self.learns
-            else []
+            [self.survey(case, len(cases), how) for case in cases] if self.learns else []
         )
 
     def survey(
-        self,
-        case: Case,
-        n_cases: int,
-        compensation: str = AUTO,
-        marker_names: MarkerNames | None = None,
-        quality: str = OFF,
+        self, case: Case, n_cases: int, how: Preparation = DEFAULT_PREPARATION
     ) -> Survey:
         """Look at one training case: the first half of `fit`, for any worker.
 
@@ -174,28 +161,17 @@ class Recipe:
             One of the training cases.
         n_cases : int
             How many there are.
-        compensation : str
-            Policy, as in `flowml.preprocess.choose_unmixing`.
-        marker_names : MarkerNames, optional
-            A laboratory's own names.
-        quality : str
-            What is done about the quality of tubes, as in `flowml.quality.mask.admit`.
+        how : Preparation
+            How the events of tubes are made ready.
 
         Returns
         -------
         Survey
             What is to be learned from; empty if the case cannot be read.
         """
-        return learn.survey(
-            case,
-            self.markers,
-            compensation,
-            n_events=(
-                0 if NEED_EVENTS.isdisjoint(self.names) else learn.share_of_events(n_cases)
-            ),
-            marker_names=marker_names,
-            quality=quality,
-        )
+        needs_none = NEED_EVENTS.isdisjoint(self.names)
+        n_events = 0 if needs_none else learn.share_of_events(n_cases)
+        return learn.survey(case, self.markers, how, n_events)
 
     def learn(self, surveys: Sequence[Survey]) -> FittedRecipe:
         """Learn from what was seen of the training cases: the second half of `fit`.
