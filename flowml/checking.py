@@ -15,6 +15,7 @@ from pathlib import Path
 from flowml.batch import run
 from flowml.cases import at_hand, sample_of
 from flowml.errors import FcsError, FlowmlError
+from flowml.features.stained import stained_tube
 from flowml.findings import Finding, Severity
 from flowml.gating.backbone import BACKBONE, DIFFERENT, NOT_ASSESSED, compare_tubes
 from flowml.gating.rules.cells import Cells, open_cells
@@ -22,15 +23,12 @@ from flowml.knowledge.panels import known_panels, load_panel
 from flowml.knowledge.recognition import Recognition, recognize
 from flowml.knowledge.shapes import (
     PanelShape,
-    StainedTube,
     learn_panels,
-    one_name,
     shape_of,
-    tube_label,
 )
 from flowml.quality import Preparation
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, found_cases
-from flowml.records import Case, Role, Sample, Tube
+from flowml.records import Case, Sample, Tube
 from flowml.reports.casecheck import (
     CASE_MATRIX,
     CASE_SCALE,
@@ -145,8 +143,7 @@ def _look(case: Case, how: Preparation, *, quality: bool) -> Look:
                 sample = sample_of(near, how.marker_names)
                 several = sample.n_events and len(case.tubes) > 1
                 own = _cells(sample, how.compensation) if several else []
-                policy = how.compensation if quality else None
-                looks.append(_seen(case, tube, sample, policy))
+                looks.append(_seen(case, tube, sample, how, quality=quality))
                 cells += own
         except FlowmlError as error:
             looks.append(SeenTube(tube.name, None, 0, (_unreadable(tube, error),)))
@@ -154,14 +151,16 @@ def _look(case: Case, how: Preparation, *, quality: bool) -> Look:
     return tuple(looks), (*together, *_agreeing(looks))
 
 
-def _seen(case: Case, tube: Tube, sample: Sample, compensation: str | None) -> SeenTube:
-    """Look at a tube; at how it was measured only with a policy of compensation."""
+def _seen(
+    case: Case, tube: Tube, sample: Sample, how: Preparation, *, quality: bool
+) -> SeenTube:
+    """Look at a tube, and where that is asked for at how it was measured."""
     findings = [*sample.findings]
     if not sample.n_events and not findings:
         findings.append(Finding(EMPTY, "the tube holds no events", Severity.REVIEW))
-    if compensation is not None:
-        findings += quality_findings(tube_quality(sample, compensation), findings)
-    stained = stained_tube(case.case_id, tube, sample)
+    if quality:
+        findings += quality_findings(tube_quality(sample, how.compensation), findings)
+    stained = stained_tube(case.case_id, tube, sample, how.marker_names)
     return SeenTube(tube.name, stained, sample.n_events, _told_of(tube, case, findings))
 
 
@@ -201,30 +200,3 @@ def _agreeing(looks: Sequence[SeenTube]) -> tuple[Finding, ...]:
 def _unreadable(tube: Tube, error: FlowmlError) -> Finding:
     code = error.code if isinstance(error, FcsError) else UNREADABLE
     return Finding(code, f"{printable(tube.name)}: {error}", Severity.FAIL)
-
-
-def stained_tube(case_id: str, tube: Tube, sample: Sample) -> StainedTube:
-    """Say what a tube's file says of its stains.
-
-    Parameters
-    ----------
-    case_id : str
-        The case.
-    tube : Tube
-        With a label where the manifest gives one.
-    sample : Sample
-        As it was read.
-
-    Returns
-    -------
-    StainedTube
-        Of several channels of one marker the area counts, else the first.
-    """
-    signals = [c for c in sample.channels if c.role is Role.FLUORESCENCE and c.pulse != "W"]
-    stains: dict[str, str] = {}
-    for channel in sorted(signals, key=lambda channel: channel.pulse == "H"):
-        if channel.marker:
-            stains.setdefault(one_name(channel.marker), channel.name)
-    blank = tuple(c.name for c in signals if not c.marker and c.pulse != "H")
-    label = tube_label(case_id, tube.name, tube.label)
-    return StainedTube(tube.name, label, stains, blank)

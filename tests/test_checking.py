@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import flowml
-from flowml.checking import SeenTube, _agreeing, check_cases, stained_tube
+from flowml.checking import SeenTube, _agreeing, check_cases
 from flowml.errors import CaseError, FlowmlError
 from flowml.events import ArraySource
+from flowml.features.stained import stained_tube
 from flowml.findings import Finding, Severity
 from flowml.records import Case, Channel, Role, Sample, Tube
 from flowml.simulator import write_cohort
@@ -101,23 +102,6 @@ def channels(*markers):
         Channel(f"FL{n}-A", marker, marker, Role.FLUORESCENCE, "A")
         for n, marker in enumerate(markers, start=1)
     )
-
-
-def test_of_area_height_and_width_the_area_counts(sound):
-    sample = sound[0].tubes[0].origin
-    several = (
-        Channel("PE-H", "CD5", "CD5", Role.FLUORESCENCE, "H"),
-        Channel("PE-A", "CD5", "CD5", Role.FLUORESCENCE, "A"),
-        Channel("PE-W", "CD5", "CD5", Role.FLUORESCENCE, "W"),
-        Channel("APC-A", "", "", Role.FLUORESCENCE, "A"),
-        Channel("APC-H", "", "", Role.FLUORESCENCE, "H"),
-        Channel("FITC-H", "CD3", "CD3", Role.FLUORESCENCE, "H"),
-        Channel("SSC-A", "", "SSC-A", Role.SIDE_SCATTER, "A"),
-        Channel("V-A", "CD8+lambda", "lambda+CD8", Role.FLUORESCENCE, "A"),
-    )
-    found = stained_tube("c", Tube("c/c_1.fcs", sample), replace(sample, channels=several))
-    assert found.stains == {"CD5": "PE-A", "CD3": "FITC-H", "CD8+lambda": "V-A"}
-    assert (found.unlabelled, found.label) == (("APC-A",), "1")
 
 
 def looks(*codes_of_tubes, n_events=1000):

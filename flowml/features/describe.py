@@ -11,8 +11,10 @@ from flowml.cases import at_hand
 from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
+from flowml.features.stained import instrument_of
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
+from flowml.knowledge.shapes import tube_label
 from flowml.quality import DEFAULT_PREPARATION, Preparation
 from flowml.safety import printable
 
@@ -93,18 +95,25 @@ def describe_case(
     for tube in case.tubes:
         try:
             with at_hand(tube) as near:
-                counted = count_tube(near, recipe, how, chunk, hashed=hashed)
+                counted = count_tube(
+                    near, recipe, how, chunk, case_id=case.case_id, hashed=hashed
+                )
             done.append(counted)
         except FlowmlError as error:
             where = f"{printable(tube.name)}: " if len(case.tubes) > 1 else ""
             code = REFUSED.get(type(error), UNREADABLE)
-            unread = (_unread(tube, hashed=hashed),)
+            unread = (_unread(case, tube, hashed=hashed),)
             return _unusable(case, done, unread, f"{where}{error}", code)
     return _row(case, recipe, done)
 
 
-def _unread(tube: Tube, *, hashed: bool) -> TubeRead:
-    return TubeRead(tube.name, digest_of(tube) if hashed else "")
+def _unread(case: Case, tube: Tube, *, hashed: bool) -> TubeRead:
+    return TubeRead(
+        tube.name,
+        digest_of(tube) if hashed else "",
+        label=tube_label(case.case_id, tube.name, tube.label),
+        instrument=instrument_of(tube, {}),
+    )
 
 
 def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseFeatures:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -238,9 +239,30 @@ def _case_to_dict(case: CaseFeatures) -> dict[str, Any]:
             {"code": item.code, "message": item.message, "severity": item.severity}
             for item in case.findings
         ],
-        "tubes": [vars(tube) | {"tops": dict(tube.tops)} for tube in case.tubes],
+        "tubes": [_tube_to_dict(tube) for tube in case.tubes],
         "problem": case.problem,
     }
+
+
+def _tube_to_dict(tube: TubeRead) -> dict[str, Any]:
+    told = vars(tube) | {"tops": dict(tube.tops), "unlabelled": list(tube.unlabelled)}
+    detectors, dyes = told.pop("detectors"), told.pop("dyes")  # together: each marker once
+    stains = {marker: [name, dyes.get(marker, "")] for marker, name in detectors.items()}
+    return told | {"stains": stains}
+
+
+def _tube_from_dict(told: Any) -> TubeRead:
+    plain = dict(told)
+    stains = plain.pop("stains", {})  # a table of before tells none of them
+    unlabelled = plain.pop("unlabelled", [])
+    pairs = list(stains.values())
+    if not all(isinstance(item, list) for item in (unlabelled, *pairs)):
+        raise TypeError("what was stained is told by no lists")
+    if not all(isinstance(text, str) for text in chain(stains, unlabelled, *pairs)):
+        raise TypeError("a detector or a fluorochrome is no text")
+    detectors = {marker: detector for marker, (detector, _) in stains.items()}
+    dyes = {marker: dye for marker, (_, dye) in stains.items() if dye}
+    return TubeRead(**plain, detectors=detectors, dyes=dyes, unlabelled=tuple(unlabelled))
 
 
 def _case_from_dict(case_id: str, story: dict[str, Any]) -> CaseFeatures:
@@ -248,9 +270,10 @@ def _case_from_dict(case_id: str, story: dict[str, Any]) -> CaseFeatures:
         Finding(item["code"], item["message"], Severity(item["severity"]))
         for item in story.get("findings", [])
     ]
-    tubes = [TubeRead(**tube) for tube in story.get("tubes", [])]
+    tubes = [_tube_from_dict(tube) for tube in story.get("tubes", [])]
     texts = [story.get("problem", ""), *(item.message for item in findings)]
-    texts += [text for tube in tubes for text in (tube.name, tube.sha256, tube.compensation)]
+    for tube in tubes:
+        texts += [tube.name, tube.sha256, tube.compensation, tube.label, tube.instrument]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text is none")
     if not all(isinstance(tube.tops, Mapping) for tube in tubes):

@@ -128,7 +128,10 @@ def _encodable(table: FeatureTable) -> FeatureTable:
             case_id=encodable(case.case_id),
             problem=encodable(case.problem),
             findings=tuple(replace(f, message=encodable(f.message)) for f in case.findings),
-            tubes=tuple(replace(tube, name=encodable(tube.name)) for tube in case.tubes),
+            tubes=tuple(
+                replace(tube, name=encodable(tube.name), label=encodable(tube.label))
+                for tube in case.tubes
+            ),
         )
         for case in table.cases
     ]

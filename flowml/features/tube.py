@@ -20,7 +20,9 @@ from flowml.features.opened import OpenTube, open_tube
 from flowml.features.panel import tube_key
 from flowml.features.recipes.part import is_measured
 from flowml.features.recipes.plan import PartCounts, Plan, make_plan
+from flowml.features.stained import instrument_of, stained_tube
 from flowml.findings import Finding, Severity
+from flowml.knowledge.shapes import StainedTube
 from flowml.preprocess import Unmixing
 from flowml.preprocess.compensate import ALREADY
 from flowml.quality.mask import MASK
@@ -62,6 +64,16 @@ class TubeRead:
     masked : bool
         Whether events of poor quality, if there were any, were left out; `n_events` are
         those that stayed.
+    label : str
+        What the laboratory calls the tube; empty where it is not known.
+    detectors : mapping of str to str
+        Marker to the detector (``$PnN``) that measures it, of all markers of the tube.
+    dyes : mapping of str to str
+        Marker to its fluorochrome, where that is known.
+    unlabelled : tuple of str
+        Detectors of fluorescence without a marker.
+    instrument : str
+        As the manifest calls it, else ``$CYT`` and ``$CYTSN``; empty where nothing tells.
     """
 
     name: str
@@ -72,6 +84,18 @@ class TubeRead:
     simulated: bool = False
     tops: Mapping[str, float] = field(default_factory=dict)
     masked: bool = False
+    label: str = ""
+    detectors: Mapping[str, str] = field(default_factory=dict)
+    dyes: Mapping[str, str] = field(default_factory=dict)
+    unlabelled: tuple[str, ...] = ()
+    instrument: str = ""
+
+    @property
+    def stained(self) -> StainedTube | None:
+        """What was stained with what, for `recognize`; None where no detector is known."""
+        if not (self.detectors or self.unlabelled):  # not read, or told by an older table
+            return None
+        return StainedTube(self.name, self.label, self.detectors, self.unlabelled, self.dyes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +126,7 @@ def count_tube(
     how: Preparation,
     chunk: int = COMPUTE_BLOCK,
     *,
+    case_id: str = "",
     hashed: bool = True,
 ) -> TubeCounts:
     """Read a tube and count its events.
@@ -116,6 +141,8 @@ def count_tube(
         How its events are made ready.
     chunk : int
         Events to read at a time; does not change the result.
+    case_id : str
+        The case, to tell what the laboratory calls the tube.
     hashed : bool
         Whether the file's SHA-256 is taken for the record.
 
@@ -135,12 +162,16 @@ def count_tube(
     noticed = sample.findings
     told = any(item.code == "FCS-VALUE-01" for item in noticed)  # by the reader
     odd_values = (finding("FCS-VALUE-01", f"{odd} values"),) if odd and not told else ()
-    read = _record(opened, how, digest_of(tube) if hashed else "")
+    sha256 = digest_of(tube) if hashed else ""
+    stained = stained_tube(case_id, tube, sample, how.marker_names)
+    read = _record(opened, how, stained, instrument_of(tube, sample.keywords), sha256)
     findings = (*noticed, *opened.findings, *_display_values(sample), *odd_values)
     return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)
 
 
-def _record(opened: OpenTube, how: Preparation, sha256: str) -> TubeRead:
+def _record(
+    opened: OpenTube, how: Preparation, stained: StainedTube, instrument: str, sha256: str
+) -> TubeRead:
     """Say for the record what was read, and how."""
     sample = opened.sample
     return TubeRead(
@@ -156,6 +187,11 @@ def _record(opened: OpenTube, how: Preparation, sha256: str) -> TubeRead:
         simulated=bool(sample.keywords.get(SIMULATED_KEY)),
         tops={marker: channel.top for marker, channel in opened.channels.items()},
         masked=how.quality == MASK,
+        label=stained.label,
+        detectors=stained.stains,
+        dyes=stained.dyes,
+        unlabelled=stained.unlabelled,
+        instrument=instrument,
     )
 
 

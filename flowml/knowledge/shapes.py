@@ -44,12 +44,16 @@ class StainedTube:
         Marker to the detector that measures it; ``CD20+CD4`` is one marker.
     unlabelled : tuple of str
         Detectors of fluorescence without a marker.
+    dyes : mapping of str to str
+        Marker to its fluorochrome, where that is known: the one beside the marker in the
+        label, else that after which the detector is named.
     """
 
     name: str
     label: str
     stains: Mapping[str, str]
     unlabelled: tuple[str, ...] = ()
+    dyes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def markers(self) -> Markers:

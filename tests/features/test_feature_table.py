@@ -150,6 +150,37 @@ def test_a_damaged_story_is_refused(tmp_path, story):
         read_table(tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "text", {"label": 1}, {"instrument": None}, {"detectors": {"CD3": "FL1"}},
+        {"stains": ["CD3"]}, {"stains": {"CD3": "FL"}}, {"stains": {"CD3": ["FL1"]}},
+        {"stains": {"CD3": ["FL1", 2]}}, {"stains": {"CD3": [["FL1"], ""]}},
+        {"stains": {"CD3": ["FL1", "PE", "x"]}}, {"unlabelled": "FL1"}, {"unlabelled": [1]},
+    ],
+)  # fmt: skip
+def test_what_is_told_wrongly_of_stains_is_refused(told):
+    frame = small_table().to_frame()
+    (tube,) = frame.attrs[ATTRS]["cases"]["p1"]["tubes"]
+    wrong = tube | told if isinstance(told, dict) else told
+    frame.attrs[ATTRS]["cases"]["p1"]["tubes"] = [wrong]
+    with pytest.raises(FlowmlError, match="is damaged"):
+        FeatureTable.from_frame(frame)
+
+
+def test_a_table_of_before_tells_no_stains(tmp_path):
+    write_table(small_table(), tmp_path / "t.csv")
+    story = json.loads((tmp_path / "t.csv.json").read_text())
+    for tube in story["cases"]["p1"]["tubes"]:
+        for name in ("stains", "unlabelled", "label", "instrument"):
+            del tube[name]
+    (tmp_path / "t.csv.json").write_text(json.dumps(story))
+    first, second, _ = read_table(tmp_path / "t.csv").cases
+    assert first.tubes[0].stained is None
+    assert first.tubes[0].tops == {"CD3": 1024.0, HOSTILE: 1024.0}
+    assert second.tubes[0].stained is not None
+
+
 def test_another_ending_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(FlowmlError, match=r"must end in \.parquet or \.csv"):
         write_table(small_table(), tmp_path / "t.xlsx")
