@@ -13,6 +13,8 @@ from itertools import chain, count
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
+from flowml.knowledge.panels import known_panels, load_panel
+
 if TYPE_CHECKING:
     from flowml.knowledge.hardware import Panel
 
@@ -150,6 +152,11 @@ def shape_of(panel: Panel, *, of_laboratory: bool = False) -> PanelShape:
         for tube in panel.tubes
     )
     return PanelShape(panel.name, tubes)
+
+
+def known_shapes() -> list[PanelShape]:
+    """Return the shapes of the panels that flowml knows, in order of their names."""
+    return [shape_of(load_panel(name)) for name in known_panels()]
 
 
 def tube_label(case_id: str, name: str, given: str = "") -> str:

@@ -24,6 +24,7 @@ from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
 from flowml.models.absence import is_absence
+from flowml.models.panels import is_panel_record
 from flowml.models.trained import TrainedModel
 from flowml.models.trees import read_trees
 from flowml.safety import printable, written_aside
@@ -253,6 +254,7 @@ def _training(value: object) -> dict[str, Any]:
             and all(isinstance(state, bool) for state in _list(training, "compensated"))
             and all(isinstance(digest, str) for digest in _list(training, "inputs"))
             and is_absence(training.get("absence"))
+            and is_panel_record(training)
         )
     except (AttributeError, TypeError):
         usable = False
