@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from flowml.knowledge.panels import known_panels, load_panel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flowml.knowledge.hardware import Panel
 
 LEAST_CASES = 3  # that show a combination of tubes before it counts as a panel
@@ -154,9 +156,26 @@ def shape_of(panel: Panel, *, of_laboratory: bool = False) -> PanelShape:
     return PanelShape(panel.name, tubes)
 
 
-def known_shapes() -> list[PanelShape]:
-    """Return the shapes of the panels that flowml knows, in order of their names."""
-    return [shape_of(load_panel(name)) for name in known_panels()]
+def known_shapes(files: Iterable[Path | str] = ()) -> list[PanelShape]:
+    """Return the shapes of the panels that are known.
+
+    Parameters
+    ----------
+    files : iterable of path-like
+        The laboratory's own panels; they go before those of flowml.
+
+    Returns
+    -------
+    list of PanelShape
+        In the order of the files, then of the names.
+
+    Raises
+    ------
+    FlowmlError
+        If a file cannot be used.
+    """
+    own = [shape_of(load_panel(name), of_laboratory=True) for name in files]
+    return [*own, *(shape_of(load_panel(name)) for name in known_panels())]
 
 
 def tube_label(case_id: str, name: str, given: str = "") -> str:
