@@ -138,6 +138,8 @@ def extract_table(
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
     columns: Sequence[OtherResults] = (),
+    *,
+    hidden: Sequence[str] = (),
 ) -> FeatureTable:
     """Compute the features of cases, as a record of arrays.
 
@@ -153,6 +155,8 @@ def extract_table(
         Called with the number of cases done.
     columns : sequence of OtherResults
         Results of other methods, to be joined behind the recipe's columns.
+    hidden : sequence of str
+        Markers that are taken as not measured, to try out what stands in for them.
 
     Returns
     -------
@@ -173,6 +177,7 @@ def extract_table(
         how=reading.preparation,
         chunk=reading.chunk,
         hashed=reading.hash_files,
+        hidden=tuple(hidden),
     )
     rows = stream(work, found, jobs=reading.jobs, progress=progress)
     table = assemble(rows, fitted, len(found))

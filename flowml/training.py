@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from flowml.errors import LabelError, PanelError
+from flowml.batch import run
+from flowml.errors import LabelError, ModelError, PanelError
 from flowml.features import FeatureTable, Recipe
 from flowml.features.columns import OtherResults
 from flowml.features.coverage import Coverage
+from flowml.features.recipes.fitted import check_stand_ins
+from flowml.features.standin import markers_of_case
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.markers import canonical_markers
 from flowml.models.absence import TOLERANCE
 from flowml.models.contract import check_data_kind, mixed_scales
+from flowml.models.standin import StandIns
 from flowml.reading import (
     DEFAULT_READING,
     Cases,
@@ -29,6 +34,8 @@ from flowml.reports.provenance import policy_name
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from flowml.models.classifier import LineageClassifier
 
 
@@ -45,6 +52,9 @@ class TrainingSettings:
         held out; see `flowml.LineageClassifier`. Patients are told apart by ``patient_id``.
     tolerance : float
         Largest share of cases that may be lost without them.
+    stand_ins : sequence of (str, str)
+        Markers, and what may stand in for each in a case that has not measured it, if that
+        proves to cost as little on training cases that measured both.
     data_kind : str, optional
         ``real``, ``simulated-from-real``, ``resampled`` or ``synthetic``; found from the files
         if it is not given.
@@ -55,16 +65,29 @@ class TrainingSettings:
     ------
     ModelError
         If the kind of data is none of these.
+    FlowmlError
+        If the stand-ins are no pairs of markers.
     """
 
     seed: int = 0
     optional: Sequence[str] | str = ()
     tolerance: float = TOLERANCE
+    stand_ins: Sequence[tuple[str, str]] = ()
     data_kind: str | None = None
     remarks: Mapping[str, str | int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_data_kind(self.data_kind)
+        check_stand_ins(self.pairs)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The stand-ins by their canonical names."""
+        named = (
+            canonical_markers(pair) if isinstance(pair, list | tuple) else pair
+            for pair in self.stand_ins
+        )
+        return cast("tuple[tuple[str, str], ...]", tuple(named))  # checked once made
 
     def classifier(self) -> LineageClassifier:
         """Return a classifier that knows flowml's entities, not fitted yet."""
@@ -164,12 +187,13 @@ def train(
     PanelError
         If the cases share no marker.
     ModelError
-        If an optional marker is not among those of the cases.
+        If an optional marker, or one of a stand-in, is not among those of the cases.
     FlowmlError
         If two `columns` are of one method.
     """
     known = canonical_labels(labels)
     chosen = _training_cases(cases, known)
+    _refuse_unknown(settings.pairs, chosen, reading)
     table = extract_table(chosen, recipe, reading, progress, columns)
     usable, unusable = _usable(table)
     entities = [known[case_id] for case_id in usable.case_ids]
@@ -177,8 +201,64 @@ def train(
     _refuse_contradictions(usable, entities)
     common, left_out = _common_features(usable)
     frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
-    classifier = settings.classifier().fit(frame, entities, settings.said(reading), patients)
+    declared = _declared(settings.pairs, chosen, usable, common, (reading, columns))
+    classifier = settings.classifier().fit(
+        frame, entities, settings.said(reading), patients, declared
+    )
     return Training(classifier, unusable, left_out, mixed_scales(classifier.training_))
+
+
+def _refuse_unknown(
+    pairs: Sequence[tuple[str, str]], cases: Sequence[Case], reading: Reading
+) -> None:
+    """Refuse stand-ins of or by a marker that no case has: most likely misspelt."""
+    if not pairs:
+        return
+    look = partial(markers_of_case, how=reading.preparation)
+    known = sorted(frozenset().union(*run(look, cases, jobs=reading.jobs)))
+    unknown = [name for pair in pairs for name in pair if name not in known]
+    if unknown and known:
+        raise ModelError(
+            f"no training case has the marker {printable(unknown[0])!r} of a stand-in. "
+            f"Nearest: {printable(nearest(unknown[0], known), 200)}."
+        )
+
+
+def _declared(
+    pairs: tuple[tuple[str, str], ...],
+    cases: Sequence[Case],
+    table: FeatureTable,
+    common: Sequence[str],
+    how: tuple[Reading, Sequence[OtherResults]],
+) -> StandIns | None:
+    """Return the stand-ins that shall be tried, with the means to see the cases with them."""
+    if not pairs or table.recipe is None:
+        return None
+    used, had = Coverage(common).markers, Coverage(table.names).markers
+    if unused := [marker for marker, _ in pairs if marker not in had]:
+        raise ModelError(
+            f"the recipe counts no marker {printable(unused[0])!r} that another one could "
+            f"stand in for. Nearest: {printable(nearest(unused[0], used), 200)}."
+        )
+    recipe, (reading, columns) = table.recipe, how
+    of_table = set(table.case_ids)
+    kept = [case for case in cases if case.case_id in of_table]
+
+    def rows(taken: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        names = [marker for marker, _ in taken]
+        if not set(names) <= set(used):  # not every case has it, so that the model has not
+            return np.full((len(kept), len(common)), np.nan, dtype=np.float32)
+        changed = extract_table(
+            kept,
+            replace(recipe, stand_ins=tuple(taken)),
+            replace(reading, hash_files=False),
+            None,
+            columns,
+            hidden=names,
+        )
+        return np.ascontiguousarray(changed.columns(common))
+
+    return StandIns(pairs, rows)
 
 
 def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:

@@ -24,6 +24,8 @@ from flowml.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowml.models import TrainedModel
     from flowml.training import Training
 
@@ -45,6 +47,9 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 @click.option("--tolerance", type=click.FloatRange(0, 1, max_open=True), default=0.05,
               show_default=True, help="Share of cases that may be lost without them, at the "
               "upper end of its 95 % interval.")  # fmt: skip
+@click.option("--stand-in", "stand_ins", multiple=True, metavar="MARKER=OTHER",
+              help="Where a case has no MARKER, OTHER stands in for it, if that costs as "
+              "little on training cases that measured both; may be repeated.")  # fmt: skip
 @recipe_options
 @columns_option
 @seed_option
@@ -73,6 +78,7 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
                 seed=options["seed"],
                 optional=_listed(options["optional"]),
                 tolerance=options["tolerance"],
+                stand_ins=_pairs(options["stand_ins"]),
                 data_kind=options["data_kind"],
             ),
             progress=advance,
@@ -88,6 +94,35 @@ def _listed(text: str) -> str | list[str]:
     """Return the markers that are named; one word for all of them stays as it is."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     return AUTO if names == [AUTO] else names
+
+
+def _pairs(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the markers and stand-ins that are named."""
+    from flowml.safety import printable
+
+    found = []
+    for text in texts:
+        marker, _, other = (part.strip() for part in text.partition("="))
+        if not marker or not other:
+            raise click.UsageError(
+                f"--stand-in {printable(text, 80)!r}: expected a marker and what stands in for "
+                "it, like FSC-A=FSC-H."
+            )
+        found.append((marker, other))
+    return found
+
+
+def _say_what_may_stand_in(model: TrainedModel) -> None:
+    """Print what was tried out of markers that others may stand in for."""
+    from flowml.models.standin import accepted_of, said_of_stand_in
+    from flowml.safety import printable
+
+    tried, accepted = model.training.get("stand_ins", {}), accepted_of(model.training)
+    for trial in tried.get("alone", ()):
+        ((marker, other),) = trial["pairs"]
+        may = "may" if (marker, other) in accepted else "may not"
+        names = f"{printable(other, 80)} {may} stand in for {printable(marker, 80)}"
+        click.echo(f"{names}: {said_of_stand_in(trial)}")
 
 
 def _say_what_may_be_missing(model: TrainedModel) -> None:
@@ -116,6 +151,7 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
     )
     click.echo(f"markers: {printable(', '.join(model.markers), 400)}")
     _say_what_may_be_missing(model)
+    _say_what_may_stand_in(model)
     if model.results:
         click.echo(f"results of other methods: {printable(', '.join(model.results), 400)}")
     few = [name for name, n in model.training["cases"].items() if n < FEW_CASES]

@@ -12,6 +12,7 @@ from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
 from flowml.features.stained import instrument_of
+from flowml.features.standin import choose_stand_ins, stand_in_finding
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
 from flowml.knowledge.shapes import tube_label
@@ -60,6 +61,11 @@ class CaseFeatures:
     tubes: tuple[TubeRead, ...]
     problem: str = ""
 
+    @property
+    def stand_ins(self) -> dict[str, str]:
+        """Markers that the case has not measured, and what was taken for each."""
+        return _taken(self.tubes)
+
 
 def describe_case(
     case: Case,
@@ -68,6 +74,7 @@ def describe_case(
     chunk: int = COMPUTE_BLOCK,
     *,
     hashed: bool = True,
+    hidden: Sequence[str] = (),
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -83,6 +90,8 @@ def describe_case(
         Events to read at a time; does not change the result.
     hashed : bool
         Whether the files' SHA-256 are taken for the record.
+    hidden : sequence of str
+        Markers that are taken as not measured, to try out what stands in for them.
 
     Returns
     -------
@@ -91,12 +100,19 @@ def describe_case(
     """
     if not case.tubes:
         return _unusable(case, [], (), "the case holds no tube", "CASE-EMPTY")
+    names = choose_stand_ins(case, recipe.stand_ins, how, hidden)
     done: list[TubeCounts] = []
     for tube in case.tubes:
         try:
             with at_hand(tube) as near:
                 counted = count_tube(
-                    near, recipe, how, chunk, case_id=case.case_id, hashed=hashed
+                    near,
+                    recipe,
+                    how,
+                    chunk,
+                    case_id=case.case_id,
+                    hashed=hashed,
+                    names=names,
                 )
             done.append(counted)
         except FlowmlError as error:
@@ -127,6 +143,7 @@ def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseF
         return _unusable(case, tubes, (), f"the case holds no {what}", "CASE-EMPTY")
     findings = [item for tube in tubes for item in tube.findings]
     findings += [*_thin_evidence(total, n_events), *_repeated_panels(tubes)]
+    findings += stand_in_finding(_taken([tube.read for tube in tubes]))
     values = [
         recipe.parts[groups[0].part].values(counts).astype(FEATURE_TYPE).ravel()
         for groups, counts in total
@@ -138,6 +155,11 @@ def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseF
         findings=tuple(dict.fromkeys(findings)),
         tubes=tuple(tube.read for tube in tubes),
     )
+
+
+def _taken(tubes: Sequence[TubeRead]) -> dict[str, str]:
+    """Return what was taken for which marker, over all tubes."""
+    return {own: other for tube in tubes for own, other in tube.stand_ins.items()}
 
 
 def _none_wanted(recipe: FittedRecipe) -> str:

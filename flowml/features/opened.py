@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from flowml.cases import sample_of
 from flowml.errors import PanelError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.counting.blocks import Blocks
-from flowml.features.panel import marker_columns
+from flowml.features.standin import AS_MEASURED, Substitution
 from flowml.preprocess import Unmixing, choose_unmixing
 from flowml.quality import DEFAULT_PREPARATION, Preparation
 from flowml.quality.mask import admit
@@ -40,12 +40,15 @@ class OpenTube:
         The column that stands for each marker.
     findings : tuple of Finding
         What was decided, and what is doubtful.
+    stand_ins : mapping of str to str
+        Those of its markers for which another one stands in.
     """
 
     sample: Sample
     unmixing: Unmixing | None
     columns: Mapping[str, int]
     findings: tuple[Finding, ...]
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def channels(self) -> dict[str, Channel]:
@@ -99,7 +102,10 @@ class OpenTube:
 
 
 def open_tube(
-    tube: Tube, how: Preparation = DEFAULT_PREPARATION, markers: Sequence[str] = ()
+    tube: Tube,
+    how: Preparation = DEFAULT_PREPARATION,
+    markers: Sequence[str] = (),
+    names: Substitution = AS_MEASURED,
 ) -> OpenTube:
     """Read a tube's keywords, and decide about compensation and channels.
 
@@ -111,6 +117,8 @@ def open_tube(
         How its events are made ready.
     markers : sequence of str
         Only these are used; all if it is empty.
+    names : Substitution
+        By what names its channels are counted.
 
     Returns
     -------
@@ -126,13 +134,14 @@ def open_tube(
     """
     sample = sample_of(tube, how.marker_names)
     unmixing, decided = choose_unmixing(sample, how.compensation)
-    columns, doubtful = marker_columns(sample)
+    columns, doubtful = names.columns(sample)
     if markers:
         columns = {marker: c for marker, c in columns.items() if marker in markers}
     if not columns:
         raise PanelError(_no_marker(sample, markers))
     admitted, seen = admit(sample, how.quality, how.compensation)
-    return OpenTube(admitted, unmixing, columns, (*decided, *doubtful, *seen))
+    taken = {own: other for own, other in names.stand_ins.items() if own in columns}
+    return OpenTube(admitted, unmixing, columns, (*decided, *doubtful, *seen), taken)
 
 
 def _no_marker(sample: Sample, markers: Sequence[str]) -> str:

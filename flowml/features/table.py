@@ -246,6 +246,8 @@ def _case_to_dict(case: CaseFeatures) -> dict[str, Any]:
 
 def _tube_to_dict(tube: TubeRead) -> dict[str, Any]:
     told = vars(tube) | {"tops": dict(tube.tops), "unlabelled": list(tube.unlabelled)}
+    stand_ins = dict(told.pop("stand_ins"))  # nearly always none, and then not told
+    told |= {"stand_ins": stand_ins} if stand_ins else {}
     detectors, dyes = told.pop("detectors"), told.pop("dyes")  # together: each marker once
     stains = {marker: [name, dyes.get(marker, "")] for marker, name in detectors.items()}
     return told | {"stains": stains}
@@ -260,6 +262,9 @@ def _tube_from_dict(told: Any) -> TubeRead:
         raise TypeError("what was stained is told by no lists")
     if not all(isinstance(text, str) for text in chain(stains, unlabelled, *pairs)):
         raise TypeError("a detector or a fluorochrome is no text")
+    stand_ins = plain.get("stand_ins", {})
+    if not all(isinstance(text, str) for text in chain(stand_ins, stand_ins.values())):
+        raise TypeError("a stand-in is no text")
     detectors = {marker: detector for marker, (detector, _) in stains.items()}
     dyes = {marker: dye for marker, (_, dye) in stains.items() if dye}
     return TubeRead(**plain, detectors=detectors, dyes=dyes, unlabelled=tuple(unlabelled))

@@ -21,6 +21,7 @@ from flowml.features.panel import tube_key
 from flowml.features.recipes.part import is_measured
 from flowml.features.recipes.plan import PartCounts, Plan, make_plan
 from flowml.features.stained import instrument_of, stained_tube
+from flowml.features.standin import AS_MEASURED, Substitution
 from flowml.findings import Finding, Severity
 from flowml.knowledge.shapes import StainedTube
 from flowml.preprocess import Unmixing
@@ -74,6 +75,8 @@ class TubeRead:
         Detectors of fluorescence without a marker.
     instrument : str
         As the manifest calls it, else ``$CYT`` and ``$CYTSN``; empty where nothing tells.
+    stand_ins : mapping of str to str
+        Marker that the case has not measured, to that of the tube which was taken for it.
     """
 
     name: str
@@ -89,6 +92,7 @@ class TubeRead:
     dyes: Mapping[str, str] = field(default_factory=dict)
     unlabelled: tuple[str, ...] = ()
     instrument: str = ""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stained(self) -> StainedTube | None:
@@ -128,6 +132,7 @@ def count_tube(
     *,
     case_id: str = "",
     hashed: bool = True,
+    names: Substitution = AS_MEASURED,
 ) -> TubeCounts:
     """Read a tube and count its events.
 
@@ -145,6 +150,8 @@ def count_tube(
         The case, to tell what the laboratory calls the tube.
     hashed : bool
         Whether the file's SHA-256 is taken for the record.
+    names : Substitution
+        By what names its channels are counted.
 
     Returns
     -------
@@ -156,7 +163,7 @@ def count_tube(
     FlowmlError
         If the tube cannot be used.
     """
-    opened = open_tube(tube, how, recipe.markers)
+    opened = open_tube(tube, how, recipe.markers, names)
     sample = opened.sample
     counts, odd = _counted(opened, recipe, chunk)
     noticed = sample.findings
@@ -192,6 +199,7 @@ def _record(
         dyes=stained.dyes,
         unlabelled=stained.unlabelled,
         instrument=instrument,
+        stand_ins=opened.stand_ins,
     )
 
 

@@ -24,7 +24,9 @@ from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
 from flowml.models.absence import is_absence
+from flowml.models.heldout import is_count
 from flowml.models.panels import is_panel_record
+from flowml.models.standin import is_stand_ins
 from flowml.models.trained import TrainedModel
 from flowml.models.trees import read_trees
 from flowml.safety import printable, written_aside
@@ -249,12 +251,13 @@ def _training(value: object) -> dict[str, Any]:
     try:
         training = cast("dict[str, Any]", value)
         usable = (
-            all(_is_count(n) for n in training.get("cases", {}).values())
+            all(is_count(n) for n in training.get("cases", {}).values())
             and all(_is_scale(pair) for pair in training.get("scales", {}).values())
             and all(isinstance(state, bool) for state in _list(training, "compensated"))
             and all(isinstance(digest, str) for digest in _list(training, "inputs"))
             and is_absence(training.get("absence"))
             and is_panel_record(training)
+            and is_stand_ins(training.get("stand_ins"))
         )
     except (AttributeError, TypeError):
         usable = False
@@ -268,10 +271,6 @@ def _list(training: dict[str, Any], key: str) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError(key)
     return value
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_scale(pair: object) -> bool:

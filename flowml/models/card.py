@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
+from flowml.models.standin import accepted_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,18 @@ _TRIALS = (
     "| without | right answers lost | wrong answers gained | so it is |",
     "|---|---|---|---|",
 )
-NOT_LISTED = ("absence", "cases", "data_kind", "dyes", "inputs", "panels", "scales")
+_STOOD_IN = (
+    "Tried out on training cases that measured both, held out by patient: with the marker, and "
+    "with the stand-in in its place. A stand-in is accepted where that costs at most "
+    "{tolerance:.1%} of cases, at the upper end of the 95 % interval, alone and with others."
+)
+_STAND_INS = (
+    "| stands in | cases | right answers lost | wrong answers gained | so it is |",
+    "|---|---|---|---|---|",
+)
+NOT_LISTED = (
+    "absence", "cases", "data_kind", "dyes", "inputs", "panels", "scales", "stand_ins",
+)  # fmt: skip
 
 
 def model_card(model: TrainedModel) -> str:
@@ -59,6 +71,7 @@ def model_card(model: TrainedModel) -> str:
         _entities(model),
         "## Needs",
         *_markers(model),
+        *_stand_ins(model),
         *_results(model),
         f"Recipe: `{model.recipe.summary() if model.recipe else 'table of another origin'}`.",
         *_panels(model),
@@ -106,6 +119,33 @@ def _trial(trial: Mapping[str, Any], optional: set[str]) -> str:
         "optional" if is_optional else "required",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _stand_ins(model: TrainedModel) -> list[str]:
+    """List what may stand in for what, at what cost."""
+    if not (tried := model.training.get("stand_ins")):
+        return []
+    accepted = [list(pair) for pair in accepted_of(model.training)]
+    may = [f"{other} for {marker}" for marker, other in accepted]
+    rows = []
+    for trial in (*tried["alone"], *tried["together"]):
+        is_accepted = all(pair in accepted for pair in trial["pairs"])
+        loss = [trial.get(key) for key in ("right_lost", "wrong_gained")]
+        cells = (
+            ", ".join(f"{other} for {marker}" for marker, other in trial["pairs"]),
+            str(trial["n_cases"]),
+            *(
+                _share(each) if each else f"too few of {', '.join(trial['few'])}"
+                for each in loss
+            ),
+            "accepted" if is_accepted else "not accepted",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return [
+        f"Markers that stand in where another was not measured: {', '.join(may) or 'none'}.",
+        _STOOD_IN.format(**tried),
+        "\n".join([*_STAND_INS, *rows]),
+    ]
 
 
 def _share(values: list[float]) -> str:

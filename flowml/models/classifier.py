@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from flowml.errors import LabelError, ModelError
 from flowml.features.coverage import Coverage
 from flowml.features.gaps import with_gaps
-from flowml.features.table import ATTRS, FeatureTable
 from flowml.knowledge import LabelTree, load_label_tree
-from flowml.models.absence import TOLERANCE, Cohort, validate_absence
+from flowml.models.absence import TOLERANCE, validate_absence
 from flowml.models.boosting import boost
 from flowml.models.bundle import save_model
 from flowml.models.card import model_card
 from flowml.models.contract import training_record
+from flowml.models.heldout import FEWEST, Cohort, HeldOut
+from flowml.models.labelled import aligned_labels, usable_cases
+from flowml.models.standin import StandIns, accepted_of, validate_stand_ins
 from flowml.models.trained import TrainedModel
 from flowml.models.trees import TreeEnsemble, read_trees
 from flowml.safety import nearest, printable
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+    from flowml.features.table import FeatureTable
 
 AUTO = "auto"
 
@@ -113,6 +117,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         y: ArrayLike,
         training: dict[str, Any] | None = None,
         groups: ArrayLike | None = None,
+        stand_ins: StandIns | None = None,
     ) -> LineageClassifier:
         """Train on cases.
 
@@ -127,6 +132,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             frame from `flowml.extract` tell it; of other tables it is unknown.
         groups : array-like, shape (n_cases,), optional
             Patients, for what is held out; every case is a patient's own where it is not given.
+        stand_ins : StandIns, optional
+            Markers that may stand in for others, if that proves to cost at most `tolerance`.
 
         Returns
         -------
@@ -138,28 +145,48 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         LabelError
             If a label is not in the scheme, or there is only one.
         ModelError
-            If an optional marker is none of the features, or the tolerance is no share.
+            If an optional marker is none of the features, the tolerance is no share, or a
+            marker stands in for another one in a training case.
         """
-        X, labels, groups, story = _usable(X, _aligned(X, y), groups)
-        self.recipe_ = story.recipe if story else None
+        X, labels, groups, story = usable_cases(X, aligned_labels(X, y), groups)
         rows, labels = validate_data(
             self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"
         )
         codes = self._codes(labels)
         gone = self._candidates(rows.shape[1])
         self.training_ = self._record(story, codes, training or {})
-        if gone:
-            patients = np.arange(len(rows)) if groups is None else np.asarray(groups)
-            self.training_["absence"] = validate_absence(
-                lambda rows, codes: self._learned(rows, codes, gone)[1],
-                Cohort(rows, codes, patients),
-                gone,
-                min_probability=self.min_probability,
-                tolerance=self.tolerance,
-                seed=self.random_state,
-            )
+        patients = np.arange(len(rows)) if groups is None else np.asarray(groups)
+        self.training_ |= self._tried(Cohort(rows, codes, patients), gone, stand_ins)
+        accepted = accepted_of(self.training_)
+        self.recipe_ = (
+            replace(story.recipe, stand_ins=accepted) if story and story.recipe else None
+        )
         self.document_, self.ensemble_ = self._learned(rows, codes, gone)
         return self
+
+    def _tried(
+        self, cohort: Cohort, gone: dict[str, NDArray[np.bool_]], declared: StandIns | None
+    ) -> dict[str, Any]:
+        """Try out on cases held out what may be missing, and what may stand in for it."""
+        if not gone and not declared:
+            return {}
+        held_out = None
+        if gone or (cohort.n_patients() >= FEWEST).any():
+            held_out = HeldOut(
+                lambda rows, codes: self._learned(rows, codes, gone)[1],
+                cohort,
+                self.min_probability,
+                self.random_state,
+            )
+        found = {}
+        if gone and held_out:
+            found["absence"] = validate_absence(held_out, gone, self.tolerance)
+        if declared:
+            names = [*map(str, self.classes_)]
+            found["stand_ins"] = validate_stand_ins(
+                cohort, held_out, declared, names, self.tolerance
+            )
+        return found
 
     def _codes(self, labels: NDArray[Any]) -> NDArray[np.int64]:
         """Learn the classes, and return the number of each case's."""
@@ -339,57 +366,3 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             If the file cannot be written.
         """
         save_model(self.trained(), path)
-
-
-def _usable(X: Any, y: Any, groups: Any) -> tuple[Any, Any, Any, FeatureTable | None]:
-    """Leave out the cases of a frame that could not be used, saying so; return its story."""
-    if groups is not None and len(groups) != len(X):
-        raise ModelError(
-            f"there are {len(groups)} groups for {len(X)} cases, expected one for each. Give "
-            "the patient of every case, in the order of the table."
-        )
-    if not getattr(X, "attrs", {}).get(ATTRS):
-        return X, y, groups, None
-    story = FeatureTable.from_frame(X)
-    keep = np.array([not case.problem for case in story.cases], dtype=bool)
-    if keep.all() or len(y) != len(X):  # unequal lengths: scikit-learn says so
-        return X, y, groups, story
-    if not keep.any():
-        raise LabelError(
-            f"none of {len(keep)} cases can be used; the first: {story.cases[0].problem}"
-        )
-    lost = [case.case_id for case in story.cases if case.problem]
-    warnings.warn(
-        f"{len(lost)} cases could not be used and are left out: "
-        f"{printable(', '.join(lost[:10]))}. Their findings say why.",
-        stacklevel=3,
-    )
-    patients = None if groups is None else np.asarray(groups)[keep]
-    return X.loc[keep], np.asarray(y)[keep], patients, story.rows(list(keep))
-
-
-def _aligned(X: Any, y: Any) -> Any:
-    """Put labels that are indexed by case in the order of the table, or refuse them.
-
-    Labels without an index go by their position, and so do those that count rows (integers),
-    unless the cases are called by numbers themselves: then it is not sure what is meant.
-    """
-    rows: Any = getattr(X, "index", None)
-    labels: Any = getattr(y, "index", None)
-    if rows is None or labels is None or callable(labels):  # lists have a method of that name
-        return y
-    if labels.equals(rows):
-        return y
-    if rows.is_unique and labels.is_unique and set(rows) == set(labels):
-        return y.loc[rows]
-    called_by_number = any(str(row).isdecimal() for row in rows)
-    if labels.inferred_type == "integer" and len(rows) == len(labels) and not called_by_number:
-        return y
-    alone = sorted(map(str, set(labels) ^ set(rows)))
-    raise LabelError(
-        f"the labels are indexed by other cases than the table: {len(alone)} ids are in one "
-        f"of the two only, such as {printable(alone[0])!r}. Index both by case id, or give the "
-        "labels as a plain list in the order of the table."
-        if alone
-        else "a case id stands twice in the labels or in the table. Give each case once."
-    )

@@ -270,13 +270,17 @@ class Contract:
             return f"not classifiable, because the scale is another one: {other}"
         return ""
 
-    def not_assessed(self, lacking: Lacking) -> tuple[Unassessed, ...]:
+    def not_assessed(
+        self, lacking: Lacking, stood_for: tuple[str, ...] = ()
+    ) -> tuple[Unassessed, ...]:
         """Name the questions that the markers of an answer leave open.
 
         Parameters
         ----------
         lacking : Lacking
             What is missing in the case.
+        stood_for : tuple of str
+            Markers that another one stands in for: the case has not measured them.
 
         Returns
         -------
@@ -286,11 +290,12 @@ class Contract:
         """
         if not self._has_recipe:
             return ()
-        if lacking.markers not in self._open_questions:
+        unknown = lacking.markers + stood_for
+        if unknown not in self._open_questions:
             used = set(self._coverage.keys) - set(lacking.markers)
             names = {parse_name(f"{key}{BAR}").markers[0] for key in used}
-            self._open_questions[lacking.markers] = not_assessed(names)
-        return self._open_questions[lacking.markers]
+            self._open_questions[unknown] = not_assessed(names - set(stood_for))
+        return self._open_questions[unknown]
 
     def _other_scales(self, case: CaseFeatures, decades: float) -> str:
         """List the markers whose scale ends more decades away than this from training's."""

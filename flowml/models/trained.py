@@ -13,6 +13,7 @@ from flowml.features.coverage import Coverage
 from flowml.features.describe import UNREADABLE
 from flowml.models.answer import Prediction, answer, no_answer
 from flowml.models.contract import DATA_KINDS, SYNTHETIC, Contract, optional_of
+from flowml.models.standin import accepted_of, with_cost
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ class TrainedModel:
         return optional_of(self.training)
 
     @property
+    def substitutable(self) -> dict[str, tuple[str, ...]]:
+        """Markers that another one may stand in for where a case has not measured them."""
+        pairs = self.recipe.stand_ins if self.recipe else ()
+        return {own: tuple(s for m, s in pairs if m == own) for own, _ in pairs}
+
+    @property
     def results(self) -> tuple[str, ...]:
         """Results of other methods that the model needs, ``method|quantity``."""
         return tuple(Coverage(self.feature_names).results)
@@ -112,6 +119,12 @@ class TrainedModel:
             raise ModelError(
                 f"the data kind is {printable(kind, 40)!r}, expected one of "
                 f"{', '.join(DATA_KINDS)}."
+            )
+        taken = self.recipe.stand_ins if self.recipe else ()
+        if taken != accepted_of(self.training):
+            raise ModelError(
+                "the recipe takes other stand-ins than were accepted in training. Train the "
+                "model anew."
             )
 
     def with_card(self, card: str) -> TrainedModel:
@@ -187,7 +200,7 @@ class TrainedModel:
         ModelError
             If the features were computed by another recipe.
         """
-        if self.recipe is not None and table.recipe is not None and self.recipe != table.recipe:
+        if self.recipe and table.recipe and not _is_covered(table.recipe, self.recipe):
             raise ModelError(
                 f"the model was trained on features of the recipe {self.recipe.summary()}; "
                 f"these were computed by {table.recipe.summary()}. Extract them again."
@@ -206,7 +219,7 @@ class TrainedModel:
         row: NDArray[np.float32],
         probabilities: NDArray[np.float64],
     ) -> Prediction:
-        findings = (*case.findings, *contract.findings(case))
+        findings = (*with_cost(case, self.training), *contract.findings(case))
         if case.problem:
             return no_answer(case.case_id, *_no_features(case), findings)
         seen = contract.panels.recognized(case)
@@ -218,8 +231,15 @@ class TrainedModel:
             findings += contract.without(lacking)
             found = answer(
                 case.case_id, probabilities, self.tree, self.min_probability, findings
-            ).leaving_open(contract.not_assessed(lacking))
+            ).leaving_open(contract.not_assessed(lacking, tuple(case.stand_ins)))
         return replace(found, panel=seen.panel)
+
+
+def _is_covered(recipe: FittedRecipe, by: FittedRecipe) -> bool:
+    """Tell whether a recipe computes the same, with the same stand-ins or fewer of them."""
+    return replace(recipe, stand_ins=by.stand_ins) == by and set(recipe.stand_ins) <= set(
+        by.stand_ins
+    )
 
 
 def _no_features(case: CaseFeatures) -> tuple[str, str]:

@@ -49,6 +49,9 @@ def describe_run(model: TrainedModel, table: FeatureTable, how: Preparation) -> 
             "data_kind": model.training.get("data_kind"),
             "entities": list(model.entities),
             "recipe": model.recipe.summary() if model.recipe else None,
+            "required": list(model.required),
+            "optional": list(model.optional),
+            "substitutable": {own: list(s) for own, s in model.substitutable.items()},
         },
         "parameters": {
             "compensation": policy_name(how.compensation),

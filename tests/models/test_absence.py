@@ -15,7 +15,8 @@ from small import cohort, labels
 import flowml
 from flowml.errors import ModelError
 from flowml.models import load_model, save_model
-from flowml.models.absence import is_absence, paired_loss
+from flowml.models.absence import is_absence
+from flowml.models.heldout import paired_loss
 from flowml.training import TrainingSettings, train
 
 QUICK = {"n_rounds": 15, "max_depth": 2, "colsample": 1.0, "subsample": 1.0}

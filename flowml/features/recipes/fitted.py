@@ -68,6 +68,8 @@ class FittedRecipe:
     exact : bool
         Whether values are compared with the cuts themselves, not with the nearest numbers
         of 8 significant bits.
+    stand_ins : tuple of (str, str)
+        Markers, and what is taken for each in a case that has not measured it.
     """
 
     parts: tuple[Part, ...]
@@ -75,6 +77,7 @@ class FittedRecipe:
     markers: tuple[str, ...] = ()
     by_tube: bool = False
     exact: bool = False
+    stand_ins: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < len(self.parts) <= MOST_PARTS:
@@ -85,6 +88,7 @@ class FittedRecipe:
         if len(set(names)) < len(names):
             raise FlowmlError(f"a recipe names a part twice: {', '.join(names)}.")
         check_choices(self.markers, self.by_tube, self.exact)
+        check_stand_ins(self.stand_ins)
         counted = [part for part in self.parts if part.kind in (Kind.CUTS, Kind.PAIRS)]
         pairs = [part for part in counted if part.kind is Kind.PAIRS]
         check_bins(*(sum(getattr(p, "bins", 2) for p in parts) for parts in (counted, pairs)))
@@ -165,6 +169,8 @@ class FittedRecipe:
             "by_tube": self.by_tube,
             "exact": self.exact,
             "parts": [part.to_dict() for part in self.parts],
+            # only where there are some: recipes of before keep their hash
+            **({"stand_ins": [*map(list, self.stand_ins)]} if self.stand_ins else {}),
         }
 
     def summary(self) -> dict[str, Any]:
@@ -206,7 +212,8 @@ class FittedRecipe:
             widths = tuple(_width(pair) for pair in _listed(values["widths"]))
             scales = Scales(values["transform"], widths)
             markers = _listed(values["markers"])
-            return cls(parts, scales, markers, values["by_tube"], values["exact"])
+            stand_ins = tuple(map(_listed, _listed(values.get("stand_ins", []))))
+            return cls(parts, scales, markers, values["by_tube"], values["exact"], stand_ins)
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise FlowmlError(
                 f"a recipe lacks a value or has a wrong one: {type(error).__name__}, "
@@ -276,17 +283,47 @@ def check_choices(markers: Any, by_tube: Any, exact: Any) -> None:
     FlowmlError
         If one is something else.
     """
-    sound = isinstance(markers, tuple) and all(isinstance(m, str) and m for m in markers)
-    if (
-        not sound
-        or len(set(markers)) < len(markers)
-        or any(BAR in m or COLON in m for m in markers)
-    ):
+    sound = isinstance(markers, tuple) and all(map(_is_marker, markers))
+    if not sound or len(set(markers)) < len(markers):
         raise FlowmlError(
             f"markers are {printable(markers, 80)}, expected canonical names such as CD19."
         )
     if not (isinstance(by_tube, bool) and isinstance(exact, bool)):
         raise FlowmlError("by_tube and exact are true or false, expected nothing else.")
+
+
+def check_stand_ins(pairs: Any) -> None:
+    """Refuse stand-ins that are none.
+
+    Parameters
+    ----------
+    pairs : tuple of (str, str)
+        Markers and their stand-ins; empty for none.
+
+    Raises
+    ------
+    FlowmlError
+        If they are no pairs of names, a pair stands twice, or a stand-in has one itself.
+    """
+    sound = isinstance(pairs, tuple) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_marker, pair))
+        for pair in pairs
+    )
+    if not sound or len(set(pairs)) < len(pairs):
+        raise FlowmlError(
+            f"stand-ins are {printable(pairs, 80)}, expected pairs of a marker and its "
+            "stand-in, canonical names such as CD20 and CD22, each pair once."
+        )
+    stood_for = {marker for marker, _ in pairs}
+    if both := [stand_in for _, stand_in in pairs if stand_in in stood_for]:
+        raise FlowmlError(
+            f"{printable(both[0])} would stand in for a marker and have a stand-in itself. "
+            "Name stand-ins that need none."
+        )
+
+
+def _is_marker(text: Any) -> bool:
+    return isinstance(text, str) and bool(text) and BAR not in text and COLON not in text
 
 
 def _standards(plain: Mapping[str, Any]) -> tuple[Standard, ...]:
