@@ -95,6 +95,12 @@ class TrainingPanels:
             for marker, names in training.get("dyes", {}).items()
             if marker in used
         }
+        tubes = [tube for panel in self._shapes for tube in panel.tubes]
+        self._detectors = {
+            marker: frozenset().union(*(t.detectors.get(marker, ()) for t in tubes))
+            for marker in used
+        }
+        self._known = frozenset().union(*(n for t in tubes for n in t.detectors.values()))
 
     def recognized(self, case: CaseFeatures) -> Recognition:
         """Recognise the panel of a case among those of training.
@@ -115,6 +121,9 @@ class TrainingPanels:
     def other_dyes(self, case: CaseFeatures) -> tuple[Finding, ...]:
         """Find markers of the model on fluorochromes that no training case had.
 
+        Where a fluorochrome is not known, a marker counts as moved if its detector measured
+        other markers in training, and never this one.
+
         Parameters
         ----------
         case : CaseFeatures
@@ -127,10 +136,14 @@ class TrainingPanels:
         """
         moved: dict[str, None] = {}
         for tube in _stained(case):
-            for marker, dye in tube.dyes.items():
-                if dye not in self._dyes.get(marker, {dye}):
-                    before = ", ".join(sorted(self._dyes[marker]))
-                    moved[printable(f"{marker} on {dye} (in training {before})", 200)] = None
+            for marker, detector in tube.stains.items():
+                now, before = tube.dyes.get(marker, ""), self._dyes.get(marker, frozenset())
+                if not (now and before):  # then by the detector, where training knows it
+                    now, before = detector, self._detectors.get(marker, frozenset())
+                    before = before if detector in self._known else frozenset()
+                if before and now not in before:
+                    text = f"{marker} on {now} (in training {', '.join(sorted(before))})"
+                    moved[printable(text, 200)] = None
         if not moved:
             return ()
         message = f"another fluorochrome shows a marker brighter or dimmer: {_listed(moved)}"

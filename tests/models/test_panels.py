@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from places import ROOT
 from small import held, with_events
+from small import model as small_model
 
 import flowml
 from flowml.errors import ModelError
@@ -129,3 +131,31 @@ def test_a_model_that_knows_no_panel_finds_nothing_odd():
     (prediction,) = found.predictions
     assert prediction.panel == ""
     assert not {code for code in codes(prediction) if code.startswith("PANEL-")}
+
+
+def test_a_case_of_another_panel_with_the_required_markers_is_answered_for_review():
+    """The markers of the screening tube lie in three tubes of the acute panel, on a Navios."""
+    other = flowml.simulate("acute", cases=2, entities=["normal", "AML"], events=800, seed=8)
+    for found in classify(other, small_model()).predictions:
+        assert found.was_usable
+        assert {"PANEL-FOREIGN", "MODEL-FLUOROCHROME", "MODEL-SCALE"} <= codes(found)
+        assert found.decision != "auto"
+
+
+def test_a_case_of_another_panel_without_them_is_refused_with_the_list():
+    other = flowml.simulate("cll-9f", cases=1, entities=["normal"], events=800, seed=8)
+    (found,) = classify(other, small_model()).predictions
+    assert found.status == "not_classifiable"
+    assert found.reason.endswith("these markers are missing: CD117, CD33, CD34, CD7")
+
+
+def test_the_example_of_a_changed_panel_can_be_simulated():
+    case = flowml.simulate(ROOT / "examples" / "panels" / "screening-2.toml", cases=1, seed=1)[
+        0
+    ]
+    (found,) = classify([case], small_model()).predictions
+    assert found.reason.endswith("these markers are missing: CD33")
+    (told,) = [item for item in found.findings if item.code == "MODEL-FLUOROCHROME"]
+    assert "CD7 on APC-R700 (in training FITC)" in told.message
+    assert "CD5 on V450-A (in training APC-R700-A)" in told.message  # by the detector
+    assert "CD117" not in told.message
