@@ -201,5 +201,8 @@ def test_an_optional_marker_that_is_missing_leaves_its_questions_open():
         for row in ([0.1, 0.2, 0.3], [0.1, np.nan, 0.3])
     )
     assert no_kappa - all_there == {"clonality of B cells"}
+    whole = contract.lacking(np.array([0.1, 0.2, 0.3]))
+    stood_for = {item.title for item in contract.not_assessed(whole, ("kappa",))}
+    assert stood_for == no_kappa
     foreign = Contract(names, {}, has_recipe=False)
     assert foreign.not_assessed(foreign.lacking(np.array([0.1, 0.2, 0.3]))) == ()
