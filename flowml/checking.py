@@ -19,12 +19,11 @@ from flowml.features.stained import stained_tube
 from flowml.findings import Finding, Severity
 from flowml.gating.backbone import BACKBONE, DIFFERENT, NOT_ASSESSED, compare_tubes
 from flowml.gating.rules.cells import Cells, open_cells
-from flowml.knowledge.panels import known_panels, load_panel
 from flowml.knowledge.recognition import Recognition, recognize
 from flowml.knowledge.shapes import (
     PanelShape,
+    known_shapes,
     learn_panels,
-    shape_of,
 )
 from flowml.quality import Preparation
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, found_cases
@@ -89,8 +88,7 @@ def check_cases(
         If there are no cases, or a panel's file cannot be used.
     """
     files = [panels] if isinstance(panels, (str, Path)) else panels
-    known = [shape_of(load_panel(name), of_laboratory=True) for name in files]
-    known += [shape_of(load_panel(name)) for name in known_panels()]
+    known = known_shapes(files)
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     look = partial(_look, how=reading.preparation, quality=quality)
     looks = run(look, found, jobs=reading.jobs, progress=progress)

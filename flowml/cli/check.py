@@ -17,6 +17,7 @@ from flowml.cli.options import (
     layout_options,
     marker_names_from,
     marker_names_option,
+    panel_option,
     paths_argument,
     policy_from,
     quality_option,
@@ -40,11 +41,7 @@ if TYPE_CHECKING:
     "another patient's tube.",
 )  # fmt: skip
 @layout_options
-@click.option(
-    "--panel", "panels", multiple=True, metavar="FILE",
-    help="A panel of the laboratory, a TOML file, beside those that are known; with --cases; "
-    "may be repeated.",
-)  # fmt: skip
+@panel_option
 @click.option("--strict", is_flag=True, help="Findings of severity warn count as wrong, too.")
 @marker_names_option
 @follow_links_option

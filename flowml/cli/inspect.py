@@ -14,6 +14,7 @@ from flowml.cli.options import (
     jobs_option,
     marker_names_from,
     marker_names_option,
+    panel_option,
     paths_argument,
     quality_option,
     quiet_option,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     help="Interpreter that has the other readers; this one where it is not given.",
 )
 @marker_names_option
+@panel_option
 @jobs_option
 @quiet_option
 def command(paths: tuple[Path | str, ...], form: str, **options: Any) -> int:
@@ -77,6 +79,7 @@ def _inspect(search: FileSearch, form: str, options: Mapping[str, Any]) -> int:
 
     from flowml.batch import stream
     from flowml.cli.talk import note
+    from flowml.knowledge.shapes import known_shapes
     from flowml.reports.inspection import inspect_found, inspection_csv, inspection_text
     from flowml.reports.results import json_text
 
@@ -85,6 +88,7 @@ def _inspect(search: FileSearch, form: str, options: Mapping[str, Any]) -> int:
         values=options["values"],
         quality=options["quality"],
         marker_names=marker_names_from(options["marker_names"]),
+        panels=known_shapes(options["panels"]),
     )
     items = []
     for item in stream(look, search.files, jobs=options["jobs"]):

@@ -84,6 +84,11 @@ marker_names_option = click.option(
     help="The laboratory's own names of markers, columns alias and canonical; they go before "
     "the built-in ones.",
 )  # fmt: skip
+panel_option = click.option(
+    "--panel", "panels", multiple=True, metavar="FILE",
+    help="A panel of the laboratory, a TOML file, beside those that are known; may be "
+    "repeated.",
+)  # fmt: skip
 MOST_SHOWN = 10  # names in a note
 
 

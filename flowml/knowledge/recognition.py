@@ -8,7 +8,7 @@ mislabelled.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flowml.findings import Finding, Severity
 from flowml.safety import printable
@@ -56,6 +56,51 @@ class Recognition:
     tubes: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     moved: frozenset[str] = frozenset()
+
+
+class NearestTube(NamedTuple):
+    """The tube of a known panel that a tube is most like.
+
+    Parameters
+    ----------
+    panel, tube : str
+        Names of the panel and of its tube.
+    likeness : float
+        Share of markers in common, as `likeness` gives it.
+    missing, more : tuple of str
+        Markers that the panel's tube has and this one has not, and the reverse.
+    """
+
+    panel: str
+    tube: str
+    likeness: float
+    missing: tuple[str, ...]
+    more: tuple[str, ...]
+
+
+def nearest_tube(tube: StainedTube, panels: Iterable[PanelShape]) -> NearestTube | None:
+    """Find the tube of a panel that a tube is most like.
+
+    Parameters
+    ----------
+    tube : StainedTube
+        Of any case.
+    panels : iterable of PanelShape
+        Known ones, or learned ones.
+
+    Returns
+    -------
+    NearestTube or None
+        Of two that are alike the first; None where no tube shares a marker.
+    """
+    every = [(likeness(tube, shape), panel, shape) for panel in panels for shape in panel.tubes]
+    alike, panel, shape = max(every, key=lambda item: item[0], default=(0.0, None, None))
+    if panel is None or shape is None or not tube.markers & shape.markers:
+        return None
+    missing, more = shape.markers - tube.markers, tube.markers - shape.markers
+    return NearestTube(
+        panel.name, shape.name, alike, tuple(sorted(missing)), tuple(sorted(more))
+    )
 
 
 def recognize(tubes: Sequence[StainedTube], panels: Iterable[PanelShape]) -> Recognition:
@@ -161,16 +206,13 @@ def _unknown(tubes: Sequence[StainedTube], known: Sequence[PanelShape]) -> tuple
 
 def _nearest(tube: StainedTube, known: Sequence[PanelShape]) -> str:
     """Say which tube of which panel is most like one."""
-    every = [(likeness(tube, shape), panel, shape) for panel in known for shape in panel.tubes]
-    if not every:
+    near = nearest_tube(tube, known)
+    if near is None:
         return ""
-    _, panel, shape = max(every, key=lambda item: item[0])
-    if not tube.markers & shape.markers:
-        return ""
-    both = len(tube.markers & shape.markers)
+    both = len(tube.markers) - len(near.more)
     return (
-        f"; nearest is tube {printable(shape.name, 60)} of {printable(panel.name, 60)}, with "
-        f"{both} of its {len(shape.markers)} markers"
+        f"; nearest is tube {printable(near.tube, 60)} of {printable(near.panel, 60)}, with "
+        f"{both} of its {both + len(near.missing)} markers"
     )
 
 

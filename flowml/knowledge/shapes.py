@@ -13,7 +13,11 @@ from itertools import chain, count
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
+from flowml.knowledge.panels import known_panels, load_panel
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flowml.knowledge.hardware import Panel
 
 LEAST_CASES = 3  # that show a combination of tubes before it counts as a panel
@@ -150,6 +154,28 @@ def shape_of(panel: Panel, *, of_laboratory: bool = False) -> PanelShape:
         for tube in panel.tubes
     )
     return PanelShape(panel.name, tubes)
+
+
+def known_shapes(files: Iterable[Path | str] = ()) -> list[PanelShape]:
+    """Return the shapes of the panels that are known.
+
+    Parameters
+    ----------
+    files : iterable of path-like
+        The laboratory's own panels; they go before those of flowml.
+
+    Returns
+    -------
+    list of PanelShape
+        In the order of the files, then of the names.
+
+    Raises
+    ------
+    FlowmlError
+        If a file cannot be used.
+    """
+    own = [shape_of(load_panel(name), of_laboratory=True) for name in files]
+    return [*own, *(shape_of(load_panel(name)) for name in known_panels())]
 
 
 def tube_label(case_id: str, name: str, given: str = "") -> str:

@@ -69,6 +69,8 @@ class Prediction:
         Of every entity of the model.
     not_assessed : tuple of Unassessed
         Questions that the markers used leave open.
+    panel : str
+        Which of the training panels the case was stained with; empty where it is none of them.
     """
 
     case_id: str
@@ -88,6 +90,7 @@ class Prediction:
     findings: tuple[Finding, ...] = ()
     probabilities: Mapping[str, float] = field(default_factory=dict)
     not_assessed: tuple[Unassessed, ...] = ()
+    panel: str = ""
 
     @property
     def was_usable(self) -> bool:

@@ -25,6 +25,7 @@ from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
 from flowml.models.absence import is_absence
 from flowml.models.heldout import is_count
+from flowml.models.panels import is_panel_record
 from flowml.models.standin import is_stand_ins
 from flowml.models.trained import TrainedModel
 from flowml.models.trees import read_trees
@@ -255,6 +256,7 @@ def _training(value: object) -> dict[str, Any]:
             and all(isinstance(state, bool) for state in _list(training, "compensated"))
             and all(isinstance(digest, str) for digest in _list(training, "inputs"))
             and is_absence(training.get("absence"))
+            and is_panel_record(training)
             and is_stand_ins(training.get("stand_ins"))
         )
     except (AttributeError, TypeError):

@@ -42,7 +42,9 @@ _STAND_INS = (
     "| stands in | cases | right answers lost | wrong answers gained | so it is |",
     "|---|---|---|---|---|",
 )
-NOT_LISTED = ("absence", "cases", "data_kind", "inputs", "scales", "stand_ins")
+NOT_LISTED = (
+    "absence", "cases", "data_kind", "dyes", "inputs", "panels", "scales", "stand_ins",
+)  # fmt: skip
 
 
 def model_card(model: TrainedModel) -> str:
@@ -72,6 +74,7 @@ def model_card(model: TrainedModel) -> str:
         *_stand_ins(model),
         *_results(model),
         f"Recipe: `{model.recipe.summary() if model.recipe else 'table of another origin'}`.",
+        *_panels(model),
         "## Scope and limits",
         _SCOPE,
         *_origin(model),
@@ -91,6 +94,20 @@ def _markers(model: TrainedModel) -> list[str]:
         _TRIED.format(**absence),
         "\n".join([*_TRIALS, *(_trial(trial, set(model.optional)) for trial in trials)]),
     ]
+
+
+def _panels(model: TrainedModel) -> list[str]:
+    """List the tubes of the training panels, with the fluorochromes."""
+    dyes = model.training.get("dyes", {})
+    lines = []
+    for panel in model.training.get("panels", ()):
+        for tube in panel["tubes"]:
+            stains = [
+                f"{marker} ({', '.join(dyes[marker])})" if marker in dyes else marker
+                for marker in tube["detectors"]
+            ]
+            lines.append(f"- {panel['name']}, tube {tube['name']}: {', '.join(stains)}")
+    return ["Panels of the training cases:", "\n".join(lines)] if lines else []
 
 
 def _trial(trial: Mapping[str, Any], optional: set[str]) -> str:

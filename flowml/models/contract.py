@@ -17,6 +17,7 @@ from flowml.features.coverage import Coverage
 from flowml.features.names import BAR, parse_name
 from flowml.findings import Finding, Severity
 from flowml.knowledge.assessed import Unassessed, not_assessed
+from flowml.models.panels import TrainingPanels, panel_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,8 +49,9 @@ def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dic
     -------
     dict
         Plain values for the bundle: ``data_kind``, ``n_events``, ``scales`` (lowest and
-        highest top of each marker), ``compensated``, ``inputs`` (SHA-256 of the files), and
-        ``masked`` where events were left out for their quality.
+        highest top of each marker), ``compensated``, ``inputs`` (SHA-256 of the files),
+        ``masked`` where events were left out for their quality, and what
+        `flowml.models.panels.panel_record` adds.
 
     Raises
     ------
@@ -63,13 +65,17 @@ def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dic
             low, high = scales.setdefault(marker, [top, top])
             scales[marker] = [min(low, top), max(high, top)]
     masked = {"masked": True} if any(tube.masked for tube in tubes) else {}
-    return masked | {
-        "data_kind": _data_kind([tube.simulated for tube in tubes], data_kind),
-        "n_events": sum(tube.n_events for tube in tubes),
-        "scales": scales,
-        "compensated": sorted({tube.compensated for tube in tubes}),
-        "inputs": sorted({tube.sha256 for tube in tubes if tube.sha256}),
-    }
+    return (
+        masked
+        | panel_record(cases)
+        | {
+            "data_kind": _data_kind([tube.simulated for tube in tubes], data_kind),
+            "n_events": sum(tube.n_events for tube in tubes),
+            "scales": scales,
+            "compensated": sorted({tube.compensated for tube in tubes}),
+            "inputs": sorted({tube.sha256 for tube in tubes if tube.sha256}),
+        }
+    )
 
 
 def mixed_scales(training: Mapping[str, Any]) -> tuple[str, ...]:
@@ -191,6 +197,11 @@ class Contract:
         As `training_record` makes it.
     has_recipe : bool
         Whether the model was trained on features that flowml computed.
+
+    Attributes
+    ----------
+    panels : TrainingPanels
+        What the training cases were stained with.
     """
 
     def __init__(
@@ -198,6 +209,7 @@ class Contract:
     ) -> None:
         self._coverage = Coverage(feature_names)
         self._markers = self._coverage.markers
+        self.panels = TrainingPanels(training, self._markers)
         self._absence = training.get("absence", {})
         self._optional = frozenset(optional_of(training))
         scales = training.get("scales", {})

@@ -222,12 +222,17 @@ class TrainedModel:
         findings = (*with_cost(case, self.training), *contract.findings(case))
         if case.problem:
             return no_answer(case.case_id, *_no_features(case), findings)
+        seen = contract.panels.recognized(case)
+        findings += (*seen.findings, *contract.panels.other_dyes(case))
         lacking = contract.lacking(row)
         if reason := contract.why_not(case, lacking):
-            return no_answer(case.case_id, NOT_CLASSIFIABLE, reason, findings)
-        findings = (*findings, *contract.without(lacking))
-        found = answer(case.case_id, probabilities, self.tree, self.min_probability, findings)
-        return found.leaving_open(contract.not_assessed(lacking, tuple(case.stand_ins)))
+            found = no_answer(case.case_id, NOT_CLASSIFIABLE, reason, findings)
+        else:
+            findings += contract.without(lacking)
+            found = answer(
+                case.case_id, probabilities, self.tree, self.min_probability, findings
+            ).leaving_open(contract.not_assessed(lacking, tuple(case.stand_ins)))
+        return replace(found, panel=seen.panel)
 
 
 def _is_covered(recipe: FittedRecipe, by: FittedRecipe) -> bool:

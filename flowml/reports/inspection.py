@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flowml.cases import FileSearch, Found, fetched, is_address, search_files
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
-from flowml.records import RemoteFile
+from flowml.features.stained import instrument_of, stained_tube
+from flowml.knowledge.markers import name_channels
+from flowml.knowledge.recognition import NearestTube, nearest_tube
+from flowml.records import RemoteFile, Tube
 from flowml.reports.quality import (
     quality_document,
     quality_findings,
@@ -28,11 +31,18 @@ if TYPE_CHECKING:
 
     from flowml.findings import Finding
     from flowml.knowledge.marker_names import MarkerNames
+    from flowml.knowledge.shapes import PanelShape
     from flowml.quality import TubeQuality
+    from flowml.records import Sample
 
-FILE_COLUMNS = ("file", "error", "code", "n_events", "scale", "spillover", "findings")
-CHANNEL_COLUMNS = ("name", "label", "marker", "role", "top")
+FILE_COLUMNS = (
+    "file", "error", "code", "n_events", "scale", "spillover", "findings", "instrument",
+    "panel", "tube",
+)  # fmt: skip
+CHANNEL_COLUMNS = ("name", "label", "marker", "fluorochrome", "role", "top")
 SHOWN_KEYWORDS = ("$CYT", "$DATATYPE", "$BYTEORD", "$MODE", "$TIMESTEP", "$TOT", "$PAR")
+
+LEAST_ALIKE = 0.5  # shared markers, of all that either tube has, for a panel to be named
 
 NamedFile = tuple[Path | RemoteFile, str]
 
@@ -58,11 +68,16 @@ class Inspection:
     keywords : dict of str to str
         Technical keywords.
     channels : tuple of dict
-        Name, label, marker, role and top of each channel.
+        Name, label, marker, fluorochrome, role and top of each channel.
     findings : tuple of Finding
         What was noticed.
     quality : TubeQuality or None
         What the checks of the measurement say; None where they were not asked for.
+    instrument : str
+        Model and serial number, where the file tells them.
+    nearest : NearestTube or None
+        The tube of a known panel that it is most like; None where none shares half of the
+        markers.
     """
 
     name: str
@@ -75,11 +90,14 @@ class Inspection:
     channels: tuple[dict[str, Any], ...] = ()
     findings: tuple[Finding, ...] = ()
     quality: TubeQuality | None = None
+    instrument: str = ""
+    nearest: NearestTube | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         plain = asdict(replace(self, quality=None))
         del plain["quality"]
+        plain["nearest"] = self.nearest and self.nearest._asdict()
         if self.quality is not None:
             plain["quality"] = quality_document(self.quality)
         return plain
@@ -131,6 +149,7 @@ def inspect_file(
     values: bool = False,
     marker_names: MarkerNames | None = None,
     quality: bool = False,
+    panels: Sequence[PanelShape] = (),
 ) -> Inspection:
     """Describe a file.
 
@@ -146,6 +165,8 @@ def inspect_file(
         A laboratory's own names.
     quality : bool
         Whether to read the events too, and to check the measurement.
+    panels : sequence of PanelShape
+        Among which the tube is looked for.
 
     Returns
     -------
@@ -162,11 +183,9 @@ def inspect_file(
     except FcsError as error:
         return Inspection(name, error=str(error), code=error.code)
     matrix = sample.spillover
-    channels: tuple[dict[str, Any], ...] = tuple(
-        {"name": printable(c.name), "label": printable(c.label), "marker": printable(c.marker)}
-        | {"role": c.role.value, "top": c.top}
-        for c in sample.channels
-    )
+    tube = Tube(name, sample)
+    stained = stained_tube("", tube, sample, marker_names)
+    like = nearest_tube(stained, panels)
     return Inspection(
         name=name,
         n_events=sample.n_events,
@@ -175,9 +194,21 @@ def inspect_file(
         if matrix is None
         else f"{matrix.source}, {len(matrix.channels)} detectors",
         keywords={k: printable(sample.keywords.get(k, "")) for k in SHOWN_KEYWORDS},
-        channels=channels,
+        channels=_channels(sample, marker_names),
         findings=findings,
         quality=checked,
+        instrument=instrument_of(tube, sample.keywords),
+        nearest=like if like and like.likeness >= LEAST_ALIKE else None,
+    )
+
+
+def _channels(sample: Sample, marker_names: MarkerNames | None) -> tuple[dict[str, Any], ...]:
+    """Say what each channel is called and what is understood of it."""
+    names = [(channel.name, channel.label) for channel in sample.channels]
+    return tuple(
+        {"name": printable(c.name), "label": printable(c.label), "marker": printable(c.marker)}
+        | {"fluorochrome": meaning.fluorochrome, "role": c.role.value, "top": c.top}
+        for c, meaning in zip(sample.channels, name_channels(names, marker_names), strict=True)
     )
 
 
@@ -187,6 +218,7 @@ def inspect_found(
     values: bool = False,
     marker_names: MarkerNames | None = None,
     quality: bool = False,
+    panels: Sequence[PanelShape] = (),
 ) -> Inspection:
     """Describe a file that was found; see `inspect_file`.
 
@@ -200,6 +232,8 @@ def inspect_found(
         A laboratory's own names.
     quality : bool
         Whether to read the events too, and to check the measurement.
+    panels : sequence of PanelShape
+        Among which the tube is looked for.
 
     Returns
     -------
@@ -207,7 +241,12 @@ def inspect_found(
         With an `error` if the file cannot be read.
     """
     return inspect_file(
-        file.origin, file.name, values=values, marker_names=marker_names, quality=quality
+        file.origin,
+        file.name,
+        values=values,
+        marker_names=marker_names,
+        quality=quality,
+        panels=panels,
     )
 
 
@@ -230,6 +269,8 @@ def inspection_csv(items: Sequence[Inspection]) -> str:
         facts = {
             "file": item.name, "error": item.error, "code": item.code, "scale": item.scale,
             "n_events": str(item.n_events), "spillover": item.spillover, "findings": codes,
+            "instrument": item.instrument, "panel": item.nearest.panel if item.nearest else "",
+            "tube": item.nearest.tube if item.nearest else "",
         }  # fmt: skip
         rows += [
             facts | {key: channel.get(key, "") for key in CHANNEL_COLUMNS}
@@ -256,15 +297,34 @@ def inspection_text(item: Inspection) -> str:
         return f"{printable(item.name)}\n  cannot be read ({item.code}): {why}"
     facts = [f"{item.n_events} events", f"{len(item.channels)} channels", item.scale]
     facts.append(f"spillover: {item.spillover}" if item.spillover else "no spillover")
-    if item.keywords and item.keywords.get("$CYT"):
-        facts.append(item.keywords["$CYT"])
+    if item.instrument:
+        facts.append(item.instrument)
     rows = [
-        (n, c["name"], c["marker"] or "-", c["role"], f"{c['top']:.6g}")
+        (
+            n,
+            c["name"],
+            c["marker"] or "-",
+            c["fluorochrome"] or "-",
+            c["role"],
+            f"{c['top']:.6g}",
+        )
         for n, c in enumerate(item.channels, 1)
     ]
-    table = aligned(("#", "channel", "marker", "role", "top"), rows).replace("\n", "\n  ")
-    lines = [printable(item.name), "  " + "; ".join(facts), "  " + table]
+    heading = ("#", "channel", "marker", "fluorochrome", "role", "top")
+    table = aligned(heading, rows).replace("\n", "\n  ")
+    lines = [printable(item.name), "  " + "; ".join(facts), *_nearest_text(item), "  " + table]
     lines += [f"  {printable(finding, 600)}" for finding in item.findings]
     if item.quality is not None:
         lines += [f"  {line}" for line in quality_text(item.quality)]
     return "\n".join(lines)
+
+
+def _nearest_text(item: Inspection) -> list[str]:
+    """Say which tube of a panel it is, or is like."""
+    near = item.nearest
+    if near is None:
+        return []
+    what = f"tube {printable(near.tube, 60)} of {printable(near.panel, 60)}"
+    lacks = [f"without {printable(', '.join(near.missing), 200)}"] if near.missing else []
+    has = [f"with {printable(', '.join(near.more), 200)} beside"] if near.more else []
+    return [f"  most like {what}, {', '.join(lacks + has)}" if lacks or has else f"  {what}"]

@@ -184,6 +184,7 @@ def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]
     ]
     return {
         **shown,
+        "panel": printable(prediction.panel, 60),
         "findings": findings,
         "not_assessed": open_questions,
         "probabilities": dict(prediction.probabilities),

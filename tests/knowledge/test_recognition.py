@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flowml.findings import Severity
 from flowml.knowledge.panels import known_panels, load_panel
-from flowml.knowledge.recognition import CODES, likeness, recognize
+from flowml.knowledge.recognition import CODES, likeness, nearest_tube, recognize
 from flowml.knowledge.shapes import (
     PanelShape,
     StainedTube,
@@ -305,3 +305,14 @@ def test_likeness_is_jaccards_index():
 )
 def test_a_tubes_label(case_id, name, given_label, expected):
     assert tube_label(case_id, name, given_label) == expected
+
+
+def test_a_single_tube_is_told_with_what_it_lacks_and_has_beside():
+    one = tubes_of(CLL)[0]
+    stains = {marker: place for marker, place in one.stains.items() if marker != "CD23"}
+    near = nearest_tube(StainedTube("x.fcs", "", {**stains, "CD200": "FL9"}), KNOWN)
+    assert (near.panel, near.tube) == ("cll-9f", "1")
+    assert (near.missing, near.more) == (("CD23",), ("CD200",))
+    assert near.likeness == 8 / 10
+    assert nearest_tube(StainedTube("x.fcs", "", {"Ki67": "FL1"}), KNOWN) is None
+    assert nearest_tube(one, []) is None

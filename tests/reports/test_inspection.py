@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from small import sample_of, with_events
 
+import flowml
 from flowml.errors import CaseError
 from flowml.fcs import write_fcs
+from flowml.knowledge.shapes import known_shapes
 from flowml.reports.inspection import (
     inspect_file,
     inspection_csv,
@@ -109,3 +111,24 @@ def test_every_channel_has_a_row(tmp_path):
     rows = list(csv.DictReader(io.StringIO(inspection_csv([item]))))
     assert [row["name"] for row in rows] == list(sample_of().channel_names)
     assert {row["n_events"] for row in rows} == {"1500"}
+
+
+def test_the_tube_of_a_panel_and_fluorochromes_are_named(tmp_path):
+    case = flowml.simulate("cll-9f", cases=1, entities=["CLL"], events=200, seed=1)[0]
+    sample = case.tubes[0].origin
+    flowml.write_fcs(tmp_path / "a.fcs", sample, sample.keywords)
+    item = inspect_file(tmp_path / "a.fcs", "a.fcs", panels=known_shapes())
+    assert (item.nearest.panel, item.nearest.tube) == ("cll-9f", "1")
+    assert "  tube 1 of cll-9f" in inspection_text(item).splitlines()
+    dyes = {c["marker"]: c["fluorochrome"] for c in item.channels}
+    assert dyes["CD5"] == "PacBlue"
+    assert dyes["FSC-A"] == ""
+    assert item.to_dict()["nearest"]["tube"] == "1"
+    (row, *_) = csv.DictReader(io.StringIO(inspection_csv([item])))
+    assert (row["panel"], row["tube"]) == ("cll-9f", "1")
+
+
+def test_a_tube_of_no_known_panel_has_no_name(tmp_path):
+    item = inspect_file(written(tmp_path / "a.fcs"), "a.fcs")
+    assert item.nearest is None
+    assert item.to_dict()["nearest"] is None

@@ -1,0 +1,160 @@
+"""Ask models about cases of panels that they were not trained on.
+
+Run: python scripts/measure_transfer.py [--jobs N] [--development]. Prints a table in Markdown:
+what a model answers on its own panel and on another, beside a model of the other panel's own
+cases, and what the training had predicted of the missing markers. Data kind: synthetic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from flowml.models import Prediction, TrainedModel
+from flowml.models.contract import said_of_trial
+from flowml.pipeline import classify
+from flowml.reading import Reading
+from flowml.reports.metrics import wilson_interval
+from flowml.simulator import Cohort, simulate
+from flowml.training import TrainingSettings, train
+
+SECOND = Path(__file__).parent.parent / "examples" / "panels" / "screening-2.toml"
+B_CELLS = ("normal", "reactive", "CLL", "MCL", "FL")
+ACUTE = ("normal", "reactive", "AML", "B-ALL", "T-ALL")
+EVERY = ("normal", "reactive", "AML", "B-ALL", "T-ALL", "CLL", "MCL", "FL")
+TRAINED, TESTED, EVENTS, INSTRUMENTS = 80, 50, 5_000, 2  # cases of an entity, events of a tube
+HEADING = ("change", "panels", "right, own panel", "right, other panel", "wrong", "refused",
+           "loss", "model of the other panel")  # fmt: skip
+DEVELOPMENT, FIGURE = 41_000, 42_000  # seeds; the second only for the table in the docs
+
+
+@dataclass(frozen=True)
+class Change:
+    """A laboratory that changes its panel."""
+
+    title: str
+    own: str | Path
+    other: str | Path
+    entities: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+CHANGES = (
+    Change("new edition: CD33 gone, 4 dyes changed", "screening", SECOND, EVERY, ("CD33",)),
+    Change("3 tubes, other cytometer, 9 dyes changed", "screening", "acute", ACUTE),
+    Change("3 tubes of mature lymphocytes, other cytometer", "screening", "cll-9f", B_CELLS,
+           ("CD7", "CD117", "CD34", "CD33")),
+    Change("the same, nothing optional", "screening", "cll-9f", B_CELLS),
+    Change("LST: most markers missing", "screening", "lst", B_CELLS[:4]),
+)  # fmt: skip
+
+
+class Score(NamedTuple):
+    """How many cases were answered, and how."""
+
+    n: int
+    right: int
+    wrong: int
+    refused: int
+
+    @property
+    def share(self) -> float:
+        """Share of cases answered rightly."""
+        return self.right / self.n
+
+
+def cohort(
+    panel: str | Path, entities: tuple[str, ...], each: int, seed: int
+) -> tuple[Cohort, dict[str, str]]:
+    """Draw a cohort, and its labels."""
+    cases = simulate(
+        panel, entities=dict.fromkeys(entities, each), instruments=INSTRUMENTS, events=EVENTS,
+        seed=seed,
+    )  # fmt: skip
+    return cases, {case.case_id: case.details["entity"] for case in cases}
+
+
+def fitted(panel: str | Path, change: Change, seed: int, reading: Reading) -> TrainedModel:
+    """Train on cases of a panel."""
+    cases, labels = cohort(panel, change.entities, TRAINED, seed)
+    optional = change.optional if panel == change.own else ()
+    settings = TrainingSettings(optional=optional, data_kind="synthetic")
+    return train(cases, labels, reading=reading, settings=settings).classifier.trained()
+
+
+def scored(
+    model: TrainedModel, panel: str | Path, change: Change, seed: int, reading: Reading
+) -> tuple[Score, list[Prediction]]:
+    """Ask a model about cases of a panel."""
+    cases, labels = cohort(panel, change.entities, TESTED, seed)
+    found = list(classify(cases, model, reading=reading).predictions)
+    right = sum(p.entity == labels[p.case_id] for p in found)
+    wrong = sum(bool(p.entity) and p.entity != labels[p.case_id] for p in found)
+    return Score(len(found), right, wrong, sum(not p.was_usable for p in found)), found
+
+
+def shown(count: int, n: int) -> str:
+    """Show a share with its 95 % interval."""
+    low, high = wilson_interval(count, n)
+    return f"{count / n:.3f} ({low:.3f} to {high:.3f})"
+
+
+def difference(one: Score, other: Score) -> str:
+    """Show how much fewer cases are right (Newcombe's interval of unpaired shares)."""
+    (a, b), (c, d) = (wilson_interval(s.right, s.n) for s in (one, other))
+    p, q = one.share, other.share
+    low = p - q - math.hypot(p - a, d - q)
+    high = p - q + math.hypot(b - p, q - c)
+    return f"{p - q:.3f} ({low:.3f} to {high:.3f})"
+
+
+def measured(change: Change, seed: int, reading: Reading) -> tuple[str, list[str]]:
+    """Return a row of the table, and remarks."""
+    print(change.title, file=sys.stderr)
+    model = fitted(change.own, change, seed, reading)
+    own, _ = scored(model, change.own, change, seed + 1, reading)
+    other, answers = scored(model, change.other, change, seed + 2, reading)
+    remarks = [f"- *{change.title}*: "]
+    if together := model.training.get("absence", {}).get("together"):
+        names = ", ".join(together["without"])
+        remarks[0] += f"in training, without {names}: {said_of_trial(together)}."
+    refused = next((p.reason for p in answers if not p.was_usable), "")
+    remarks[0] += f" Refused: {refused}." if refused else ""
+    ceiling = "-"
+    if other.refused < other.n:
+        theirs = fitted(change.other, change, seed + 3, reading)
+        best, _ = scored(theirs, change.other, change, seed + 2, reading)
+        ceiling = shown(best.right, best.n)
+    name = change.other.stem if isinstance(change.other, Path) else change.other
+    row = (
+        f"| {change.title} | {change.own} to {name} | {shown(own.right, own.n)} | "
+        f"{shown(other.right, other.n)} | {other.wrong / other.n:.3f} | "
+        f"{other.refused} of {other.n} | {difference(own, other)} | {ceiling} |"
+    )
+    return row, remarks
+
+
+def main() -> None:
+    """Measure every change and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--development", action="store_true", help="other seeds")
+    options = parser.parse_args()
+    reading = Reading(jobs=options.jobs, hash_files=False)
+    first = DEVELOPMENT if options.development else FIGURE
+    rows, remarks = [], []
+    for number, change in enumerate(CHANGES):
+        row, said = measured(change, first + 10 * number, reading)
+        rows.append(row)
+        remarks += said
+    print(f"| {' | '.join(HEADING)} |\n|{'---|' * len(HEADING)}")
+    print("\n".join(rows))
+    print("\n" + "\n".join(remarks))
+
+
+if __name__ == "__main__":
+    main()
