@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -127,10 +128,7 @@ def validate_stand_ins(
         Plain values for the bundle: ``accepted`` (pairs, in the order declared), ``alone`` and
         ``together`` (trials) and ``tolerance``.
     """
-
-    def tried(pairs: Sequence[Pair]) -> StandInTrial:
-        return _tried(cohort, held_out, declared, names, pairs)
-
+    tried = partial(_tried, cohort, held_out, declared, names)
     alone = [tried([pair]) for pair in declared.pairs]
     accepted: list[Pair] = []
     together: list[StandInTrial] = []

@@ -113,7 +113,7 @@ def test_classify_writes_a_row_for_every_case(flowml, folder, model, tmp_path):
         "file": "m.flowml", "sha256": file_sha256(model), "data_kind": "synthetic",
         "entities": ["AML", "CLL", "normal"],
         "recipe": make_recipe("ecdf").fit(()).summary(),
-        "required": list(load_model(model).required), "optional": [], "substitutable": {},
+        "required": list(load_model(model).markers), "optional": [], "substitutable": {},
     }  # fmt: skip
     assert [case["case_id"] for case in record["cases"]] == sorted(labels())
 
