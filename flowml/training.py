@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from flowml.errors import LabelError, PanelError
 from flowml.features import FeatureTable, Recipe
 from flowml.features.columns import OtherResults
 from flowml.features.coverage import Coverage
+from flowml.features.recipes.scales import Scales
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.markers import canonical_markers
 from flowml.models.absence import TOLERANCE
@@ -30,6 +31,8 @@ from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
     from flowml.models.classifier import LineageClassifier
+
+NORMAL = "normal"  # entity of the cases by which instruments are aligned
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class TrainingSettings:
         if it is not given.
     remarks : mapping of str to (str or int)
         Further lines for the model card.
+    align : bool
+        Whether instruments are aligned, by the training cases that are normal.
 
     Raises
     ------
@@ -62,6 +67,7 @@ class TrainingSettings:
     tolerance: float = TOLERANCE
     data_kind: str | None = None
     remarks: Mapping[str, str | int] = field(default_factory=dict)
+    align: bool = False
 
     def __post_init__(self) -> None:
         check_data_kind(self.data_kind)
@@ -114,13 +120,26 @@ class Training:
         Markers that not every training case measured, and results of other methods that not
         every one has.
     mixed_scales : tuple of str
-        Markers whose scales end too far apart to be comparable, among the training cases.
+        Markers whose scales end too far apart to be comparable, among the training cases;
+        not those that were aligned.
+    not_aligned : mapping of str to int
+        Where instruments were to be aligned, those that had too few normal cases, and how many;
+        "" stands for cases that do not tell their instrument, or have several.
     """
 
     classifier: LineageClassifier
     unusable: Mapping[str, str] = field(default_factory=dict)
     left_out_markers: tuple[str, ...] = ()
     mixed_scales: tuple[str, ...] = ()
+    not_aligned: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def aligned(self) -> dict[str, int]:
+        """Normal cases of each instrument that was aligned; empty without alignment."""
+        recipe = self.classifier.recipe_
+        alignment = recipe.scales.alignment if recipe else None
+        known = alignment.known if alignment else {}
+        return {name: each.normals for name, each in known.items()}
 
 
 def train(
@@ -166,11 +185,13 @@ def train(
     ModelError
         If an optional marker is not among those of the cases.
     FlowmlError
-        If two `columns` are of one method.
+        If two `columns` are of one method; or instruments cannot be aligned, as none has normal
+        cases enough, or the recipe does not measure on display scales.
     """
     known = canonical_labels(labels)
     chosen = _training_cases(cases, known)
-    table = extract_table(chosen, recipe, reading, progress, columns)
+    normals = normal_ids(known) if settings.align else None
+    table = extract_table(chosen, recipe, reading, progress, columns, normals)
     usable, unusable = _usable(table)
     entities = [known[case_id] for case_id in usable.case_ids]
     _check_entities(entities)
@@ -178,7 +199,40 @@ def train(
     common, left_out = _common_features(usable)
     frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
     classifier = settings.classifier().fit(frame, entities, settings.said(reading), patients)
-    return Training(classifier, unusable, left_out, mixed_scales(classifier.training_))
+    mixed = mixed_scales(classifier.training_)
+    if not settings.align:
+        return Training(classifier, unusable, left_out, mixed)
+    not_aligned = _not_aligned(usable, normals or ())
+    return Training(classifier, unusable, left_out, mixed if not_aligned else (), not_aligned)
+
+
+def normal_ids(labels: Mapping[str, str]) -> frozenset[str]:
+    """Return the cases by which instruments may be aligned.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        Case id to canonical entity.
+
+    Returns
+    -------
+    frozenset of str
+        Those that are normal; reactive ones are not.
+    """
+    return frozenset(case_id for case_id, entity in labels.items() if entity == NORMAL)
+
+
+def _not_aligned(table: FeatureTable, normals: Collection[str]) -> dict[str, int]:
+    """Count the normal cases of instruments that were not aligned."""
+    scales = table.recipe.scales if table.recipe else Scales()
+    found: dict[str, int] = {}
+    for case in table.cases:
+        names = {tube.instrument for tube in case.tubes}
+        for name in names:
+            if not scales.knows(name):
+                is_counted = len(names) == 1 and case.case_id in normals
+                found[name] = found.get(name, 0) + is_counted
+    return dict(sorted(found.items()))
 
 
 def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:

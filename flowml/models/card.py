@@ -32,6 +32,12 @@ _TRIALS = (
     "| without | right answers lost | wrong answers gained | so it is |",
     "|---|---|---|---|",
 )
+_ALIGNED = (
+    "Every instrument is shown where its normal cases match those of the others (landmarks: "
+    "quantiles of the events of normal cases). Cases of any other instrument are for review. "
+    "An alignment by anything but normal or control samples washes out disease: what the "
+    "samples have in common is moved to where the normal cells of the training cases lie."
+)
 NOT_LISTED = ("absence", "cases", "data_kind", "inputs", "scales")
 
 
@@ -61,6 +67,7 @@ def model_card(model: TrainedModel) -> str:
         *_markers(model),
         *_results(model),
         f"Recipe: `{model.recipe.summary() if model.recipe else 'table of another origin'}`.",
+        *_instruments(model),
         "## Scope and limits",
         _SCOPE,
         *_origin(model),
@@ -96,6 +103,17 @@ def _trial(trial: Mapping[str, Any], optional: set[str]) -> str:
 def _share(values: list[float]) -> str:
     middle, low, high = values
     return f"{middle:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _instruments(model: TrainedModel) -> list[str]:
+    """List the instruments that are aligned, and by how many normal cases."""
+    if (alignment := model.alignment) is None:
+        return []
+    rows = [
+        f"| {name.replace('|', '/')} | {each.normals} |" for name, each in alignment.instruments
+    ]
+    table = ["| instrument | normal cases |", "|---|---|", *rows]
+    return ["## Instruments", _ALIGNED, "\n".join(table)]
 
 
 def _results(model: TrainedModel) -> list[str]:
