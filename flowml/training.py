@@ -185,8 +185,7 @@ def train(
     ModelError
         If an optional marker is not among those of the cases.
     FlowmlError
-        If two `columns` are of one method; or instruments cannot be aligned, as none has normal
-        cases enough, or the recipe does not measure on display scales.
+        If two `columns` are of one method, or instruments cannot be aligned.
     """
     known = canonical_labels(labels)
     chosen = _training_cases(cases, known)
@@ -199,11 +198,10 @@ def train(
     common, left_out = _common_features(usable)
     frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
     classifier = settings.classifier().fit(frame, entities, settings.said(reading), patients)
-    mixed = mixed_scales(classifier.training_)
-    if not settings.align:
-        return Training(classifier, unusable, left_out, mixed)
-    not_aligned = _not_aligned(usable, normals or ())
-    return Training(classifier, unusable, left_out, mixed if not_aligned else (), not_aligned)
+    not_aligned = {} if normals is None else _not_aligned(usable, normals)
+    whole = normals is not None and not not_aligned  # landmarks take care of all scales
+    mixed = () if whole else mixed_scales(classifier.training_)
+    return Training(classifier, unusable, left_out, mixed, not_aligned)
 
 
 def normal_ids(labels: Mapping[str, str]) -> frozenset[str]:
