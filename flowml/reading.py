@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from flowml.events import COMPUTE_BLOCK
 from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
 from flowml.features.assemble import assemble
 from flowml.features.columns import OtherResults, check_methods, join_columns
+from flowml.features.recipes.fitted import check_alignable
 from flowml.knowledge.marker_names import MarkerNames
 from flowml.preprocess.compensate import POLICIES
 from flowml.quality import Preparation
@@ -25,6 +26,8 @@ from flowml.safety import printable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from flowml.features.recipes.learn import Survey
 
 Progress = Callable[[int], object]
 Cases = Sequence[Case] | Path | str
@@ -140,6 +143,7 @@ def extract_table(
     columns: Sequence[OtherResults] = (),
     *,
     hidden: Sequence[str] = (),
+    normals: Collection[str] | None = None,
 ) -> FeatureTable:
     """Compute the features of cases, as a record of arrays.
 
@@ -157,6 +161,9 @@ def extract_table(
         Results of other methods, to be joined behind the recipe's columns.
     hidden : sequence of str
         Markers that are taken as not measured, to try out what stands in for them.
+    normals : collection of str, optional
+        Ids of the normal cases, by which instruments are aligned; not aligned if not given, and
+        a fitted recipe stays as it is.
 
     Returns
     -------
@@ -170,7 +177,7 @@ def extract_table(
     """
     check_methods(columns)
     found = found_cases(cases)
-    fitted = _fitted(recipe, found, reading)
+    fitted = _fitted(recipe, found, reading, normals)
     work = partial(
         describe_case,
         recipe=fitted,
@@ -227,13 +234,43 @@ def found_cases(cases: Cases) -> list[Case]:
 
 
 def _fitted(
-    recipe: str | Recipe | FittedRecipe, cases: Sequence[Case], reading: Reading
+    recipe: str | Recipe | FittedRecipe,
+    cases: Sequence[Case],
+    reading: Reading,
+    normals: Collection[str] | None,
 ) -> FittedRecipe:
     """Fit a recipe on the cases, if it has to learn something; fitted ones stay as they are."""
     if isinstance(recipe, FittedRecipe):
         return recipe
     plan = make_recipe(recipe) if isinstance(recipe, str) else recipe
-    if not plan.learns:
+    if normals is None and not plan.learns:
         return plan.learn([])
-    look = partial(plan.survey, n_cases=len(cases), how=reading.preparation)
-    return plan.learn(run(look, cases, jobs=reading.jobs))
+    if normals is not None:
+        check_alignable(plan.names)  # before all files are read for it
+    seen = surveyed(plan, cases if plan.learns else _among(cases, normals or ()), reading)
+    return plan.learn(seen, normals)
+
+
+def _among(cases: Sequence[Case], ids: Collection[str]) -> list[Case]:
+    return [case for case in cases if case.case_id in ids]
+
+
+def surveyed(recipe: Recipe, cases: Sequence[Case], reading: Reading) -> list[Survey]:
+    """Look at cases of which something shall be learned.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        That learns.
+    cases : sequence of Case
+        Training cases, or normal ones.
+    reading : Reading
+        How files are read.
+
+    Returns
+    -------
+    list of Survey
+        In the order of the cases.
+    """
+    look = partial(recipe.survey, n_cases=len(cases), how=reading.preparation)
+    return run(look, cases, jobs=reading.jobs)

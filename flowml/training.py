@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from flowml.batch import run
-from flowml.errors import LabelError, ModelError, PanelError
+from flowml.errors import LabelError, PanelError
 from flowml.features import FeatureTable, Recipe
 from flowml.features.columns import OtherResults
 from flowml.features.coverage import Coverage
 from flowml.features.recipes.fitted import check_stand_ins
-from flowml.features.standin import markers_of_case
+from flowml.features.recipes.scales import Scales
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.markers import canonical_markers
 from flowml.models.absence import TOLERANCE
 from flowml.models.contract import check_data_kind, mixed_scales
-from flowml.models.standin import StandIns
 from flowml.reading import (
     DEFAULT_READING,
     Cases,
@@ -32,11 +29,12 @@ from flowml.reading import (
 from flowml.records import Case
 from flowml.reports.provenance import policy_name
 from flowml.safety import nearest, printable
+from flowml.stand_ins import declared_stand_ins, refuse_unknown_stand_ins
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from flowml.models.classifier import LineageClassifier
+
+NORMAL = "normal"  # entity of the cases by which instruments are aligned
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,8 @@ class TrainingSettings:
         if it is not given.
     remarks : mapping of str to (str or int)
         Further lines for the model card.
+    align : bool
+        Whether instruments are aligned, by the training cases that are normal.
 
     Raises
     ------
@@ -75,6 +75,7 @@ class TrainingSettings:
     stand_ins: Sequence[tuple[str, str]] = ()
     data_kind: str | None = None
     remarks: Mapping[str, str | int] = field(default_factory=dict)
+    align: bool = False
 
     def __post_init__(self) -> None:
         check_data_kind(self.data_kind)
@@ -137,13 +138,26 @@ class Training:
         Markers that not every training case measured, and results of other methods that not
         every one has.
     mixed_scales : tuple of str
-        Markers whose scales end too far apart to be comparable, among the training cases.
+        Markers whose scales end too far apart to be comparable, among the training cases;
+        not those that were aligned.
+    not_aligned : mapping of str to int
+        Where instruments were to be aligned, those that had too few normal cases, and how many;
+        "" stands for cases that do not tell their instrument, or have several.
     """
 
     classifier: LineageClassifier
     unusable: Mapping[str, str] = field(default_factory=dict)
     left_out_markers: tuple[str, ...] = ()
     mixed_scales: tuple[str, ...] = ()
+    not_aligned: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def aligned(self) -> dict[str, int]:
+        """Normal cases of each instrument that was aligned; empty without alignment."""
+        recipe = self.classifier.recipe_
+        alignment = recipe.scales.alignment if recipe else None
+        known = alignment.known if alignment else {}
+        return {name: each.normals for name, each in known.items()}
 
 
 def train(
@@ -189,76 +203,56 @@ def train(
     ModelError
         If an optional marker, or one of a stand-in, is not among those of the cases.
     FlowmlError
-        If two `columns` are of one method.
+        If two `columns` are of one method, or instruments cannot be aligned.
     """
     known = canonical_labels(labels)
     chosen = _training_cases(cases, known)
-    _refuse_unknown(settings.pairs, chosen, reading)
-    table = extract_table(chosen, recipe, reading, progress, columns)
+    refuse_unknown_stand_ins(settings.pairs, chosen, reading)
+    normals = normal_ids(known) if settings.align else None
+    table = extract_table(chosen, recipe, reading, progress, columns, normals=normals)
     usable, unusable = _usable(table)
     entities = [known[case_id] for case_id in usable.case_ids]
     _check_entities(entities)
     _refuse_contradictions(usable, entities)
     common, left_out = _common_features(usable)
     frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
-    declared = _declared(settings.pairs, chosen, usable, common, (reading, columns))
+    declared = declared_stand_ins(settings.pairs, chosen, usable, common, (reading, columns))
     classifier = settings.classifier().fit(
         frame, entities, settings.said(reading), patients, declared
     )
-    return Training(classifier, unusable, left_out, mixed_scales(classifier.training_))
+    not_aligned = {} if normals is None else _not_aligned(usable, normals)
+    whole = normals is not None and not not_aligned  # landmarks take care of all scales
+    mixed = () if whole else mixed_scales(classifier.training_)
+    return Training(classifier, unusable, left_out, mixed, not_aligned)
 
 
-def _refuse_unknown(
-    pairs: Sequence[tuple[str, str]], cases: Sequence[Case], reading: Reading
-) -> None:
-    """Refuse stand-ins of or by a marker that no case has: most likely misspelt."""
-    if not pairs:
-        return
-    look = partial(markers_of_case, how=reading.preparation)
-    known = sorted(frozenset().union(*run(look, cases, jobs=reading.jobs)))
-    unknown = [name for pair in pairs for name in pair if name not in known]
-    if unknown and known:
-        raise ModelError(
-            f"no training case has the marker {printable(unknown[0])!r} of a stand-in. "
-            f"Nearest: {printable(nearest(unknown[0], known), 200)}."
-        )
+def normal_ids(labels: Mapping[str, str]) -> frozenset[str]:
+    """Return the cases by which instruments may be aligned.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        Case id to canonical entity.
+
+    Returns
+    -------
+    frozenset of str
+        Those that are normal; reactive ones are not.
+    """
+    return frozenset(case_id for case_id, entity in labels.items() if entity == NORMAL)
 
 
-def _declared(
-    pairs: tuple[tuple[str, str], ...],
-    cases: Sequence[Case],
-    table: FeatureTable,
-    common: Sequence[str],
-    how: tuple[Reading, Sequence[OtherResults]],
-) -> StandIns | None:
-    """Return the stand-ins that shall be tried, with the means to see the cases with them."""
-    if not pairs or table.recipe is None:
-        return None
-    used, had = Coverage(common).markers, Coverage(table.names).markers
-    if unused := [marker for marker, _ in pairs if marker not in had]:
-        raise ModelError(
-            f"the recipe counts no marker {printable(unused[0])!r} that another one could "
-            f"stand in for. Nearest: {printable(nearest(unused[0], used), 200)}."
-        )
-    recipe, (reading, columns) = table.recipe, how
-    of_table = set(table.case_ids)
-    kept = [case for case in cases if case.case_id in of_table]
-
-    def rows(taken: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
-        names = [marker for marker, _ in taken]
-        if not set(names) <= set(used):  # not every case has it, so that the model has not
-            return np.full((len(kept), len(common)), np.nan, dtype=np.float32)
-        changed = extract_table(
-            kept,
-            replace(recipe, stand_ins=tuple(taken)),
-            replace(reading, hash_files=False),
-            None,
-            columns,
-            hidden=names,
-        )
-        return np.ascontiguousarray(changed.columns(common))
-
-    return StandIns(pairs, rows)
+def _not_aligned(table: FeatureTable, normals: Collection[str]) -> dict[str, int]:
+    """Count the normal cases of instruments that were not aligned."""
+    scales = table.recipe.scales if table.recipe else Scales()
+    found: dict[str, int] = {}
+    for case in table.cases:
+        names = {tube.instrument for tube in case.tubes}
+        for name in names:
+            if not scales.knows(name):
+                is_counted = len(names) == 1 and case.case_id in normals
+                found[name] = found.get(name, 0) + is_counted
+    return dict(sorted(found.items()))
 
 
 def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:

@@ -50,6 +50,9 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 @click.option("--stand-in", "stand_ins", multiple=True, metavar="MARKER=OTHER",
               help="Where a case has no MARKER, OTHER stands in for it, if that costs as "
               "little on training cases that measured both; may be repeated.")  # fmt: skip
+@click.option("--align", is_flag=True,
+              help="Align instruments that differ by their cases labelled normal; a later case "
+              "of another instrument is for review.")  # fmt: skip
 @recipe_options
 @columns_option
 @seed_option
@@ -80,6 +83,7 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
                 tolerance=options["tolerance"],
                 stand_ins=_pairs(options["stand_ins"]),
                 data_kind=options["data_kind"],
+                align=options["align"],
             ),
             progress=advance,
         )
@@ -140,6 +144,17 @@ def _say_what_may_be_missing(model: TrainedModel) -> None:
         click.echo(f"  without {names}{stays}: {said_of_trial(trial)}")
 
 
+def _say_what_was_aligned(training: Training) -> None:
+    """Print which instruments were aligned by how many normal cases, and which were not."""
+    from flowml.safety import printable
+
+    for name, normals in training.aligned.items():
+        click.echo(f"aligned by {normals} normal cases: {printable(name)}")
+    for name, normals in training.not_aligned.items():
+        which = printable(name) or "cases without one instrument"
+        click.echo(f"not aligned, as {normals} normal cases are too few: {which}")
+
+
 def _say_what_was_trained(training: Training, out: Path) -> None:
     """Print a summary of the model."""
     from flowml.safety import file_sha256, printable
@@ -160,6 +175,7 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
     if training.mixed_scales:
         mixed = printable(", ".join(training.mixed_scales), 400)
         click.echo(f"measured on scales that are not comparable, and mixed: {mixed}")
+    _say_what_was_aligned(training)
     if training.left_out_markers:
         left_out = printable(", ".join(training.left_out_markers), 400)
         click.echo(f"left out, because not every case has them: {left_out}")

@@ -165,14 +165,16 @@ def count_tube(
     """
     opened = open_tube(tube, how, recipe.markers, names)
     sample = opened.sample
-    counts, odd = _counted(opened, recipe, chunk)
+    instrument = instrument_of(tube, sample.keywords)
+    counts, odd = _counted(opened, recipe, instrument, chunk)
     noticed = sample.findings
     told = any(item.code == "FCS-VALUE-01" for item in noticed)  # by the reader
     odd_values = (finding("FCS-VALUE-01", f"{odd} values"),) if odd and not told else ()
     sha256 = digest_of(tube) if hashed else ""
     stained = stained_tube(case_id, tube, sample, how.marker_names)
-    read = _record(opened, how, stained, instrument_of(tube, sample.keywords), sha256)
-    findings = (*noticed, *opened.findings, *_display_values(sample), *odd_values)
+    read = _record(opened, how, stained, instrument, sha256)
+    doubts = (*_display_values(sample), *_not_aligned(recipe, instrument))
+    findings = (*noticed, *opened.findings, *doubts, *odd_values)
     return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)
 
 
@@ -204,10 +206,10 @@ def _record(
 
 
 def _counted(
-    opened: OpenTube, recipe: FittedRecipe, chunk: int
+    opened: OpenTube, recipe: FittedRecipe, instrument: str, chunk: int
 ) -> tuple[list[PartCounts], int]:
     """Count a tube's events, block by block, and the values that are none."""
-    by_range = _plan_of(recipe, opened.channels, measured=False)
+    by_range = _plan_of(recipe, opened.channels, instrument)
     with Scratch() as scratch:
         tally = by_range.tally(scratch)
         by_maximum = (
@@ -251,7 +253,7 @@ class _ByMaximum:
             if 0 < top < np.inf  # there is nothing to measure by where no value is above zero
         }
         channels = {m: replace(opened.channels[m], top=1.0) for m in positive}
-        own = _plan_of(recipe, channels, measured=True)
+        own = _plan_of(recipe, channels, "", measured=True)  # such parts are never aligned
         self._recipe, self._tally = recipe, own.tally(scratch)
         self._rows = [plan.markers.index(marker) for marker in own.markers]
         self._tops = np.array([positive[m] for m in own.markers], np.float32)[:, None]
@@ -273,20 +275,29 @@ class _PlanKey:
 
     recipe_sha256: str
     channels: tuple[tuple[str, Channel], ...]
+    instrument: str
     measured: bool
     recipe: FittedRecipe = field(compare=False)
 
 
-def _plan_of(recipe: FittedRecipe, channels: Mapping[str, Channel], *, measured: bool) -> Plan:
+def _plan_of(
+    recipe: FittedRecipe,
+    channels: Mapping[str, Channel],
+    instrument: str,
+    *,
+    measured: bool = False,
+) -> Plan:
     """Return the plan of the parts that measure by a tube's maxima, or of the others."""
-    return _plan(_PlanKey(recipe.sha256, tuple(channels.items()), measured, recipe))
+    own = instrument if recipe.scales.knows(instrument) else ""  # the others share a plan
+    return _plan(_PlanKey(recipe.sha256, tuple(channels.items()), own, measured, recipe))
 
 
 @lru_cache(maxsize=MOST_PLANS)
 def _plan(key: _PlanKey) -> Plan:
     recipe = key.recipe
     parts = [part for part in recipe.parts if is_measured(part) == key.measured]
-    return make_plan(parts, recipe.scales, dict(key.channels), exact=recipe.exact)
+    scales = recipe.scales.on(key.instrument)
+    return make_plan(parts, scales, dict(key.channels), exact=recipe.exact)
 
 
 def _applied(unmixing: Unmixing | None, policy: str) -> str:
@@ -330,3 +341,15 @@ def _display_values(sample: Sample) -> tuple[Finding, ...]:
         "values seem to be on a display scale already, which the linear transform keeps"
     )
     return (Finding("SCALE-DISPLAY", message, Severity.REVIEW),)
+
+
+def _not_aligned(recipe: FittedRecipe, instrument: str) -> tuple[Finding, ...]:
+    """Tell a tube of an instrument that an alignment does not know."""
+    if recipe.scales.alignment is None or recipe.scales.knows(instrument):
+        return ()
+    which = f"the instrument {instrument!r}" if instrument else "an instrument without a name"
+    message = (
+        f"measured on {which}, which the alignment of the recipe does not know: its values are "
+        "taken as they are"
+    )
+    return (Finding("ALIGN-UNKNOWN", message, Severity.REVIEW),)

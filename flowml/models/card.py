@@ -33,6 +33,12 @@ _TRIALS = (
     "| without | right answers lost | wrong answers gained | so it is |",
     "|---|---|---|---|",
 )
+_ALIGNED = (
+    "Every instrument is shown where its normal cases match those of the others (landmarks: "
+    "quantiles of the events of normal cases). Cases of any other instrument are for review. "
+    "An alignment by anything but normal or control samples washes out disease: what the "
+    "samples have in common is moved to where the normal cells of the training cases lie."
+)
 _STOOD_IN = (
     "Tried out on training cases that measured both, held out by patient: with the marker, and "
     "with the stand-in in its place. A stand-in is accepted where that costs at most "
@@ -75,6 +81,7 @@ def model_card(model: TrainedModel) -> str:
         *_results(model),
         f"Recipe: `{model.recipe.summary() if model.recipe else 'table of another origin'}`.",
         *_panels(model),
+        *_instruments(model),
         "## Scope and limits",
         _SCOPE,
         *_origin(model),
@@ -151,6 +158,17 @@ def _stand_ins(model: TrainedModel) -> list[str]:
 def _share(values: list[float]) -> str:
     middle, low, high = values
     return f"{middle:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _instruments(model: TrainedModel) -> list[str]:
+    """List the instruments that are aligned, and by how many normal cases."""
+    if (alignment := model.alignment) is None:
+        return []
+    rows = [
+        f"| {name.replace('|', '/')} | {each.normals} |" for name, each in alignment.instruments
+    ]
+    table = ["| instrument | normal cases |", "|---|---|", *rows]
+    return ["## Instruments", _ALIGNED, "\n".join(table)]
 
 
 def _results(model: TrainedModel) -> list[str]:

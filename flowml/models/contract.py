@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features import CaseFeatures
+    from flowml.features.recipes.alignment import Alignment
 
 SYNTHETIC, UNKNOWN = "synthetic", "unknown"
 DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC, UNKNOWN)
@@ -197,6 +198,8 @@ class Contract:
         As `training_record` makes it.
     has_recipe : bool
         Whether the model was trained on features that flowml computed.
+    alignment : Alignment, optional
+        Of the instruments, where they are aligned.
 
     Attributes
     ----------
@@ -205,7 +208,12 @@ class Contract:
     """
 
     def __init__(
-        self, feature_names: Sequence[str], training: Mapping[str, Any], *, has_recipe: bool
+        self,
+        feature_names: Sequence[str],
+        training: Mapping[str, Any],
+        *,
+        has_recipe: bool,
+        alignment: Alignment | None = None,
     ) -> None:
         self._coverage = Coverage(feature_names)
         self._markers = self._coverage.markers
@@ -220,6 +228,8 @@ class Contract:
         self._inputs = frozenset(training.get("inputs", ()))
         self._is_synthetic = training.get("data_kind") == SYNTHETIC
         self._has_recipe = has_recipe
+        aligned = alignment.known if alignment else {}
+        self._own_scales = {name: dict(each.tops) for name, each in aligned.items()}
 
     def lacking(self, row: NDArray[np.float32]) -> Lacking:
         """Name what is missing in a case.
@@ -298,14 +308,19 @@ class Contract:
         return self._open_questions[unknown]
 
     def _other_scales(self, case: CaseFeatures, decades: float) -> str:
-        """List the markers whose scale ends more decades away than this from training's."""
+        """List the markers whose scale ends more decades away than this from training's.
+
+        Where the tube's instrument is aligned, from where it ended then.
+        """
         other = []
         for tube in case.tubes:
-            for marker, (low, high) in self._scales.items():
+            own = self._own_scales.get(tube.instrument, {})
+            for marker, expected in self._scales.items():
+                low, high = own.get(marker, expected)
                 top = tube.tops.get(marker, math.nan)
                 if top > high * 10**decades or top < low / 10**decades:
-                    training = f"in training {low:.6g} to {high:.6g}"
-                    other.append(f"{marker} (top {top:.6g}, {training})")
+                    when = "when aligned" if marker in own else "in training"
+                    other.append(f"{marker} (top {top:.6g}, {when} {low:.6g} to {high:.6g})")
         return _listed(dict.fromkeys(other))
 
     def without(self, lacking: Lacking) -> tuple[Finding, ...]:

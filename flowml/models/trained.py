@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features import CaseFeatures, FittedRecipe
+    from flowml.features.recipes.alignment import Alignment
     from flowml.knowledge import LabelTree
     from flowml.models.trees import TreeEnsemble
 
@@ -102,6 +103,11 @@ class TrainedModel:
     def results(self) -> tuple[str, ...]:
         """Results of other methods that the model needs, ``method|quantity``."""
         return tuple(Coverage(self.feature_names).results)
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """Where normal cases lie on each instrument; None where none is aligned."""
+        return self.recipe.scales.alignment if self.recipe else None
 
     @property
     def is_synthetic(self) -> bool:
@@ -207,7 +213,10 @@ class TrainedModel:
             )
         values = table.columns(self.feature_names)
         contract = Contract(
-            self.feature_names, self.training, has_recipe=self.recipe is not None
+            self.feature_names,
+            self.training,
+            has_recipe=self.recipe is not None,
+            alignment=self.alignment,
         )
         every = zip(table.cases, values, self.predict_proba(values), strict=True)
         return [self._prediction(contract, case, row, chances) for case, row, chances in every]

@@ -17,6 +17,7 @@ import numpy as np
 from flowml.errors import FlowmlError
 from flowml.features.counting.places import ENTRY_BITS
 from flowml.features.names import BAR, COLON, feature_name
+from flowml.features.recipes.alignment import Alignment
 from flowml.features.recipes.mll2021 import MllDistribution, MllQuadrants, Standard
 from flowml.features.recipes.part import Kind, Part, is_measured
 from flowml.features.recipes.parts import Ecdf, Moments, Pairs, Quantiles
@@ -89,6 +90,8 @@ class FittedRecipe:
             raise FlowmlError(f"a recipe names a part twice: {', '.join(names)}.")
         check_choices(self.markers, self.by_tube, self.exact)
         check_stand_ins(self.stand_ins)
+        if self.scales.alignment is not None:
+            check_alignable(names)
         counted = [part for part in self.parts if part.kind in (Kind.CUTS, Kind.PAIRS)]
         pairs = [part for part in counted if part.kind is Kind.PAIRS]
         check_bins(*(sum(getattr(p, "bins", 2) for p in parts) for parts in (counted, pairs)))
@@ -161,7 +164,9 @@ class FittedRecipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for JSON."""
-        return {
+        alignment = self.scales.alignment
+        aligned = {} if alignment is None else {"alignment": alignment.to_dict()}
+        return aligned | {
             "name": self.name,
             "transform": self.scales.transform,
             "widths": [list(pair) for pair in self.scales.widths],
@@ -177,6 +182,9 @@ class FittedRecipe:
         """Return the recipe for a reader: without long lists, and with its hash."""
         plain = self.to_dict()
         plain["widths"] = dict(self.scales.widths)
+        if self.scales.alignment is not None:
+            known = self.scales.alignment.known
+            plain["alignment"] = {name: each.normals for name, each in known.items()}
         plain["parts"] = [
             {key: _shortened(value) for key, value in part.items()} for part in plain["parts"]
         ]
@@ -210,7 +218,9 @@ class FittedRecipe:
         try:
             parts = tuple(PARTS[plain["part"]](plain) for plain in _listed(values["parts"]))
             widths = tuple(_width(pair) for pair in _listed(values["widths"]))
-            scales = Scales(values["transform"], widths)
+            told = values.get("alignment")
+            alignment = None if told is None else Alignment.from_dict(told)
+            scales = Scales(values["transform"], widths, alignment)
             markers = _listed(values["markers"])
             stand_ins = tuple(map(_listed, _listed(values.get("stand_ins", []))))
             return cls(parts, scales, markers, values["by_tube"], values["exact"], stand_ins)
@@ -265,6 +275,26 @@ def check_bins(bins: int, pair_bins: int) -> None:
         raise FlowmlError(
             f"{bins} bins of a marker with {pair_bins} of its pairs are too many together: "
             "more than 2^15 combinations. Use fewer bins, or two recipes."
+        )
+
+
+def check_alignable(names: Sequence[str]) -> None:
+    """Refuse to align the scales of a part that does not measure by them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the parts.
+
+    Raises
+    ------
+    FlowmlError
+        If one is of mll2021.
+    """
+    if any(name.startswith(MllDistribution.name) for name in names):
+        raise FlowmlError(
+            "the recipe mll2021 measures by standards of its own, not on the display scale, "
+            "and cannot be aligned. Leave it out, or train without alignment."
         )
 
 

@@ -21,6 +21,7 @@ from flowml.features.opened import OpenTube, open_tube
 from flowml.features.recipes.mll2021 import UNITS, Standard, learn_standard
 from flowml.features.recipes.scales import Scales
 from flowml.features.recipes.som import FEWEST_MARKERS, Som, learn_codebook, part_from
+from flowml.features.stained import instrument_of
 from flowml.preprocess import logicle_width
 from flowml.preprocess.display import is_shown_in_decades
 from flowml.preprocess.tabled import Tabled
@@ -51,11 +52,14 @@ class SurveyedMarker:
         Whether the bins are those of logicle or of the linear scale.
     maximum : float
         The largest value, in units of the channel's top.
+    tops : tuple of float
+        Where the scale ends, lowest and highest of the tubes.
     """
 
     counts: NDArray[np.int64]
     in_decades: bool
     maximum: float
+    tops: tuple[float, float]
 
     def over_top(self) -> NDArray[np.float64]:
         """Return the middle of each bin, shape (FINE_BINS,), in units of the top."""
@@ -74,11 +78,14 @@ class Survey:
         By marker; empty if the case cannot be used.
     events : tuple of (mapping of str to Channel, ndarray)
         For each tube its markers and some of its events, shape (n_markers, n), float32.
+    instrument : str
+        That measured all of its tubes; empty where they differ, or do not tell.
     """
 
     case_id: str
     histograms: Mapping[str, SurveyedMarker] = field(default_factory=dict)
     events: tuple[tuple[Mapping[str, Channel], NDArray[np.float32]], ...] = ()
+    instrument: str = ""
 
 
 def share_of_events(n_cases: int) -> int:
@@ -117,19 +124,21 @@ def survey(case: Case, markers: Sequence[str], how: Preparation, n_events: int =
         Empty if a tube cannot be used: extraction will say why.
     """
     found: dict[str, SurveyedMarker] = {}
-    kept = []
+    kept, instruments = [], set[str]()
     try:
         for tube in case.tubes:
             with at_hand(tube) as near:
                 opened = open_tube(near, how, markers)
                 counted, events = _one_tube(opened, n_events)
+                instruments.add(instrument_of(near, opened.sample.keywords))
             for marker, seen in counted.items():
                 found[marker] = _together(found[marker], seen) if marker in found else seen
             kept.append((opened.channels, events))
     except FlowmlError:
         return Survey(case.case_id)
     counted = {marker: seen for marker, seen in found.items() if seen.counts.any()}
-    return Survey(case.case_id, counted, tuple(kept))
+    instrument = instruments.pop() if len(instruments) == 1 else ""
+    return Survey(case.case_id, counted, tuple(kept), instrument)
 
 
 def _one_tube(
@@ -151,8 +160,8 @@ def _one_tube(
     seen = {}
     for name, counts, maximum in zip(names, counter.counts, highest, strict=True):
         channel = opened.channels[name]
-        over_top = float(maximum) / channel.top
-        seen[name] = SurveyedMarker(counts, is_shown_in_decades(channel), over_top)
+        over_top, in_decades = float(maximum) / channel.top, is_shown_in_decades(channel)
+        seen[name] = SurveyedMarker(counts, in_decades, over_top, (channel.top, channel.top))
     return seen, np.concatenate(kept, axis=1)
 
 
@@ -161,7 +170,8 @@ def _together(first: SurveyedMarker, second: SurveyedMarker) -> SurveyedMarker:
     if first.in_decades != second.in_decades:
         return first
     maximum = max(first.maximum, second.maximum)
-    return SurveyedMarker(first.counts + second.counts, first.in_decades, maximum)
+    tops = min(first.tops[0], second.tops[0]), max(first.tops[1], second.tops[1])
+    return SurveyedMarker(first.counts + second.counts, first.in_decades, maximum, tops)
 
 
 def _by_marker(surveys: Sequence[Survey]) -> dict[str, list[SurveyedMarker]]:
@@ -261,12 +271,16 @@ def codebook(
     FlowmlError
         If the tubes share fewer than two markers, or have no events with all of them.
     """
-    tubes = [(each.case_id, *tube) for each in surveys for tube in each.events]
-    common = set.intersection(*(set(channels) for _, channels, _ in tubes)) if tubes else set()
+    tubes = [
+        (each.case_id, scales.on(each.instrument), *tube)
+        for each in surveys
+        for tube in each.events
+    ]
+    common = set.intersection(*(set(c) for _, _, c, _ in tubes)) if tubes else set()
     axes = tuple(sorted(markers or common))
     points = [
-        (case_id, _shown(channels, events, axes, scales))
-        for case_id, channels, events in tubes
+        (case_id, _shown(channels, events, axes, own))
+        for case_id, own, channels, events in tubes
         if axes and set(axes) <= set(channels)
     ]
     every = np.concatenate([np.empty((0, len(axes)), np.float32), *(p for _, p in points)])

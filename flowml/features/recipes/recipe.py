@@ -5,13 +5,19 @@ Most recipes have fixed parameters, so that fitting learns nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flowml.errors import FlowmlError
 from flowml.features.recipes import learn
-from flowml.features.recipes.fitted import PLUS, FittedRecipe, check_bins, check_choices
+from flowml.features.recipes.fitted import (
+    PLUS,
+    FittedRecipe,
+    check_bins,
+    check_choices,
+)
+from flowml.features.recipes.landmarks import learn_alignment
 from flowml.features.recipes.mll2021 import FEWEST_BINS, MllDistribution, MllQuadrants
 from flowml.features.recipes.mll2021 import MOST_BINS as MOST_MLL_BINS
 from flowml.features.recipes.part import Part, check_number
@@ -173,13 +179,17 @@ class Recipe:
         n_events = 0 if needs_none else learn.share_of_events(n_cases)
         return learn.survey(case, self.markers, how, n_events)
 
-    def learn(self, surveys: Sequence[Survey]) -> FittedRecipe:
+    def learn(
+        self, surveys: Sequence[Survey], normals: Collection[str] | None = None
+    ) -> FittedRecipe:
         """Learn from what was seen of the training cases: the second half of `fit`.
 
         Parameters
         ----------
         surveys : sequence of Survey
             One a case, in the order of the cases; may be empty if nothing is to be learned.
+        normals : collection of str, optional
+            Ids of the normal cases, by which instruments are aligned; not aligned if not given.
 
         Returns
         -------
@@ -202,6 +212,9 @@ class Recipe:
         scales = Scales(self.transform)
         if self.width == AUTO:
             scales = Scales(self.transform, learn.widths(usable))
+        if normals is not None:
+            alignment = learn_alignment([each for each in usable if each.case_id in normals])
+            scales = replace(scales, alignment=alignment)
         with one_thread():
             parts = [
                 part for name in self.names for part in RECIPES[name](self, usable, scales)

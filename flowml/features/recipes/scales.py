@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from flowml.features.recipes.alignment import Alignment
     from flowml.preprocess import Transform
     from flowml.records import Channel
 
@@ -34,10 +35,16 @@ class Scales:
     widths : tuple of (str, float)
         Logicle's width W of each marker where it was fitted; a marker that is not among them
         has the usual width.
+    alignment : Alignment, optional
+        Where normal cases lie on each instrument; without it, all instruments are alike.
+    instrument : str
+        By which a tube was measured; empty in a recipe, which is for any.
     """
 
     transform: str = LOGICLE
     widths: tuple[tuple[str, float], ...] = ()
+    alignment: Alignment | None = None
+    instrument: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.transform, str) or self.transform not in TRANSFORMS:
@@ -49,6 +56,36 @@ class Scales:
             raise FlowmlError(f"widths are logicle's, not those of {self.transform}.")
         for _, width in self.widths:
             Logicle(1.0, width)  # refuses a width that is none
+
+    def knows(self, instrument: str) -> bool:
+        """Tell whether an instrument is aligned.
+
+        Parameters
+        ----------
+        instrument : str
+            As its tubes tell it.
+
+        Returns
+        -------
+        bool
+            False for all where there is no alignment.
+        """
+        return self.alignment is not None and instrument in self.alignment.known
+
+    def on(self, instrument: str) -> Scales:
+        """Return the scales for tubes of one instrument.
+
+        Parameters
+        ----------
+        instrument : str
+            As the tube tells it; the values of one that is not known are taken as they are.
+
+        Returns
+        -------
+        Scales
+            These scales themselves where nothing is aligned.
+        """
+        return replace(self, instrument=instrument) if self.knows(instrument) else self
 
     def of(self, channel: Channel) -> Transform:
         """Return the display scale of a channel.
@@ -63,10 +100,15 @@ class Scales:
         Transform
             Equal for channels that are shown alike.
         """
-        width = dict(self.widths).get(channel.marker)
-        if width is not None and is_shown_in_decades(channel):
-            return Logicle(channel.top, width)
-        return display_scale(channel, self.transform)
+        width, curved = dict(self.widths).get(channel.marker), is_shown_in_decades(channel)
+        if width is not None and curved:
+            shown: Transform = Logicle(channel.top, width)
+        else:
+            shown = display_scale(channel, self.transform)
+        if self.alignment is None or not self.instrument:
+            return shown
+        usual, marker = display_scale(channel, LOGICLE), channel.marker
+        return self.alignment.aligned(self.instrument, marker, shown, usual, linear=not curved)
 
 
 def even_cuts(transform: Transform, bins: int) -> NDArray[np.float64]:
