@@ -32,6 +32,7 @@ _HOMES = {
     "read_gates": "flowml.gating",
     "LineageClassifier": "flowml.models.classifier",
     "load_model": "flowml.models",
+    "align_model": "flowml.aligning",
     "classify": "flowml.pipeline",
     "evaluate": "flowml.pipeline",
     "Reading": "flowml.reading",
@@ -47,6 +48,7 @@ _MODULES = {"plot": "flowml.reports.plots"}
 __all__ = ["__version__", *_HOMES, *_MODULES]  # noqa: PLE0604 - names from the tables above
 
 if TYPE_CHECKING:
+    from flowml.aligning import align_model
     from flowml.cases import find_cases
     from flowml.checking import check_cases
     from flowml.errors import FcsError, FlowmlError

@@ -27,7 +27,6 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flowml.features.recipes.learn import Survey
 
 Progress = Callable[[int], object]
 Cases = Sequence[Case] | Path | str
@@ -247,30 +246,6 @@ def _fitted(
         return plan.learn([])
     if normals is not None:
         check_alignable(plan.names)  # before all files are read for it
-    seen = surveyed(plan, cases if plan.learns else _among(cases, normals or ()), reading)
-    return plan.learn(seen, normals)
-
-
-def _among(cases: Sequence[Case], ids: Collection[str]) -> list[Case]:
-    return [case for case in cases if case.case_id in ids]
-
-
-def surveyed(recipe: Recipe, cases: Sequence[Case], reading: Reading) -> list[Survey]:
-    """Look at cases of which something shall be learned.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        That learns.
-    cases : sequence of Case
-        Training cases, or normal ones.
-    reading : Reading
-        How files are read.
-
-    Returns
-    -------
-    list of Survey
-        In the order of the cases.
-    """
-    look = partial(recipe.survey, n_cases=len(cases), how=reading.preparation)
-    return run(look, cases, jobs=reading.jobs)
+    chosen = cases if plan.learns else [c for c in cases if c.case_id in (normals or ())]
+    look = partial(plan.survey, n_cases=len(chosen), how=reading.preparation)
+    return plan.learn(run(look, chosen, jobs=reading.jobs), normals)

@@ -1,8 +1,9 @@
 """Ask models about cases of panels that they were not trained on.
 
 Run: python scripts/measure_transfer.py [--jobs N] [--development]. Prints a table in Markdown:
-what a model answers on its own panel and on another, beside a model of the other panel's own
-cases, and what the training had predicted of the missing markers. Data kind: synthetic.
+what a model answers on its own panel and on another, as it is and aligned by normal cases of the
+other, beside a model of the other panel's own cases, and what the training had predicted of the
+missing markers. Data kind: synthetic.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from flowml.aligning import align_model
 from flowml.models import Prediction, TrainedModel
 from flowml.models.contract import said_of_trial
 from flowml.pipeline import classify
@@ -27,8 +29,9 @@ B_CELLS = ("normal", "reactive", "CLL", "MCL", "FL")
 ACUTE = ("normal", "reactive", "AML", "B-ALL", "T-ALL")
 EVERY = ("normal", "reactive", "AML", "B-ALL", "T-ALL", "CLL", "MCL", "FL")
 TRAINED, TESTED, EVENTS, INSTRUMENTS = 80, 50, 5_000, 2  # cases of an entity, events of a tube
+CONTROLS = 40  # normal cases of the other panel, of all its instruments, to align them by
 HEADING = ("change", "panels", "right, own panel", "right, other panel", "wrong", "refused",
-           "loss", "model of the other panel")  # fmt: skip
+           "loss", "aligned", "model of the other panel")  # fmt: skip
 DEVELOPMENT, FIGURE = 41_000, 42_000  # seeds; the second only for the table in the docs
 
 
@@ -78,11 +81,13 @@ def cohort(
     return cases, {case.case_id: case.details["entity"] for case in cases}
 
 
-def fitted(panel: str | Path, change: Change, seed: int, reading: Reading) -> TrainedModel:
+def fitted(
+    panel: str | Path, change: Change, seed: int, reading: Reading, *, align: bool = False
+) -> TrainedModel:
     """Train on cases of a panel."""
     cases, labels = cohort(panel, change.entities, TRAINED, seed)
     optional = change.optional if panel == change.own else ()
-    settings = TrainingSettings(optional=optional, data_kind="synthetic")
+    settings = TrainingSettings(optional=optional, data_kind="synthetic", align=align)
     return train(cases, labels, reading=reading, settings=settings).classifier.trained()
 
 
@@ -124,8 +129,13 @@ def measured(change: Change, seed: int, reading: Reading) -> tuple[str, list[str
         remarks[0] += f"in training, without {names}: {said_of_trial(together)}."
     refused = next((p.reason for p in answers if not p.was_usable), "")
     remarks[0] += f" Refused: {refused}." if refused else ""
-    ceiling = "-"
+    aligned = ceiling = "-"
     if other.refused < other.n:
+        alignable = fitted(change.own, change, seed, reading, align=True)
+        controls, _ = cohort(change.other, ("normal",), CONTROLS, seed + 4)
+        known = align_model(controls, alignable, reading=reading).model
+        again, _ = scored(known, change.other, change, seed + 2, reading)
+        aligned = shown(again.right, again.n)
         theirs = fitted(change.other, change, seed + 3, reading)
         best, _ = scored(theirs, change.other, change, seed + 2, reading)
         ceiling = shown(best.right, best.n)
@@ -133,7 +143,8 @@ def measured(change: Change, seed: int, reading: Reading) -> tuple[str, list[str
     row = (
         f"| {change.title} | {change.own} to {name} | {shown(own.right, own.n)} | "
         f"{shown(other.right, other.n)} | {other.wrong / other.n:.3f} | "
-        f"{other.refused} of {other.n} | {difference(own, other)} | {ceiling} |"
+        f"{other.refused} of {other.n} | {difference(own, other)} | {aligned} | "
+        f"{ceiling} |"
     )
     return row, remarks
 

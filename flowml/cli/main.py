@@ -30,6 +30,7 @@ VERBS = {
     "simulate": "Write a cohort of simulated cases.",
     "features": "Turn the events of cases into a table of features.",
     "train": "Train a model on labelled cases.",
+    "align": "Align further instruments for a model, by normal cases.",
     "classify": "Answer for every case: lineage, category, leukemia or lymphoma.",
     "evaluate": "Hold a model's answers against labels.",
 }

@@ -150,3 +150,18 @@ def _note_names(what: str, names: Sequence[str]) -> None:
         shown = printable(", ".join(names[:MOST_SHOWN]), 400)
         more = ", …" if len(names) > MOST_SHOWN else ""
         note(f"{len(names)} {what}: {shown}{more}")
+
+
+def say_what_was_aligned(aligned: Mapping[str, int], not_aligned: Mapping[str, int]) -> None:
+    """Print which instruments were aligned by how many normal cases, and which were not.
+
+    Parameters
+    ----------
+    aligned, not_aligned : mapping of str to int
+        Normal cases by instrument; "" stands for cases of no one instrument.
+    """
+    for name, normals in aligned.items():
+        click.echo(f"aligned by {normals} normal cases: {printable(name)}")
+    for name, normals in not_aligned.items():
+        which = printable(name) or "cases that tell of no one instrument"
+        click.echo(f"not aligned, as {normals} normal cases are too few: {which}")

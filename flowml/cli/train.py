@@ -144,19 +144,9 @@ def _say_what_may_be_missing(model: TrainedModel) -> None:
         click.echo(f"  without {names}{stays}: {said_of_trial(trial)}")
 
 
-def _say_what_was_aligned(training: Training) -> None:
-    """Print which instruments were aligned by how many normal cases, and which were not."""
-    from flowml.safety import printable
-
-    for name, normals in training.aligned.items():
-        click.echo(f"aligned by {normals} normal cases: {printable(name)}")
-    for name, normals in training.not_aligned.items():
-        which = printable(name) or "cases without one instrument"
-        click.echo(f"not aligned, as {normals} normal cases are too few: {which}")
-
-
 def _say_what_was_trained(training: Training, out: Path) -> None:
     """Print a summary of the model."""
+    from flowml.cli.talk import say_what_was_aligned
     from flowml.safety import file_sha256, printable
 
     model = training.classifier.trained()
@@ -175,7 +165,7 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
     if training.mixed_scales:
         mixed = printable(", ".join(training.mixed_scales), 400)
         click.echo(f"measured on scales that are not comparable, and mixed: {mixed}")
-    _say_what_was_aligned(training)
+    say_what_was_aligned(training.aligned, training.not_aligned)
     if training.left_out_markers:
         left_out = printable(", ".join(training.left_out_markers), 400)
         click.echo(f"left out, because not every case has them: {left_out}")
