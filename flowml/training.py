@@ -200,10 +200,9 @@ def train(
         If no case has a label, or an entity is not in the label tree.
     PanelError
         If the cases share no marker.
-    ModelError
-        If an optional marker, or one of a stand-in, is not among those of the cases.
     FlowmlError
-        If two `columns` are of one method, or instruments cannot be aligned.
+        If an optional marker, or one of a stand-in, is not among those of the cases, two
+        `columns` are of one method, or instruments cannot be aligned.
     """
     known = canonical_labels(labels)
     chosen = _training_cases(cases, known)
@@ -211,19 +210,15 @@ def train(
     normals = normal_ids(known) if settings.align else None
     table = extract_table(chosen, recipe, reading, progress, columns, normals=normals)
     usable, unusable = _usable(table)
-    entities = [known[case_id] for case_id in usable.case_ids]
-    _check_entities(entities)
-    _refuse_contradictions(usable, entities)
+    entities = _checked_entities(usable, known)
     common, left_out = _common_features(usable)
     frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
-    declared = declared_stand_ins(settings.pairs, chosen, usable, common, (reading, columns))
-    classifier = settings.classifier().fit(
-        frame, entities, settings.said(reading), patients, declared
-    )
-    not_aligned = {} if normals is None else _not_aligned(usable, normals)
-    whole = normals is not None and not not_aligned  # landmarks take care of all scales
-    mixed = () if whole else mixed_scales(classifier.training_)
-    return Training(classifier, unusable, left_out, mixed, not_aligned)
+    pairs = declared_stand_ins(settings.pairs, chosen, usable, common, (reading, columns))
+    said = settings.said(reading)
+    classifier = settings.classifier().fit(frame, entities, said, patients, pairs)
+    few = _not_aligned(usable, normals)
+    mixed = mixed_scales(classifier.training_) if normals is None or few else ()
+    return Training(classifier, unusable, left_out, mixed, few)
 
 
 def normal_ids(labels: Mapping[str, str]) -> frozenset[str]:
@@ -242,8 +237,10 @@ def normal_ids(labels: Mapping[str, str]) -> frozenset[str]:
     return frozenset(case_id for case_id, entity in labels.items() if entity == NORMAL)
 
 
-def _not_aligned(table: FeatureTable, normals: Collection[str]) -> dict[str, int]:
-    """Count the normal cases of instruments that were not aligned."""
+def _not_aligned(table: FeatureTable, normals: Collection[str] | None) -> dict[str, int]:
+    """Count the normal cases of instruments that were not aligned, where they should be."""
+    if normals is None:
+        return {}
     scales = table.recipe.scales if table.recipe else Scales()
     found: dict[str, int] = {}
     for case in table.cases:
@@ -253,6 +250,14 @@ def _not_aligned(table: FeatureTable, normals: Collection[str]) -> dict[str, int
                 is_counted = len(names) == 1 and case.case_id in normals
                 found[name] = found.get(name, 0) + is_counted
     return dict(sorted(found.items()))
+
+
+def _checked_entities(table: FeatureTable, labels: Mapping[str, str]) -> list[str]:
+    """Return the entity of each case; there must be two or more, and none for two at once."""
+    entities = [labels[case_id] for case_id in table.case_ids]
+    _check_entities(entities)
+    _refuse_contradictions(table, entities)
+    return entities
 
 
 def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:

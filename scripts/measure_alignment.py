@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,7 @@ from flowml.pipeline import classify
 from flowml.reading import Reading
 from flowml.records import Case, Role
 from flowml.reports.metrics import wilson_interval
-from flowml.simulator import simulate
+from flowml.simulator import Cohort, simulate
 from flowml.training import TrainingSettings, train
 
 PANEL, EVENTS, THIRD = "screening", 4_000, "third instrument"
@@ -31,7 +32,7 @@ TRAINED, TESTED = 60, 40  # cases of an entity
 DECADES = (0.0, 0.1, 0.2, 0.3)
 NORMALS = (5, 10, 20)
 WASHED, AT = (0, 5, 10, 20), 0.2  # of 20 controls so many have CLL; at this gain
-DEVELOPMENT, FIGURE = 51_000, 52_000
+DEVELOPMENT, FIGURE = 51_000, 53_000
 
 
 def on_third(case: Case, gains: np.ndarray) -> Case:
@@ -45,17 +46,26 @@ def on_third(case: Case, gains: np.ndarray) -> Case:
     return replace(case, tubes=tuple(tubes))
 
 
-def drawn(each: int, seed: int, entities: tuple[str, ...] = ENTITIES, instruments: int = 1):
-    """Draw a cohort."""
-    return simulate(
-        PANEL, entities=dict.fromkeys(entities, each), events=EVENTS, seed=seed,
-        instruments=instruments,
-    )  # fmt: skip
+def drawn(entities: Mapping[str, int], seed: int, instruments: int = 1) -> Cohort:
+    """Draw a cohort; another seed is another instrument."""
+    return simulate(PANEL, entities=entities, events=EVENTS, seed=seed, instruments=instruments)
+
+
+def third_laboratory(seed: int, gains: np.ndarray) -> tuple[list[Case], list[Case], list[Case]]:
+    """Draw cases to ask about, normal controls, and CLL cases that may be among these."""
+    numbers = dict.fromkeys(ENTITIES, TESTED)
+    numbers["normal"] += max(NORMALS)
+    numbers["CLL"] += max(WASHED)
+    of_entity: dict[str, list[Case]] = {}
+    for case in drawn(numbers, seed):
+        of_entity.setdefault(case.details["entity"], []).append(on_third(case, gains))
+    asked = [case for cases in of_entity.values() for case in cases[:TESTED]]
+    return asked, of_entity["normal"][TESTED:], of_entity["CLL"][TESTED:]
 
 
 def gains_of(decades: float, seed: int) -> np.ndarray:
     """Draw whether the light of each channel is shown brighter or dimmer."""
-    channels = drawn(1, seed)[0].tubes[0].origin.channels
+    channels = drawn({"normal": 1}, seed)[0].tubes[0].origin.channels
     signs = np.random.default_rng(seed).choice([-1, 1], len(channels))
     is_light = np.array([channel.role is Role.FLUORESCENCE for channel in channels])
     return 10.0 ** (decades * signs * is_light)
@@ -80,16 +90,15 @@ def gained(before: np.ndarray, after: np.ndarray) -> str:
     return f"{won:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def gain_rows(models: tuple[TrainedModel, TrainedModel], seed: int, reading: Reading) -> list:
+def gain_rows(
+    models: tuple[TrainedModel, TrainedModel], seed: int, reading: Reading
+) -> list[str]:
     """Measure what alignment wins at each degree of difference."""
     plain, alignable = models
-    tested, normals = drawn(TESTED, seed + 1), drawn(max(NORMALS), seed + 2, ("normal",))
     rows = []
     for decades in DECADES:
         print(f"gains of {decades} decades", file=sys.stderr)
-        gains = gains_of(decades, seed + 3)
-        cases = [on_third(case, gains) for case in tested]
-        controls = [on_third(case, gains) for case in normals]
+        cases, controls, _ = third_laboratory(seed + 1, gains_of(decades, seed + 2))
         before = right(plain, cases, reading)
         cells = [f"{decades:.1f}", shown(before)]
         for n in NORMALS:
@@ -102,21 +111,14 @@ def gain_rows(models: tuple[TrainedModel, TrainedModel], seed: int, reading: Rea
 
 def wash_rows(alignable: TrainedModel, seed: int, reading: Reading) -> list[str]:
     """Measure what is lost where controls are not normal."""
-    gains = gains_of(AT, seed + 3)
-    most = max(WASHED)
-    sick = [on_third(case, gains) for case in drawn(most, seed + 4, ("CLL",))]
-    well = [on_third(case, gains) for case in drawn(most, seed + 2, ("normal",))]
-    asked = {
-        name: [on_third(case, gains) for case in drawn(2 * TESTED, seed + 5, (name,))]
-        for name in ("CLL", "normal")
-    }
+    cases, well, sick = third_laboratory(seed + 1, gains_of(AT, seed + 2))
+    asked = [[c for c in cases if c.details["entity"] == name] for name in ("CLL", "normal")]
     rows = []
     for n in WASHED:
         print(f"{n} controls with CLL", file=sys.stderr)
-        named = [replace(case, case_id=f"CLL-{case.case_id}") for case in sick[:n]]
-        model = align_model([*named, *well[n:]], alignable, reading=reading).model
-        cells = (shown(right(model, cases, reading)) for cases in asked.values())
-        rows.append(f"| {n} of {most} | {' | '.join(cells)} |")
+        model = align_model([*sick[:n], *well[n:]], alignable, reading=reading).model
+        cells = (shown(right(model, own, reading)) for own in asked)
+        rows.append(f"| {n} of {len(well)} | {' | '.join(cells)} |")
     return rows
 
 
@@ -128,7 +130,7 @@ def main() -> None:
     options = parser.parse_args()
     reading = Reading(jobs=options.jobs, hash_files=False)
     seed = DEVELOPMENT if options.development else FIGURE
-    cases = drawn(TRAINED, seed, instruments=2)
+    cases = drawn(dict.fromkeys(ENTITIES, TRAINED), seed, instruments=2)
     labels = {case.case_id: case.details["entity"] for case in cases}
     plain, alignable = (
         train(cases, labels, reading=reading,

@@ -1,9 +1,9 @@
 """Ask models about cases of panels that they were not trained on.
 
 Run: python scripts/measure_transfer.py [--jobs N] [--development]. Prints a table in Markdown:
-what a model answers on its own panel and on another, as it is and aligned by normal cases of the
-other, beside a model of the other panel's own cases, and what the training had predicted of the
-missing markers. Data kind: synthetic.
+what a model answers on its own panel and on another, as it is and aligned by normal cases of
+the other, beside a model of the other panel's own cases, and what the training had predicted of
+the missing markers. Data kind: synthetic.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from flowml.models import Prediction, TrainedModel
 from flowml.models.contract import said_of_trial
 from flowml.pipeline import classify
 from flowml.reading import Reading
+from flowml.records import Case
 from flowml.reports.metrics import wilson_interval
-from flowml.simulator import Cohort, simulate
+from flowml.simulator import simulate
 from flowml.training import TrainingSettings, train
 
 SECOND = Path(__file__).parent.parent / "examples" / "panels" / "screening-2.toml"
@@ -71,31 +72,34 @@ class Score(NamedTuple):
 
 
 def cohort(
-    panel: str | Path, entities: tuple[str, ...], each: int, seed: int
-) -> tuple[Cohort, dict[str, str]]:
-    """Draw a cohort, and its labels."""
-    cases = simulate(
-        panel, entities=dict.fromkeys(entities, each), instruments=INSTRUMENTS, events=EVENTS,
-        seed=seed,
-    )  # fmt: skip
-    return cases, {case.case_id: case.details["entity"] for case in cases}
+    panel: str | Path, entities: tuple[str, ...], each: int, seed: int, controls: int = 0
+) -> tuple[list[Case], list[Case]]:
+    """Draw cases, and further normal ones of the same instruments."""
+    numbers = dict.fromkeys(entities, each)
+    numbers["normal"] += controls
+    every = list(
+        simulate(panel, entities=numbers, instruments=INSTRUMENTS, events=EVENTS, seed=seed)
+    )
+    spare = [case for case in every if case.details["entity"] == "normal"][:controls]
+    return [case for case in every if case not in spare], spare
 
 
 def fitted(
     panel: str | Path, change: Change, seed: int, reading: Reading, *, align: bool = False
 ) -> TrainedModel:
     """Train on cases of a panel."""
-    cases, labels = cohort(panel, change.entities, TRAINED, seed)
+    cases, _ = cohort(panel, change.entities, TRAINED, seed)
+    labels = {case.case_id: case.details["entity"] for case in cases}
     optional = change.optional if panel == change.own else ()
     settings = TrainingSettings(optional=optional, data_kind="synthetic", align=align)
     return train(cases, labels, reading=reading, settings=settings).classifier.trained()
 
 
 def scored(
-    model: TrainedModel, panel: str | Path, change: Change, seed: int, reading: Reading
+    model: TrainedModel, cases: list[Case], reading: Reading
 ) -> tuple[Score, list[Prediction]]:
-    """Ask a model about cases of a panel."""
-    cases, labels = cohort(panel, change.entities, TESTED, seed)
+    """Ask a model about cases."""
+    labels = {case.case_id: case.details["entity"] for case in cases}
     found = list(classify(cases, model, reading=reading).predictions)
     right = sum(p.entity == labels[p.case_id] for p in found)
     wrong = sum(bool(p.entity) and p.entity != labels[p.case_id] for p in found)
@@ -121,8 +125,9 @@ def measured(change: Change, seed: int, reading: Reading) -> tuple[str, list[str
     """Return a row of the table, and remarks."""
     print(change.title, file=sys.stderr)
     model = fitted(change.own, change, seed, reading)
-    own, _ = scored(model, change.own, change, seed + 1, reading)
-    other, answers = scored(model, change.other, change, seed + 2, reading)
+    own, _ = scored(model, cohort(change.own, change.entities, TESTED, seed + 1)[0], reading)
+    cases, controls = cohort(change.other, change.entities, TESTED, seed + 2, CONTROLS)
+    other, answers = scored(model, cases, reading)
     remarks = [f"- *{change.title}*: "]
     if together := model.training.get("absence", {}).get("together"):
         names = ", ".join(together["without"])
@@ -132,12 +137,11 @@ def measured(change: Change, seed: int, reading: Reading) -> tuple[str, list[str
     aligned = ceiling = "-"
     if other.refused < other.n:
         alignable = fitted(change.own, change, seed, reading, align=True)
-        controls, _ = cohort(change.other, ("normal",), CONTROLS, seed + 4)
         known = align_model(controls, alignable, reading=reading).model
-        again, _ = scored(known, change.other, change, seed + 2, reading)
+        again, _ = scored(known, cases, reading)
         aligned = shown(again.right, again.n)
         theirs = fitted(change.other, change, seed + 3, reading)
-        best, _ = scored(theirs, change.other, change, seed + 2, reading)
+        best, _ = scored(theirs, cases, reading)
         ceiling = shown(best.right, best.n)
     name = change.other.stem if isinstance(change.other, Path) else change.other
     row = (

@@ -18,7 +18,6 @@ from flowml.cli.options import (
     reading_from,
     reading_options,
     refuse_overwriting,
-    side_tables,
 )
 
 
@@ -48,7 +47,7 @@ def command(
 
     if bool(options["label_table"]) == options["controls"]:
         raise click.UsageError("Give --labels, or --controls if all cases are normal.")
-    refuse_overwriting(out, path, Path(model), options["label_table"], *side_tables(options))
+    refuse_overwriting(out, path, Path(model), options["label_table"])
     trained = load_model(model, sha256=model_sha256)
     search = cases_from(path, options)
     cases = list(search.cases)
