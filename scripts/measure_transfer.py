@@ -30,10 +30,11 @@ B_CELLS = ("normal", "reactive", "CLL", "MCL", "FL")
 ACUTE = ("normal", "reactive", "AML", "B-ALL", "T-ALL")
 EVERY = ("normal", "reactive", "AML", "B-ALL", "T-ALL", "CLL", "MCL", "FL")
 TRAINED, TESTED, EVENTS, INSTRUMENTS = 80, 50, 5_000, 2  # cases of an entity, events of a tube
+TOLERANCE = 0.08  # with 400 training cases the interval alone is up to 5 points wide
 CONTROLS = 40  # normal cases of the other panel, of all its instruments, to align them by
 HEADING = ("change", "panels", "right, own panel", "right, other panel", "wrong", "refused",
            "loss", "aligned", "model of the other panel")  # fmt: skip
-DEVELOPMENT, FIGURE = 41_000, 42_000  # seeds; the second only for the table in the docs
+DEVELOPMENT, FIGURE = 41_000, 44_000  # seeds; the second only for the table in the docs
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def fitted(
     cases, _ = cohort(panel, change.entities, TRAINED, seed)
     labels = {case.case_id: case.details["entity"] for case in cases}
     optional = change.optional if panel == change.own else ()
-    settings = TrainingSettings(optional=optional, data_kind="synthetic", align=align)
+    settings = TrainingSettings(
+        optional=optional, tolerance=TOLERANCE, data_kind="synthetic", align=align
+    )
     return train(cases, labels, reading=reading, settings=settings).classifier.trained()
 
 
@@ -128,10 +131,10 @@ def measured(change: Change, seed: int, reading: Reading) -> tuple[str, list[str
     own, _ = scored(model, cohort(change.own, change.entities, TESTED, seed + 1)[0], reading)
     cases, controls = cohort(change.other, change.entities, TESTED, seed + 2, CONTROLS)
     other, answers = scored(model, cases, reading)
-    remarks = [f"- *{change.title}*: "]
+    remarks = [f"- *{change.title}*:"]
     if together := model.training.get("absence", {}).get("together"):
         names = ", ".join(together["without"])
-        remarks[0] += f"in training, without {names}: {said_of_trial(together)}."
+        remarks[0] += f" in training, without {names}: {said_of_trial(together)}."
     refused = next((p.reason for p in answers if not p.was_usable), "")
     remarks[0] += f" Refused: {refused}." if refused else ""
     aligned = ceiling = "-"
@@ -150,7 +153,7 @@ def measured(change: Change, seed: int, reading: Reading) -> tuple[str, list[str
         f"{other.refused} of {other.n} | {difference(own, other)} | {aligned} | "
         f"{ceiling} |"
     )
-    return row, remarks
+    return row, remarks if remarks[0][-1] != ":" else []
 
 
 def main() -> None:
