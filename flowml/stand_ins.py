@@ -99,7 +99,7 @@ def declared_stand_ins(
     of_table = set(table.case_ids)
     kept = [case for case in cases if case.case_id in of_table]
 
-    def rows(taken: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+    def _rows(taken: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         names = [marker for marker, _ in taken]
         if not set(names) <= set(used):  # not every case has it, so that the model has not
             return np.full((len(kept), len(common)), np.nan, dtype=np.float32)
@@ -113,4 +113,4 @@ def declared_stand_ins(
         )
         return np.ascontiguousarray(changed.columns(common))
 
-    return StandIns(pairs, rows)
+    return StandIns(pairs, _rows)
