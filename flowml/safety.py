@@ -11,6 +11,7 @@ import os
 import secrets
 import tempfile
 import unicodedata
+from collections.abc import Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,6 +206,31 @@ def file_sha256(path: Path | str) -> str:
     except OSError as error:
         raise FlowmlError(f"could not read {printable(path)}: {error.strerror}.") from error
     return digest.hexdigest()
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Name the first of many, and say how many more there are.
+
+    Parameters
+    ----------
+    names : iterable of str
+        As they shall be shown.
+    most : int
+        How many to name at most.
+
+    Returns
+    -------
+    str
+        Parted by commas.
+
+    Examples
+    --------
+    >>> listed(["CD3", "CD4", "CD8"], 2)
+    'CD3, CD4 and 1 more'
+    """
+    every = list(names)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def close_to(word: str, known: list[str], count: int = 3, cutoff: float = 0.5) -> list[str]:

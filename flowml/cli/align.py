@@ -18,6 +18,7 @@ from flowml.cli.options import (
     reading_from,
     reading_options,
     refuse_overwriting,
+    refuse_unwritable,
 )
 
 
@@ -42,7 +43,7 @@ def command(
     from flowml.aligning import align_model
     from flowml.cli.talk import note_labels, progress, say_what_was_aligned
     from flowml.models import load_model, save_model
-    from flowml.safety import file_sha256, printable, writable_folder
+    from flowml.safety import file_sha256, printable
     from flowml.training import canonical_labels, normal_ids
 
     if bool(options["label_table"]) == options["controls"]:
@@ -56,7 +57,7 @@ def command(
         normals = normal_ids(canonical_labels(labels.entities))
         cases = [case for case in cases if case.case_id in normals]
         note_labels(labels)
-    writable_folder(next(parent for parent in out.absolute().parents if parent.exists()))
+    refuse_unwritable(out)
     with progress("reading normal cases", len(cases), quiet=options["quiet"]) as advance:
         found = align_model(cases, trained, reading=reading_from(options), progress=advance)
     save_model(found.model, out)

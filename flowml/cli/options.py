@@ -197,6 +197,13 @@ def refuse_overwriting(out: Path, *inputs: Path | str) -> None:
         )
 
 
+def refuse_unwritable(out: Path) -> None:
+    """Refuse an output whose folder cannot be written to, before the work is done for it."""
+    from flowml.safety import writable_folder
+
+    writable_folder(next(parent for parent in out.absolute().parents if parent.exists()))
+
+
 def reading_from(options: dict[str, Any], *, hash_files: bool = True) -> Reading:
     """Collect how files are read."""
     from flowml.reading import Reading

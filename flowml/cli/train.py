@@ -19,6 +19,7 @@ from flowml.cli.options import (
     reading_from,
     reading_options,
     refuse_overwriting,
+    refuse_unwritable,
     seed_option,
     side_tables,
 )
@@ -60,7 +61,6 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 def command(path: Path | str, out: Path, **options: Any) -> int:
     """Train a model on the labelled cases in FOLDER, and write it to one file."""
     from flowml.cli.talk import note_cases, note_labels, progress
-    from flowml.safety import writable_folder
     from flowml.training import TrainingSettings, train
 
     refuse_overwriting(out, path, options["label_table"], *side_tables(options))
@@ -69,7 +69,7 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
     cases = list(search.cases)
     labels = labels_from(options, cases)
     columns = columns_from(options, cases, labels.entities)
-    writable_folder(next(parent for parent in out.absolute().parents if parent.exists()))
+    refuse_unwritable(out)
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
         training = train(
             cases,

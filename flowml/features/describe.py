@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features.recipes.fitted import FittedRecipe
+    from flowml.knowledge.shapes import StainedTube
     from flowml.records import Case, Tube
 
 FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
@@ -60,6 +61,11 @@ class CaseFeatures:
     findings: tuple[Finding, ...]
     tubes: tuple[TubeRead, ...]
     problem: str = ""
+
+    @property
+    def stained(self) -> list[StainedTube]:
+        """What its tubes were stained with, of those that tell it."""
+        return [stained for tube in self.tubes if (stained := tube.stained)]
 
     @property
     def stand_ins(self) -> dict[str, str]:

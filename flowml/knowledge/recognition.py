@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowml.findings import Finding, Severity
-from flowml.safety import printable
+from flowml.safety import listed, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ALIKE = 0.6  # shared markers, of all that either has, from which on a tube is one of the panel
 UNMATCHED, MISSING = 0.5, 0.25  # what a foreign and a lost tube take off a panel's score
-MOST_SHOWN = 12  # markers in a message
 
 CODES = {
     "PANEL-UNKNOWN": "no known panel has tubes like those of the case",
@@ -325,6 +324,4 @@ def _named(tube: StainedTube) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    every = sorted(names)
-    more = f" and {len(every) - MOST_SHOWN} more" if len(every) > MOST_SHOWN else ""
-    return ", ".join(printable(name, 60) for name in every[:MOST_SHOWN]) + more
+    return listed(printable(name, 60) for name in sorted(names))

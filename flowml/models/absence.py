@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowml.models.heldout import Change, HeldOut, is_change, is_count, is_share
+from flowml.models.heldout import Change, HeldOut, is_change
+from flowml.models.plain import is_count, is_share, is_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,6 @@ def _is_trial(trial: object) -> bool:
     return (
         isinstance(trial, dict)
         and is_change(trial)
-        and isinstance(trial.get("without"), list)
+        and is_texts(trial.get("without"))
         and len(trial["without"]) > 0
-        and all(isinstance(name, str) for name in trial["without"])
     )

@@ -24,8 +24,8 @@ from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
 from flowml.models.absence import is_absence
-from flowml.models.heldout import is_count
 from flowml.models.panels import is_panel_record
+from flowml.models.plain import is_count
 from flowml.models.standin import is_stand_ins
 from flowml.models.trained import TrainedModel
 from flowml.models.trees import read_trees

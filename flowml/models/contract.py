@@ -18,9 +18,10 @@ from flowml.features.names import BAR, parse_name
 from flowml.findings import Finding, Severity
 from flowml.knowledge.assessed import Unassessed, not_assessed
 from flowml.models.panels import TrainingPanels, panel_record
+from flowml.safety import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,7 +34,6 @@ DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC, UNKNOWN)
 # with other tops (2^18, 2^20) show a cell in about the same place, but not quite; further away
 # are values of another kind, such as channel numbers.
 SCALE_GAP, REFUSED_GAP = 0.3, 1.0
-MOST_SHOWN = 12
 
 
 def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dict[str, Any]:
@@ -66,17 +66,15 @@ def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dic
             low, high = scales.setdefault(marker, [top, top])
             scales[marker] = [min(low, top), max(high, top)]
     masked = {"masked": True} if any(tube.masked for tube in tubes) else {}
-    return (
-        masked
-        | panel_record(cases)
-        | {
-            "data_kind": _data_kind([tube.simulated for tube in tubes], data_kind),
-            "n_events": sum(tube.n_events for tube in tubes),
-            "scales": scales,
-            "compensated": sorted({tube.compensated for tube in tubes}),
-            "inputs": sorted({tube.sha256 for tube in tubes if tube.sha256}),
-        }
-    )
+    return {
+        **masked,
+        **panel_record(cases),
+        "data_kind": _data_kind([tube.simulated for tube in tubes], data_kind),
+        "n_events": sum(tube.n_events for tube in tubes),
+        "scales": scales,
+        "compensated": sorted({tube.compensated for tube in tubes}),
+        "inputs": sorted({tube.sha256 for tube in tubes if tube.sha256}),
+    }
 
 
 def mixed_scales(training: Mapping[str, Any]) -> tuple[str, ...]:
@@ -267,14 +265,14 @@ class Contract:
         if self._markers and set(self._coverage.keys) <= set(lacking.markers):
             return (
                 "not classifiable, because the case shares no marker with the model, which "
-                f"needs {_listed(self._markers)}"
+                f"needs {listed(self._markers)}"
             )
         if needed := [unit for unit in lacking.markers if unit not in self._optional]:
-            return f"not classifiable, because these markers are missing: {_listed(needed)}"
+            return f"not classifiable, because these markers are missing: {listed(needed)}"
         if lacking.results:
             return (
                 "not classifiable, because these results of other methods are missing: "
-                f"{_listed(lacking.results)} (join them with --with-columns)"
+                f"{listed(lacking.results)} (join them with --with-columns)"
             )
         if other := self._other_scales(case, REFUSED_GAP):
             return f"not classifiable, because the scale is another one: {other}"
@@ -321,7 +319,7 @@ class Contract:
                 if top > high * 10**decades or top < low / 10**decades:
                     when = "when aligned" if marker in own else "in training"
                     other.append(f"{marker} (top {top:.6g}, {when} {low:.6g} to {high:.6g})")
-        return _listed(dict.fromkeys(other))
+        return listed(dict.fromkeys(other))
 
     def without(self, lacking: Lacking) -> tuple[Finding, ...]:
         """Say what a case lacks that the model can do without, and what that costs.
@@ -342,8 +340,8 @@ class Contract:
         trials = [*self._absence.get("alone", ()), self._absence.get("together")]
         like = next((t for t in trials if t and set(t["without"]) == set(spared)), trials[-1])
         message = (
-            f"missing, and optional for the model: {_listed(spared)}; without "
-            f"{_listed(like['without'])} {said_of_trial(like)}"
+            f"missing, and optional for the model: {listed(spared)}; without "
+            f"{listed(like['without'])} {said_of_trial(like)}"
         )
         return (Finding("MODEL-WITHOUT", message, Severity.WARN),)
 
@@ -387,9 +385,3 @@ class Contract:
             message = "the model was trained on this very file; its answer proves nothing"
             found.append(Finding("MODEL-TRAINED-ON", message, Severity.WARN))
         return tuple(found)
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - MOST_SHOWN} more" if len(every) > MOST_SHOWN else ""
-    return ", ".join(every[:MOST_SHOWN]) + more

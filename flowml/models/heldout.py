@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flowml.errors import ModelError
+from flowml.models.plain import is_share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -258,36 +259,3 @@ def is_change(value: object) -> bool:
         and all(map(is_share, loss))
         for key in ("right_lost", "wrong_gained")
     )
-
-
-def is_share(value: object) -> bool:
-    """Tell a share of cases, lost or won, from anything else.
-
-    Parameters
-    ----------
-    value : object
-        Of a bundle.
-
-    Returns
-    -------
-    bool
-        Whether it is a number from -1 to 1.
-    """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and -1 <= value <= 1  # type: ignore[operator]
-
-
-def is_count(value: object) -> bool:
-    """Tell a count from anything else.
-
-    Parameters
-    ----------
-    value : object
-        Of a bundle.
-
-    Returns
-    -------
-    bool
-        Whether it is a whole number from 0 on.
-    """
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -13,15 +13,14 @@ from flowml.findings import Finding, Severity
 from flowml.knowledge.recognition import Recognition, recognize
 from flowml.knowledge.shape_values import shapes_from_list, shapes_to_list
 from flowml.knowledge.shapes import known_shapes, learn_panels, one_name
-from flowml.safety import printable
+from flowml.models.plain import is_texts
+from flowml.safety import listed, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowml.features import CaseFeatures
-    from flowml.knowledge.shapes import StainedTube
 
-MOST_SHOWN = 12
 UNKNOWN = Recognition("", ())
 
 
@@ -39,7 +38,7 @@ def panel_record(cases: Sequence[CaseFeatures]) -> dict[str, Any]:
         Plain values for the bundle: ``panels`` (shapes) and ``dyes`` (the fluorochromes of
         each marker); empty where the cases do not tell.
     """
-    stained = [_stained(case) for case in cases]
+    stained = [case.stained for case in cases]
     if not any(stained):
         return {}
     dyes: dict[str, set[str]] = {}
@@ -70,10 +69,7 @@ def is_panel_record(training: Mapping[str, Any]) -> bool:
         dyes = training.get("dyes", {}).items()
     except (PanelError, AttributeError):
         return False
-    return all(
-        isinstance(names, list) and all(isinstance(name, str) for name in names)
-        for _, names in dyes
-    )
+    return all(is_texts(names) for _, names in dyes)
 
 
 class TrainingPanels:
@@ -115,7 +111,7 @@ class TrainingPanels:
         Recognition
             Without a name where the panels, or the stains of the case, are not known.
         """
-        tubes = _stained(case)
+        tubes = case.stained
         return recognize(tubes, self._shapes) if tubes and self._shapes else UNKNOWN
 
     def other_dyes(self, case: CaseFeatures) -> tuple[Finding, ...]:
@@ -135,7 +131,7 @@ class TrainingPanels:
             One for all of them, or none.
         """
         moved: dict[str, None] = {}
-        for tube in _stained(case):
+        for tube in case.stained:
             for marker, detector in tube.stains.items():
                 now, before = tube.dyes.get(marker, ""), self._dyes.get(marker, frozenset())
                 if not (now and before):  # then by the detector, where training knows it
@@ -146,15 +142,5 @@ class TrainingPanels:
                     moved[printable(text, 200)] = None
         if not moved:
             return ()
-        message = f"another fluorochrome shows a marker brighter or dimmer: {_listed(moved)}"
+        message = f"another fluorochrome shows a marker brighter or dimmer: {listed(moved)}"
         return (Finding("MODEL-FLUOROCHROME", message, Severity.REVIEW),)
-
-
-def _stained(case: CaseFeatures) -> list[StainedTube]:
-    return [stained for tube in case.tubes if (stained := tube.stained)]
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - MOST_SHOWN} more" if len(every) > MOST_SHOWN else ""
-    return ", ".join(every[:MOST_SHOWN]) + more

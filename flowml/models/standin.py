@@ -16,15 +16,8 @@ import numpy as np
 
 from flowml.features.standin import CODE, Pair, stand_in_finding
 from flowml.models.contract import said_of_trial
-from flowml.models.heldout import (
-    FEWEST,
-    Change,
-    Cohort,
-    HeldOut,
-    is_change,
-    is_count,
-    is_share,
-)
+from flowml.models.heldout import FEWEST, Change, Cohort, HeldOut, is_change
+from flowml.models.plain import is_count, is_share, is_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -283,14 +276,10 @@ def _is_trial(trial: object) -> bool:
         isinstance(trial, dict)
         and isinstance(pairs := trial.get("pairs"), list)
         and len(pairs) > 0
-        and all(_is_texts(pair) and len(pair) == 2 for pair in pairs)
+        and all(is_texts(pair) and len(pair) == 2 for pair in pairs)
         and is_count(trial.get("n_cases"))
-        and _is_texts(few := trial.get("few"))
+        and is_texts(few := trial.get("few"))
         and (
             is_change(trial) or (bool(few) and not {"right_lost", "wrong_gained"} & set(trial))
         )
     )
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)

@@ -299,16 +299,10 @@ def inspection_text(item: Inspection) -> str:
     facts.append(f"spillover: {item.spillover}" if item.spillover else "no spillover")
     if item.instrument:
         facts.append(item.instrument)
+    names = ("name", "marker", "fluorochrome", "role")
     rows = [
-        (
-            n,
-            c["name"],
-            c["marker"] or "-",
-            c["fluorochrome"] or "-",
-            c["role"],
-            f"{c['top']:.6g}",
-        )
-        for n, c in enumerate(item.channels, 1)
+        (n, *(channel[name] or "-" for name in names), f"{channel['top']:.6g}")
+        for n, channel in enumerate(item.channels, 1)
     ]
     heading = ("#", "channel", "marker", "fluorochrome", "role", "top")
     table = aligned(heading, rows).replace("\n", "\n  ")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.models.heldout import Z_95
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from flowml.models import Prediction
 
 NO_ANSWER = "(no entity)"
-Z_95 = 1.959963984540054  # standard normal quantile of 0.975
 
 
 @dataclass(frozen=True, eq=False)
