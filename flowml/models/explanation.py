@@ -7,7 +7,7 @@ between two entities is the difference of what a feature contributes to each.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,8 @@ class Explanation:
         Of every feature to every entity, before any calibration.
     bins : mapping of str to int
         Of the parts of the model's recipe (`flowml.features.regions.bins_of`).
+    provenance : mapping
+        Versions, hashes, parameters and inputs, plain values.
     """
 
     prediction: Prediction
@@ -116,6 +118,7 @@ class Explanation:
     values: NDArray[np.float32]
     contributions: Contributions
     bins: Mapping[str, int]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -126,7 +129,10 @@ class Explanation:
     @property
     def margins(self) -> dict[str, float]:
         """Margin of each entity."""
-        return dict(zip(self.entities, map(float, self.contributions.margins), strict=True))
+        return self._by_entity(self.contributions.margins)
+
+    def _by_entity(self, numbers: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self.entities, map(float, numbers), strict=True))
 
     @property
     def difference(self) -> float:
@@ -161,8 +167,10 @@ class Explanation:
             keys = [(m,) for m in name.markers] if _is_shared(name) else [name.markers]
             for key in keys:
                 sums[key] = sums.get(key, np.zeros(2)) + both / len(keys)
-        found = (Reason(_shown(key), *map(float, s), markers=key) for key, s in sums.items())
-        return _sorted(found)
+        return _sorted(
+            Reason(_shown(key), float(to_entity), float(to_other), markers=key)
+            for key, (to_entity, to_other) in sums.items()
+        )
 
     @cached_property
     def tubes(self) -> tuple[Reason, ...]:
@@ -198,7 +206,7 @@ class Explanation:
             {
                 "name": self.feature_names[at],
                 "value": float(self.values[at]),
-                "contributions": dict(zip(self.entities, map(float, whole[:, at]), strict=True)),
+                "contributions": self._by_entity(whole[:, at]),
             }
             for at in _places(whole)
         ]
@@ -209,7 +217,7 @@ class Explanation:
             "difference": self.difference,
             "bias_of_difference": self.bias,
             "margins": self.margins,
-            "bias": dict(zip(self.entities, map(float, bias), strict=True)),
+            "bias": self._by_entity(bias),
             "markers": [reason.to_dict() for reason in self.markers],
             "tubes": [reason.to_dict() for reason in self.tubes],
             "regions": [reason.to_dict() for reason in self.regions],
@@ -278,8 +286,9 @@ def _shown(markers: tuple[str, ...]) -> str:
     return joined if len(markers) <= MOST_OF_A_PAIR else MAP + joined
 
 
-def _sum(items: Sequence[tuple[FeatureName, NDArray[np.float64]]]) -> list[float]:
-    return [float(value) for value in sum((both for _, both in items), np.zeros(2))]
+def _sum(items: Sequence[tuple[FeatureName, NDArray[np.float64]]]) -> tuple[float, float]:
+    to_entity, to_other = np.sum([both for _, both in items], axis=0)
+    return float(to_entity), float(to_other)
 
 
 def _sorted(reasons: Any) -> tuple[Reason, ...]:

@@ -269,4 +269,4 @@ def _check_bounds(ensemble: TreeEnsemble, n_features: int) -> None:
     if not (np.isfinite(ensemble.threshold).all() and np.isfinite(ensemble.base).all()):
         raise ModelError("the model's trees hold values that are not finite.")
     if not np.all((ensemble.cover >= 0) & np.isfinite(ensemble.cover)):
-        raise ModelError("the model's trees count cases that are none: a cover is below 0 or infinite.")
+        raise ModelError("the model's trees hold covers that are below 0 or not finite.")
