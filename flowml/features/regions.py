@@ -173,8 +173,9 @@ def _between_edges(kind: str, edge: int, bins: int) -> Region:
             constant = sign
     of = "of the scale" if kind == "ecdf" else "of the range in training"
     text = f"{_range(*places)} {of}"
-    own = ((places[0],), (places[1],)) if kind == "ecdf" else ((), ())
-    return Region(text, *own, constant, tuple(terms))
+    region = Region(text, constant=constant, terms=tuple(terms))
+    on_scale = kind == "ecdf"  # the other one has a range of its own
+    return region._replace(low=places[:1], high=places[1:]) if on_scale else region
 
 
 @lru_cache(maxsize=4096)

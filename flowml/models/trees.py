@@ -115,7 +115,7 @@ class TreeEnsemble:
             True where the left child comes next.
         """
         below = values < self.threshold[nodes]
-        return np.where(np.isnan(values), self.default_left[nodes], below)
+        return np.asarray(np.where(np.isnan(values), self.default_left[nodes], below))
 
     def probabilities(self, rows: Floats32) -> NDArray[np.float64]:
         """Return the probability of each class (softmax of the margins).

@@ -30,6 +30,7 @@ SIDE_SCATTER = "SSC-A"
 SHOWN_REGIONS = 3  # in a view
 LEAST_SHOWN = 0.1  # of the largest contribution of a region: smaller ones are not drawn
 LEAST_SEEN = 0.02  # of all contributions: a view of smaller ones is not drawn
+ROOM = 0.14  # share of the longest bars that a number at their end takes
 BAND = 0.025  # share of an axis that the bar of a region beside it takes
 REST = "others"
 
@@ -92,9 +93,10 @@ def _write_sizes(ax: Axes, sizes: Sequence[float]) -> None:
             va="center",
             fontsize=8,
         )
-    low, high = min(0.0, *sizes, 0.0), max(0.0, *sizes, 0.0)
-    room = 0.14 * (high - low or 1.0)
-    ax.set_xlim(low - room * (low < 0), high + room * (high > 0))
+    low, high = min([0.0, *sizes]), max([0.0, *sizes])
+    if low < high:
+        room = ROOM * (high - low)
+        ax.set_xlim(low - room * (low < 0), high + room * (high > 0))
 
 
 def choose_views(
