@@ -85,7 +85,7 @@ def explain(
     table = extract_table([case], recipe, reading, columns=columns)
     (prediction,) = trained.predictions(table)
     if not prediction.was_usable:
-        raise CaseError(f"{printable(case.case_id)}: {prediction.reason}")
+        raise CaseError(f"{printable(case.case_id)}: {printable(prediction.reason, 600)}")
     row = table.columns(trained.feature_names)[0]
     return Explanation(
         prediction,

@@ -69,7 +69,7 @@ def draw_contributions(ax: Axes, explanation: Explanation, *, top: int = 12) -> 
     ax.set_xlabel(f"speaks for {other}  ←  log odds  →  speaks for {entity}", parse_math=False)
     case = explanation.prediction
     title = (
-        f"{printable(case.case_id, 60)}: why {entity}, not {other}\n"
+        f"{printable(case.case_id, 60)}: {entity} against {other}\n"
         f"difference {signed(explanation.difference)}, of it {signed(explanation.bias)} before "
         "anything is known"
     )

@@ -15,7 +15,7 @@ import xgboost
 from flowml.errors import ModelError
 from flowml.models import contributions
 from flowml.models.contributions import Contributions, linear_contributions, tree_contributions
-from flowml.models.trees import TreeEnsemble, read_trees
+from flowml.models.trees import DEEPEST, TreeEnsemble, read_trees
 
 
 def ensemble_of(trees, n_classes=1):
@@ -180,11 +180,34 @@ def test_a_small_memory_gives_the_same(monkeypatch):
 
 
 def test_one_case_of_a_large_model_takes_less_than_a_second():
-    _, ensemble, rows = boosted(4, n_classes=8, rounds=120, n_features=60, n_cases=900)
-    assert len(ensemble.roots) == 960
-    start = perf_counter()
-    tree_contributions(ensemble, rows[0])
-    assert perf_counter() - start < 1
+    random = np.random.default_rng(0)
+    trees = [(k % 8, random_tree(random, 4, 500)) for k in range(120 * 8)]
+    ensemble, row = ensemble_of(trees, 8), random.normal(size=500).astype(np.float32)
+    seconds = []
+    for _ in range(3):  # the machine may have other things to do once
+        start = perf_counter()
+        tree_contributions(ensemble, row)
+        seconds.append(perf_counter() - start)
+    assert min(seconds) < 1
+
+
+def chain(random, depth, n_features):
+    """Return a tree whose every right side splits again."""
+    tree = (1.0, 10)
+    for level in range(depth):
+        leaf = (float(random.normal()), float(random.integers(1, 50)))
+        tree = (level % n_features, float(random.normal()), True, leaf, tree)
+    return tree
+
+
+@pytest.mark.parametrize("n_features", [1, 5, 64])
+def test_the_deepest_trees_add_up_too(n_features):
+    random = np.random.default_rng(n_features)
+    ensemble = ensemble_of([(0, chain(random, DEEPEST, n_features))])
+    assert ensemble.depth == DEEPEST
+    for row in random.normal(size=(5, n_features)).astype(np.float32):
+        found = tree_contributions(ensemble, row)
+        np.testing.assert_allclose(found.margins, ensemble.margins(row[None])[0], atol=1e-12)
 
 
 # --- edges --------------------------------------------------------------------------------

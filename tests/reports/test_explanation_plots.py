@@ -55,7 +55,7 @@ def test_bars_are_the_contributions_in_two_colours():
     assert [colour(bar) for bar in ax.patches] == [FOR, AGAINST, FOR]
     names = [text.get_text() for text in ax.get_yticklabels()]
     assert names == ["CD5", "CD20", "2 others"]
-    assert "why CLL, not MCL" in ax.get_title()
+    assert "CLL against MCL" in ax.get_title()
     assert "speaks for MCL" in ax.get_xlabel()
 
 
