@@ -35,6 +35,7 @@ _HOMES = {
     "align_model": "flowml.aligning",
     "classify": "flowml.pipeline",
     "evaluate": "flowml.pipeline",
+    "explain": "flowml.explaining",
     "Reading": "flowml.reading",
     "extract": "flowml.reading",
     "Recipe": "flowml.features",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from flowml.cases import find_cases
     from flowml.checking import check_cases
     from flowml.errors import FcsError, FlowmlError
+    from flowml.explaining import explain
     from flowml.fcs import read_fcs, write_fcs
     from flowml.features import Recipe, make_recipe
     from flowml.findings import Finding

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flowml.errors import ModelError
+from flowml.features import FittedRecipe
 from flowml.features.columns import OtherResults
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
@@ -74,16 +75,40 @@ def classify(
     FlowmlError
         If two `columns` are of one method.
     """
+    trained, recipe = model_for_files(model)
+    found = sorted(found_cases(cases), key=lambda case: case.case_id)
+    table = extract_table(found, recipe, reading, progress, columns)
+    provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
+    return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
+
+
+def model_for_files(model: TrainedModel | Path | str) -> tuple[TrainedModel, FittedRecipe]:
+    """Return a model with the recipe by which it takes FCS files.
+
+    Parameters
+    ----------
+    model : TrainedModel or path-like
+        A model, or the file that holds it; ``demo`` is the bundled one.
+
+    Returns
+    -------
+    model : TrainedModel
+        Loaded and checked.
+    recipe : FittedRecipe
+        Its own.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be used, or was not trained on FCS files.
+    """
     trained = model if isinstance(model, TrainedModel) else load_model(model)
     if trained.recipe is None:
         raise ModelError(
             "the model was trained on a feature table of another origin; it has no recipe by "
             "which features could be computed from FCS files."
         )
-    found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    table = extract_table(found, trained.recipe, reading, progress, columns)
-    provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
-    return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
+    return trained, trained.recipe
 
 
 def _origins(columns: Sequence[OtherResults]) -> dict[str, Any]:

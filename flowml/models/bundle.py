@@ -127,6 +127,29 @@ def load_model(path: Path | str, *, sha256: str | None = None) -> TrainedModel:
         raise ModelError(f"{printable(path)} cannot be used as a model: {error}") from error
 
 
+def read_manifest(path: Path | str) -> dict[str, Any]:
+    """Read the manifest of a model, as it stands in the file, after all checks.
+
+    Parameters
+    ----------
+    path : path-like
+        As of `load_model`.
+
+    Returns
+    -------
+    dict
+        Plain values.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a model, or is damaged.
+    """
+    load_model(path)
+    file = demo_model() if str(path) == DEMO else Path(path)
+    return _read_manifest(_read_members(file.read_bytes())[MANIFEST])
+
+
 def demo_model() -> Path:
     """Return the path of the bundled demonstration model.
 

@@ -13,6 +13,7 @@ from flowml.features.coverage import Coverage
 from flowml.features.describe import UNREADABLE
 from flowml.models.answer import Prediction, answer, no_answer
 from flowml.models.contract import DATA_KINDS, SYNTHETIC, Contract, optional_of
+from flowml.models.contributions import Contributions, tree_contributions
 from flowml.models.standin import accepted_of, with_cost
 from flowml.safety import printable
 
@@ -162,6 +163,21 @@ class TrainedModel:
             A row does not depend on the other rows.
         """
         return self.ensemble.probabilities(np.ascontiguousarray(values, dtype=np.float32))
+
+    def contributions(self, row: NDArray[np.float32]) -> Contributions:
+        """Share out one case's margins among its features.
+
+        Parameters
+        ----------
+        row : ndarray, shape (n_features,), float32
+            In the order of `feature_names`; NaN is missing.
+
+        Returns
+        -------
+        Contributions
+            Of every feature to every entity.
+        """
+        return tree_contributions(self.ensemble, row)
 
     def classify(self, table: pd.DataFrame) -> pd.DataFrame:
         """Answer for every case: lineage, category, entity, reasons, or why not.

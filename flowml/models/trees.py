@@ -42,6 +42,8 @@ class TreeEnsemble:
         Where a split cuts; the value of a leaf.
     default_left : ndarray, shape (n_nodes,), bool
         Side of missing values.
+    cover : ndarray, shape (n_nodes,), float32
+        Second derivatives of the training cases in a node, added up: how many they count for.
     roots, tree_class : ndarray, shape (n_trees,), int32
         First node of each tree, and the class that it adds to.
     base : ndarray, shape (n_classes,), float64
@@ -55,6 +57,7 @@ class TreeEnsemble:
     right: Ints
     threshold: Floats32
     default_left: NDArray[np.bool_]
+    cover: Floats32
     roots: Ints
     tree_class: Ints
     base: NDArray[np.float64]
@@ -91,12 +94,28 @@ class TreeEnsemble:
         for _ in range(self.depth):
             is_split = self.left[nodes] != LEAF
             values = rows[line, np.where(is_split, self.feature[nodes], 0)]
-            goes_left = np.where(
-                np.isnan(values), self.default_left[nodes], values < self.threshold[nodes]
-            )
+            goes_left = self.goes_left(nodes, values)
             children = np.where(goes_left, self.left[nodes], self.right[nodes])
             nodes = np.where(is_split, children, nodes)
         return nodes
+
+    def goes_left(self, nodes: NDArray[np.integer[Any]], values: Floats32) -> NDArray[np.bool_]:
+        """Tell to which side values go.
+
+        Parameters
+        ----------
+        nodes : ndarray, any shape, int
+            Splits; what is said of a leaf means nothing.
+        values : ndarray, of the same shape, float32
+            Of the features that they split on; NaN is missing.
+
+        Returns
+        -------
+        ndarray, of the same shape, bool
+            True where the left child comes next.
+        """
+        below = values < self.threshold[nodes]
+        return np.asarray(np.where(np.isnan(values), self.default_left[nodes], below))
 
     def probabilities(self, rows: Floats32) -> NDArray[np.float64]:
         """Return the probability of each class (softmax of the margins).
@@ -181,6 +200,7 @@ def _assembled(model: dict[str, Any], base: NDArray[np.float64]) -> TreeEnsemble
         right=right,
         threshold=_joined(trees, "split_conditions", sizes).astype(np.float32),
         default_left=_joined(trees, "default_left", sizes).astype(bool),
+        cover=_joined(trees, "sum_hessian", sizes).astype(np.float32),
         roots=starts.astype(np.int32),
         tree_class=_whole(np.array(model["tree_info"], dtype=np.float64)),
         base=base,
@@ -248,3 +268,5 @@ def _check_bounds(ensemble: TreeEnsemble, n_features: int) -> None:
         raise ModelError(f"the model's trees name classes outside its {ensemble.n_classes}.")
     if not (np.isfinite(ensemble.threshold).all() and np.isfinite(ensemble.base).all()):
         raise ModelError("the model's trees hold values that are not finite.")
+    if not np.all((ensemble.cover >= 0) & np.isfinite(ensemble.cover)):
+        raise ModelError("the model's trees hold covers that are below 0 or not finite.")

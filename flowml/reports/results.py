@@ -120,7 +120,7 @@ def results_document(
     str
         JSON; NaN becomes null.
     """
-    cases = [_json_case(prediction, prediction.as_row(entities)) for prediction in predictions]
+    cases = [case_document(prediction, entities) for prediction in predictions]
     return json_text({"provenance": dict(provenance), "cases": cases})
 
 
@@ -172,7 +172,22 @@ def _text_cell(text: str) -> str:
     return spreadsheet_cell(printable(encodable(text), limit=2000))
 
 
-def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]:
+def case_document(prediction: Prediction, entities: Sequence[str]) -> dict[str, Any]:
+    """Return the answer for one case as plain values.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        The answer.
+    entities : sequence of str
+        Entities of the model.
+
+    Returns
+    -------
+    dict
+        As it stands in ``results.json``.
+    """
+    row = prediction.as_row(entities)
     findings = [
         {"code": f.code, "severity": str(f.severity), "message": printable(f.message, 2000)}
         for f in prediction.findings
