@@ -78,7 +78,8 @@ def classify(
     if trained.recipe is None:
         raise ModelError(
             "the model was trained on a feature table of another origin; it has no recipe by "
-            "which features could be computed from FCS files."
+            "which features could be computed from FCS files. Give a table with its columns "
+            "in place of the folder, or train a model on FCS files."
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress, columns)
@@ -139,7 +140,8 @@ def evaluate(
     FlowmlError
         If two `columns` are of one method.
     """
-    known = canonical_labels(labels)
+    trained = model if isinstance(model, TrainedModel) else load_model(model)
+    known = canonical_labels(labels, trained.tree.widened())
     labelled = labelled_cases(found_cases(cases), known)
-    found = classify(labelled, model, columns=columns, reading=reading, progress=progress)
+    found = classify(labelled, trained, columns=columns, reading=reading, progress=progress)
     return evaluate_predictions(found.predictions, known), found
