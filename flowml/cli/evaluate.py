@@ -59,10 +59,10 @@ def command(
     from flowml.pipeline import evaluate
     from flowml.safety import writable_folder
 
-    if not is_table(path):
+    if not (of_table := is_table(path)):
         require_labels(options)
     trained = load_model(model, sha256=model_sha256)
-    if is_table(path):
+    if of_table:
         return _evaluate_table(path, trained, out, options)
     search = cases_from(path, options)
     cases = list(search.cases)

@@ -118,12 +118,12 @@ class LabelTree:
         try:
             return self._names[_folded(name)]
         except KeyError:
-            where = "the page on labels in the documentation lists every name."
+            where = "; the page on labels in the documentation lists every name."
             if self.scheme:
-                where = "or add it to the scheme, as an entity or an alias of one."
+                where = ", or add it to the scheme, as an entity or an alias of one."
             raise LabelError(
                 f"{printable(name)!r} is not an entity of {self._called}. "
-                f"Nearest: {nearest(name, self.known_names())}. Correct the label; {where}"
+                f"Nearest: {nearest(name, self.known_names())}. Correct the label{where}"
             ) from None
 
     def known_names(self) -> list[str]:
