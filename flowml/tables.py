@@ -191,7 +191,8 @@ def _labels(table: CaseTable, labels: Mapping[str, str] | None) -> Mapping[str, 
     """Return the labels that are given, or those of the table."""
     found = table.labels if labels is None else {str(i): label for i, label in labels.items()}
     ids = table.features.case_ids
-    if set(found).isdisjoint(ids):
+    rows = frozenset(ids)
+    if rows.isdisjoint(found):
         example = str(next(iter(found), ""))
         why = (
             f"the labels are for {printable(example)!r} and the like; nearest row: "
@@ -202,7 +203,7 @@ def _labels(table: CaseTable, labels: Mapping[str, str] | None) -> Mapping[str, 
         raise LabelError(
             f"none of {len(ids)} rows has a label: {why}. Labels go by the id of the row."
         )
-    return {case_id: label for case_id, label in found.items() if case_id in set(ids)}
+    return {case_id: label for case_id, label in found.items() if case_id in rows}
 
 
 def _in_order(features: FeatureTable, labels: Mapping[str, str]) -> FeatureTable:

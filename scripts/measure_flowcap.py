@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from flowml.batch import run
-from flowml.features.casetable import Columns, read_case_table
+from flowml.features.casetable import read_case_table
 from flowml.models.classifier import LineageClassifier
 
 LAST_SUBJECT = 179  # of the training part of the challenge
@@ -74,7 +74,7 @@ CLASSIFIERS: dict[str, Callable[[int], Any]] = {
 
 def training_subjects(path: Path) -> Subjects:
     """Read the labelled subjects of the challenge's training part."""
-    table = read_case_table(path, Columns("subject", "label"))
+    table = read_case_table(path, id_column="subject", label_column="label")
     ids = [i for i in table.features.case_ids if int(i) <= LAST_SUBJECT and i in table.labels]
     features = table.rows(set(ids)).features
     labels = np.array([table.labels[i] for i in features.case_ids])

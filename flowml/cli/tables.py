@@ -12,7 +12,7 @@ from flowml.cli.options import chained, labels_from
 
 if TYPE_CHECKING:
     from flowml.cases import Labels
-    from flowml.features.casetable import CaseTable, Columns
+    from flowml.features.casetable import CaseTable
     from flowml.knowledge import LabelTree
     from flowml.models import TrainedModel
 
@@ -71,7 +71,7 @@ def table_from(
 
     table = read_case_table(
         path,
-        _columns(path, options, is_classified=model is not None),
+        **_columns(path, options, is_classified=model is not None),
         where=() if options["label_table"] else options["where"],
         needed=None if model is None else model.feature_names,
     )
@@ -84,13 +84,14 @@ def table_from(
     return table
 
 
-def _columns(path: Path | str, options: dict[str, Any], *, is_classified: bool) -> Columns:
+def _columns(
+    path: Path | str, options: dict[str, Any], *, is_classified: bool
+) -> dict[str, Any]:
     """Return which columns are no features, as the options name them.
 
     With a table of labels, --id and --label name columns there, and --id here too if there is
     one; to classify, a column of labels is read if it was asked for.
     """
-    from flowml.features.casetable import Columns
     from flowml.features.sheet import column_names
     from flowml.features.table import INDEX
 
@@ -98,12 +99,12 @@ def _columns(path: Path | str, options: dict[str, Any], *, is_classified: bool) 
     if options["label_table"] and ids not in column_names(Path(path)):
         ids = INDEX
     has_labels = not options["label_table"] and (not is_classified or _given("label_column"))
-    return Columns(
-        ids,
-        options["label_column"] if has_labels else "",
-        options["group_column"],
-        options["dropped"],
-    )
+    return {
+        "id_column": ids,
+        "label_column": options["label_column"] if has_labels else "",
+        "group_column": options["group_column"],
+        "drop": options["dropped"],
+    }
 
 
 def table_labels(table: CaseTable, options: dict[str, Any], tree: LabelTree | None) -> Labels:

@@ -29,48 +29,6 @@ TABLES = (PARQUET, ".tsv", ".tab")  # endings of files that are tables of featur
 PATH_COLUMN = MANIFEST_COLUMNS[1]  # a CSV that has it names files, and is a manifest
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Which columns of a table are no features.
-
-    Parameters
-    ----------
-    ids : str
-        Holds the id of each case.
-    labels : str
-        Holds the entities; none where it is empty.
-    groups : str
-        Holds the patients; none where it is empty.
-    dropped : sequence of str
-        Neither features nor anything else.
-
-    Raises
-    ------
-    CaseError
-        If two of the first three are one column.
-    """
-
-    ids: str = INDEX
-    labels: str = ""
-    groups: str = ""
-    dropped: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        if self.labels and self.labels in {self.ids, self.groups}:
-            raise CaseError(
-                f"the column {printable(self.labels)!r} is said to hold the labels, and "
-                "something else too. Name a column for each."
-            )
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """All of them."""
-        return (*filter(None, (self.ids, self.labels, self.groups)), *self.dropped)
-
-
-DEFAULT_COLUMNS = Columns()
-
-
 @dataclass(frozen=True, eq=False)
 class CaseTable:
     """Features of cases, and what else their table says of them.
@@ -148,8 +106,11 @@ def is_case_table(path: Path | str) -> bool:
 
 def read_case_table(
     path: Path | str,
-    columns: Columns = DEFAULT_COLUMNS,
     *,
+    id_column: str = INDEX,
+    label_column: str = "",
+    group_column: str = "",
+    drop: Sequence[str] = (),
     where: Sequence[str] = (),
     needed: Collection[str] | None = None,
 ) -> CaseTable:
@@ -160,8 +121,12 @@ def read_case_table(
     path : path-like
         A CSV in UTF-8 (columns parted by commas, semicolons or tabs; with a decimal comma
         where they are not parted by commas), or Parquet. One row a case.
-    columns : Columns
-        Those that are no features.
+    id_column : str
+        Holds the id of each case.
+    label_column, group_column : str
+        Hold the labels, and the patients; none where the name is empty.
+    drop : sequence of str
+        Columns that are no features.
     where : sequence of str
         Conditions ``column=value``; rows that fail one are passed over. Such a column is no
         feature.
@@ -176,7 +141,8 @@ def read_case_table(
     Raises
     ------
     CaseError
-        If the table cannot be read, lacks a column, or a row has no id.
+        If the table cannot be read, lacks a column, a row has no id, or the labels are said
+        to stand where something else does.
     LabelError
         If no row fulfils a condition.
     FlowmlError
@@ -184,8 +150,14 @@ def read_case_table(
     """
     file = Path(path)
     conditions = [condition(text) for text in where]
-    asked = (*columns.named, *(name for name, _ in conditions))
-    sheet = read_sheet(file, Wanted(columns.ids, asked, needed))
+    if label_column and label_column in {id_column, group_column}:
+        raise CaseError(
+            f"the column {printable(label_column)!r} is said to hold the labels, and something "
+            "else too. Name a column for each."
+        )
+    named = [name for name in (id_column, label_column, group_column) if name]
+    asked = (*named, *drop, *(name for name, _ in conditions))
+    sheet = read_sheet(file, Wanted(id_column, asked, needed))
     keep = np.ones(len(sheet.features.cases), dtype=bool)
     for name, value in conditions:
         keep &= np.array([cell == value for cell in sheet.texts[name]])
@@ -199,7 +171,7 @@ def read_case_table(
             for case_id, text in zip(ids, sheet.texts.get(name, ()), strict=False)
             if case_id in kept and text not in BLANK
         }
-        for name in (columns.labels, columns.groups)
+        for name in (label_column, group_column)
     )
     return CaseTable(features, labels, patients, sheet.unused, file_sha256(file))
 

@@ -110,10 +110,9 @@ class Wanted:
             Their places; a column without a name counts as text.
         """
         texts = [i for i, name in enumerate(names) if name in self.texts or not name]
-        rest = [i for i in range(len(names)) if i not in set(texts)]
-        if self.features is None:
-            return texts, rest
-        return texts, [i for i in rest if names[i] in self.features]
+        known = frozenset(names if self.features is None else self.features)
+        rest = sorted(set(range(len(names))).difference(texts))
+        return texts, [i for i in rest if names[i] in known]
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ LISTINGS = {
     "lineage": "lineages", "maturity": "maturities", "category": "categories",
     "answer": "answers",
 }  # fmt: skip
-UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})  # as German keyboards lack them
+DOTS = "\u0308"  # of umlauts, for which others write an e behind the vowel
 LONGEST_NAME = 120  # characters of an entity, an alias or a value of an axis
 
 
@@ -307,8 +307,7 @@ def load_label_tree() -> LabelTree:
 def _folded(name: str) -> str:
     """Compare names without regard to letter case, blanks, dashes, umlauts and British ae."""
     if not name.isascii():
-        composed = unicodedata.normalize("NFKC", name).casefold().translate(UMLAUTS)
-        parts = unicodedata.normalize("NFKD", composed)
+        parts = unicodedata.normalize("NFKD", name).replace(DOTS, "e")
         name = "".join(c for c in parts if unicodedata.category(c) not in {"Mn", "Pd", "Zs"})
     kept = "".join(char for char in name.casefold() if char not in " -_\t")
     return kept.replace("leukaem", "leukem").replace("globulinaem", "globulinem")

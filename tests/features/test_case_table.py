@@ -11,27 +11,28 @@ from plain_tables import COLUMNS, rows_of, written
 
 from flowml.errors import CaseError, FlowmlError, LabelError
 from flowml.features import write_table
-from flowml.features.casetable import Columns, is_case_table, read_case_table
+from flowml.features.casetable import is_case_table, read_case_table
 from flowml.pipeline import extract_table
 
-WHAT = Columns("subject", "label")
+WHAT = {"id_column": "subject", "label_column": "label"}
+IDS = {"id_column": "subject"}
 
 
 @pytest.fixture
 def table(tmp_path):
     """Return a function that writes a text as a table, and reads it."""
 
-    def read(text, columns=WHAT, name="t.csv", **how):
+    def read(text, name="t.csv", **how):
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
-        return read_case_table(path, columns, **how)
+        return read_case_table(path, **(how if "id_column" in how else WHAT | how))
 
     return read
 
 
 def test_ids_labels_patients_and_numbers_are_told_apart(table):
     text = "label,a,subject,who,note,b\naml,1,007,P1,x,0.5\n,2,8,P1,y,\nNA,-3e2,9,,z,nan\n"
-    found = table(text, Columns("subject", "label", "who", ["note"]))
+    found = table(text, group_column="who", drop=["note"])
     assert found.features.names == ("a", "b")
     assert found.features.case_ids == ["007", "8", "9"]
     np.testing.assert_array_equal(
@@ -51,7 +52,7 @@ def test_ids_labels_patients_and_numbers_are_told_apart(table):
 def test_any_separator_gives_the_same_bits_as_pandas(tmp_path, separator, decimal, name):
     rows = rows_of(["AML", "normal"])
     path = written(tmp_path / name, rows, separator, decimal)
-    found = read_case_table(path, WHAT)
+    found = read_case_table(path, **WHAT)
     by_pandas = pd.read_csv(path, sep=separator, decimal=decimal, float_precision="round_trip")
     expected = by_pandas[list(COLUMNS)].to_numpy(np.float32)
     assert found.features.values.tobytes() == expected.tobytes()
@@ -64,7 +65,7 @@ def test_parquet_gives_the_same_bits_with_an_index_or_without(tmp_path):
     )
     for name, each in {"t": frame, "i": frame.set_index("subject")}.items():
         each.to_parquet(tmp_path / f"{name}.parquet")
-        found = read_case_table(tmp_path / f"{name}.parquet", WHAT)
+        found = read_case_table(tmp_path / f"{name}.parquet", **WHAT)
         assert found.features.names == ("a", "n")
         assert found.features.case_ids == ["1", "2"]
         np.testing.assert_array_equal(
@@ -74,7 +75,7 @@ def test_parquet_gives_the_same_bits_with_an_index_or_without(tmp_path):
 
 
 def test_rows_and_columns_that_a_spreadsheet_adds_are_left_out(table):
-    found = table("\ufeffsubject;a;;\n1;2;;\n;;;\n 2 ;3;;\n;;;\n", Columns("subject"))
+    found = table("\ufeffsubject;a;;\n1;2;;\n;;;\n 2 ;3;;\n;;;\n", **IDS)
     assert found.features.case_ids == ["1", "2"]
     assert found.features.names == ("a",)
 
@@ -92,7 +93,7 @@ def test_conditions_choose_rows_and_their_columns_are_no_features(table):
 
 
 def test_what_is_not_needed_may_hold_anything(table):
-    found = table("subject,a,sex,b\n1,2,f,inf\n", Columns("subject"), needed=["a", "c"])
+    found = table("subject,a,sex,b\n1,2,f,inf\n", **IDS, needed=["a", "c"])
     assert found.features.names == ("a",)
     assert found.unused == ("sex", "b")
 
@@ -116,7 +117,7 @@ def test_a_column_of_labels_may_be_added_to_what_flowml_wrote(tmp_path):
     frame = pd.read_csv(tmp_path / "t.csv")
     frame.insert(1, "entity", ["CLL", "AML"])
     frame.to_csv(tmp_path / "t.csv", index=False)
-    found = read_case_table(tmp_path / "t.csv", Columns(labels="entity"))
+    found = read_case_table(tmp_path / "t.csv", label_column="entity")
     assert found.features.recipe is not None
     assert list(found.labels.values()) == ["CLL", "AML"]
 
@@ -155,9 +156,9 @@ def test_what_cannot_be_used_says_why(table, text, message):
     assert str(refused.value).isprintable()
 
 
-def test_one_column_cannot_be_labels_and_ids():
+def test_one_column_cannot_be_labels_and_ids(table):
     with pytest.raises(CaseError, match="'subject' is said to hold the labels, and"):
-        Columns("subject", "subject")
+        table("subject,a\n1,2\n", id_column="subject", label_column="subject")
 
 
 def test_a_cell_that_may_name_a_patient_is_not_shown(table):
@@ -214,6 +215,6 @@ def test_numbers_come_back_with_the_same_bits(tmp_path_factory, rows):
     cells = [["" if v is None else repr(v) for v in row] for row in rows]
     lines = [f"c{n};{';'.join(row)}" for n, row in enumerate(cells)]
     path.write_text("\n".join(["id;a;b", *lines]), encoding="utf-8")
-    found = read_case_table(path, Columns("id")).features.values
+    found = read_case_table(path, id_column="id").features.values
     expected = np.float32([[np.nan if v is None else v for v in row] for row in rows])
     np.testing.assert_array_equal(found, expected)
