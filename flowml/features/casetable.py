@@ -17,7 +17,7 @@ from flowml.cases.labels import condition, refuse_unfulfilled
 from flowml.cases.manifest import MANIFEST_COLUMNS
 from flowml.errors import CaseError, LabelError
 from flowml.features.cells import BLANK
-from flowml.features.sheet import PARQUET, Wanted, column_names, read_sheet
+from flowml.features.sheet import PARQUET, Sheet, Wanted, column_names, read_sheet
 from flowml.features.table import INDEX, FeatureTable
 from flowml.safety import file_sha256, printable
 
@@ -158,22 +158,31 @@ def read_case_table(
     named = [name for name in (id_column, label_column, group_column) if name]
     asked = (*named, *drop, *(name for name, _ in conditions))
     sheet = read_sheet(file, Wanted(id_column, asked, needed))
+    features = _fulfilling(file, sheet, conditions)
+    labels, patients = (_told(sheet, name, features) for name in (label_column, group_column))
+    return CaseTable(features, labels, patients, sheet.unused, file_sha256(file))
+
+
+def _fulfilling(
+    file: Path, sheet: Sheet, conditions: Sequence[tuple[str, str]]
+) -> FeatureTable:
+    """Return the features of the rows that fulfil all conditions."""
     keep = np.ones(len(sheet.features.cases), dtype=bool)
     for name, value in conditions:
         keep &= np.array([cell == value for cell in sheet.texts[name]])
     if not keep.any():
         _refuse_unfulfilled(file, sheet.texts, conditions)
-    features = sheet.features.rows([*map(bool, keep)])
-    ids, kept = sheet.features.case_ids, set(features.case_ids)
-    labels, patients = (
-        {
-            case_id: text
-            for case_id, text in zip(ids, sheet.texts.get(name, ()), strict=False)
-            if case_id in kept and text not in BLANK
-        }
-        for name in (label_column, group_column)
-    )
-    return CaseTable(features, labels, patients, sheet.unused, file_sha256(file))
+    return sheet.features.rows([*map(bool, keep)])
+
+
+def _told(sheet: Sheet, column: str, features: FeatureTable) -> dict[str, str]:
+    """Return what a column tells of cases, by their ids."""
+    kept, texts = set(features.case_ids), sheet.texts.get(column, ())
+    return {
+        case_id: text
+        for case_id, text in zip(sheet.features.case_ids, texts, strict=False)
+        if case_id in kept and text not in BLANK
+    }
 
 
 def _refuse_unfulfilled(

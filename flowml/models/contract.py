@@ -215,7 +215,8 @@ class Contract:
         alignment: Alignment | None = None,
     ) -> None:
         self._coverage = Coverage(feature_names)
-        self._columns = () if has_recipe else tuple(feature_names)
+        is_ours = has_recipe or all(BAR in name for name in feature_names)
+        self._columns = () if is_ours else tuple(feature_names)
         self._markers = self._coverage.markers
         self.panels = TrainingPanels(training, self._markers)
         self._absence = training.get("absence", {})
