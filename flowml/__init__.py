@@ -24,6 +24,7 @@ _HOMES = {
     "check_cases": "flowml.checking",
     "find_cases": "flowml.cases",
     "read_fcs": "flowml.fcs",
+    "read_label_tree": "flowml.knowledge.labels",
     "read_marker_names": "flowml.knowledge.marker_names",
     "write_fcs": "flowml.fcs",
     "compensate": "flowml.preprocess",
@@ -41,6 +42,8 @@ _HOMES = {
     "Recipe": "flowml.features",
     "make_recipe": "flowml.features",
     "train": "flowml.training",
+    "read_case_table": "flowml.features.casetable",
+    "train_table": "flowml.tables",
     "simulate": "flowml.simulator",
     "write_cohort": "flowml.simulator",
 }
@@ -56,8 +59,10 @@ if TYPE_CHECKING:
     from flowml.explaining import explain
     from flowml.fcs import read_fcs, write_fcs
     from flowml.features import Recipe, make_recipe
+    from flowml.features.casetable import read_case_table
     from flowml.findings import Finding
     from flowml.gating import gate, read_gates
+    from flowml.knowledge.labels import read_label_tree
     from flowml.knowledge.marker_names import read_marker_names
     from flowml.models import load_model
     from flowml.models.classifier import LineageClassifier
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
     from flowml.records import Case, Channel, Sample, Spillover
     from flowml.reports import plots as plot
     from flowml.simulator import simulate, write_cohort
+    from flowml.tables import train_table
     from flowml.training import train
 
 

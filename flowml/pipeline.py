@@ -106,7 +106,8 @@ def model_for_files(model: TrainedModel | Path | str) -> tuple[TrainedModel, Fit
     if trained.recipe is None:
         raise ModelError(
             "the model was trained on a feature table of another origin; it has no recipe by "
-            "which features could be computed from FCS files."
+            "which features could be computed from FCS files. Give a table with its columns "
+            "in place of the folder, or train a model on FCS files."
         )
     return trained, trained.recipe
 
@@ -164,7 +165,8 @@ def evaluate(
     FlowmlError
         If two `columns` are of one method.
     """
-    known = canonical_labels(labels)
+    trained = model if isinstance(model, TrainedModel) else load_model(model)
+    known = canonical_labels(labels, trained.tree.widened())
     labelled = labelled_cases(found_cases(cases), known)
-    found = classify(labelled, model, columns=columns, reading=reading, progress=progress)
+    found = classify(labelled, trained, columns=columns, reading=reading, progress=progress)
     return evaluate_predictions(found.predictions, known), found

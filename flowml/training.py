@@ -6,15 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from flowml.errors import LabelError, PanelError
+from flowml.errors import LabelError
 from flowml.features import FeatureTable, Recipe
+from flowml.features.chosen import common_features, usable_rows
 from flowml.features.columns import OtherResults
-from flowml.features.coverage import Coverage
 from flowml.features.recipes.fitted import check_stand_ins
 from flowml.features.recipes.scales import Scales
-from flowml.knowledge import load_label_tree
+from flowml.knowledge import LabelTree, load_label_tree
 from flowml.knowledge.markers import canonical_markers
 from flowml.models.absence import TOLERANCE
 from flowml.models.contract import check_data_kind, mixed_scales
@@ -60,6 +58,8 @@ class TrainingSettings:
         Further lines for the model card.
     align : bool
         Whether instruments are aligned, by the training cases that are normal.
+    scheme : LabelTree, optional
+        A laboratory's own entities (`flowml.read_label_tree`); flowml's if it is not given.
 
     Raises
     ------
@@ -76,6 +76,7 @@ class TrainingSettings:
     data_kind: str | None = None
     remarks: Mapping[str, str | int] = field(default_factory=dict)
     align: bool = False
+    scheme: LabelTree | None = None
 
     def __post_init__(self) -> None:
         check_data_kind(self.data_kind)
@@ -91,32 +92,34 @@ class TrainingSettings:
         return cast("tuple[tuple[str, str], ...]", tuple(named))  # checked once made
 
     def classifier(self) -> LineageClassifier:
-        """Return a classifier that knows flowml's entities, not fitted yet."""
+        """Return a classifier that knows the entities of the scheme, not fitted yet."""
         from flowml.models.classifier import LineageClassifier
 
         names = self.optional
         return LineageClassifier(
-            load_label_tree(),
+            self.scheme or load_label_tree(),
             random_state=self.seed,
             optional=names if isinstance(names, str) else canonical_markers(names),
             tolerance=self.tolerance,
         )
 
-    def said(self, reading: Reading) -> dict[str, Any]:
+    def said(self, reading: Reading | None) -> dict[str, Any]:
         """Say for the model card what the cases are, and how they were read.
 
         Parameters
         ----------
-        reading : Reading
-            How files were read.
+        reading : Reading or None
+            How files were read; None for cases of a table.
 
         Returns
         -------
         dict
             Plain values.
         """
-        own = {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
         kind = {"data_kind": self.data_kind} if self.data_kind else {}
+        if reading is None:
+            return {"seed": self.seed, **self.remarks, **kind}
+        own = {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
         policy = policy_name(reading.compensation)
         return {"compensation": policy, **own, "seed": self.seed, **self.remarks, **kind}
 
@@ -204,14 +207,14 @@ def train(
         If an optional marker, or one of a stand-in, is not among those of the cases, two
         `columns` are of one method, or instruments cannot be aligned.
     """
-    known = canonical_labels(labels)
+    known = canonical_labels(labels, settings.scheme)
     chosen = _training_cases(cases, known)
     refuse_unknown_stand_ins(settings.pairs, chosen, reading)
     normals = normal_ids(known) if settings.align else None
     table = extract_table(chosen, recipe, reading, progress, columns, normals=normals)
-    usable, unusable = _usable(table)
+    usable, unusable = usable_rows(table)
     entities = _checked_entities(usable, known)
-    common, left_out = _common_features(usable)
+    common, left_out = common_features(usable)
     frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
     pairs = declared_stand_ins(settings.pairs, chosen, usable, common, (reading, columns))
     said = settings.said(reading)
@@ -273,25 +276,17 @@ def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:
     return chosen
 
 
-def _usable(table: FeatureTable) -> tuple[FeatureTable, dict[str, str]]:
-    """Return the rows that can be used, and of the others the reason."""
-    unusable = {case.case_id: case.problem for case in table.cases if case.problem}
-    usable = table.rows([not case.problem for case in table.cases])
-    if not usable.cases:
-        first = next(iter(unusable.values()))
-        raise PanelError(
-            f"none of {len(table.cases)} labelled cases can be used; the first: {first}"
-        )
-    return usable, unusable
-
-
-def canonical_labels(labels: Mapping[str, str]) -> dict[str, str]:
+def canonical_labels(
+    labels: Mapping[str, str], tree: LabelTree | None = None
+) -> dict[str, str]:
     """Return the canonical entity of each case.
 
     Parameters
     ----------
     labels : mapping of str to str
         Case id to entity, in any spelling that the label tree knows.
+    tree : LabelTree, optional
+        flowml's own where it is not given.
 
     Returns
     -------
@@ -303,7 +298,7 @@ def canonical_labels(labels: Mapping[str, str]) -> dict[str, str]:
     LabelError
         If a label is no entity.
     """
-    tree = load_label_tree()
+    tree = tree or load_label_tree()
     wrong = [key for key, label in labels.items() if not isinstance(label, str)]
     if wrong:
         raise LabelError(
@@ -367,21 +362,3 @@ def labelled_cases(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Cas
             "Labels go by case id."
         )
     return chosen
-
-
-def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
-    """Keep the markers that every case measured, and the results that every one has.
-
-    Trees send a missing value where training told them, so that a marker that is sometimes
-    missing would teach them who orders it.
-    """
-    complete = np.asarray(np.isfinite(table.values).all(axis=0))
-    common = [name for name, whole in zip(table.names, complete.tolist(), strict=True) if whole]
-    markers, results = Coverage(table.names).lacking(~complete)
-    left_out = (*markers, *results)
-    if not Coverage(common).markers:
-        raise PanelError(
-            f"the training cases share no marker; they have {', '.join(left_out[:20])}. "
-            "Train on cases of one panel."
-        )
-    return common, left_out

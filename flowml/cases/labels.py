@@ -76,7 +76,7 @@ def read_labels(
     LabelError
         If no row names a case, a case has two labels, or an entity is not in the tree.
     """
-    conditions = [_condition(text) for text in where]
+    conditions = [condition(text) for text in where]
     columns = [id_column, label_column, *(column for column, _ in conditions)]
     rows = read_table(path, columns)
     names = case_names(cases)
@@ -94,13 +94,30 @@ def read_labels(
         elif chosen and case_id is not None and row[label_column].strip():
             _set_label(entities, case_id, tree.canonical(row[label_column]))
     if not entities:
-        _refuse_unfulfilled(path, rows, conditions)
+        refuse_unfulfilled(path, rows, conditions)
         raise LabelError(_nothing_matched(path, rows, cases, id_column, where))
     unlabelled = tuple(case.case_id for case in cases if case.case_id not in seen)
     return Labels(entities, unlabelled, tuple(unmatched))
 
 
-def _condition(text: str) -> tuple[str, str]:
+def condition(text: str) -> tuple[str, str]:
+    """Take a condition on the rows of a table apart.
+
+    Parameters
+    ----------
+    text : str
+        ``column=value``.
+
+    Returns
+    -------
+    column, value : str
+        Without blanks around them.
+
+    Raises
+    ------
+    LabelError
+        If it is not of that form.
+    """
     column, sign, value = text.partition("=")
     if not sign or not column.strip():
         raise LabelError(
@@ -110,10 +127,25 @@ def _condition(text: str) -> tuple[str, str]:
     return column.strip(), value.strip()
 
 
-def _refuse_unfulfilled(
+def refuse_unfulfilled(
     path: Path | str, rows: Sequence[Row], conditions: Sequence[tuple[str, str]]
 ) -> None:
-    """Refuse a condition that no row fulfils, and name the values that there are."""
+    """Refuse a condition that no row fulfils, and name the values that there are.
+
+    Parameters
+    ----------
+    path : path-like
+        The table.
+    rows : sequence of dict of str to str
+        Its rows.
+    conditions : sequence of (str, str)
+        Columns and the values that they shall have.
+
+    Raises
+    ------
+    LabelError
+        If there is one that no row fulfils.
+    """
     for column, value in conditions:
         values = dict.fromkeys(row[column].strip() for row in rows)
         if value not in values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,14 +20,23 @@ from flowml.cli.options import (
     path_argument,
     reading_from,
     reading_options,
+    require_labels,
 )
+from flowml.cli.tables import is_table, table_from, table_labels, table_options
+
+if TYPE_CHECKING:
+    from flowml.cases import Labels
+    from flowml.models import TrainedModel
+    from flowml.pipeline import Classification
+    from flowml.reports.metrics import Evaluation
 
 
 @click.command(epilog=DISCLAIMER)
 @path_argument
 @model_option
 @model_hash_option
-@label_options(required=True)
+@label_options(required=False)
+@table_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -40,19 +49,24 @@ from flowml.cli.options import (
 def command(
     path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
 ) -> int:
-    """Classify the labelled cases in FOLDER; print accuracy and confusion."""
-    from flowml.cli.talk import note, note_cases, note_labels, note_model, progress
+    """Classify the labelled cases in FOLDER; print accuracy and confusion.
+
+    FOLDER may also be a table of features (CSV, TSV, Parquet): --id and --label name its
+    columns of ids and labels.
+    """
+    from flowml.cli.talk import progress
     from flowml.models import load_model
     from flowml.pipeline import evaluate
-    from flowml.reports.metrics import evaluation_document
-    from flowml.reports.results import json_text, write_results, write_text
-    from flowml.reports.tables import confusion_csv, confusion_table
     from flowml.safety import writable_folder
 
+    if not (of_table := is_table(path)):
+        require_labels(options)
     trained = load_model(model, sha256=model_sha256)
+    if of_table:
+        return _evaluate_table(path, trained, out, options)
     search = cases_from(path, options)
     cases = list(search.cases)
-    labels = labels_from(options, cases)
+    labels = labels_from(options, cases, trained.tree.widened())
     columns = columns_from(options, cases, labels.entities)
     if out is not None:
         writable_folder(out)
@@ -65,6 +79,40 @@ def command(
             reading=reading_from(options),
             progress=advance,
         )
+    all_usable = _report((evaluation, found), trained, labels, out, options)
+    return 0 if all_usable and not labels.unlabelled and not search.is_incomplete else 1
+
+
+def _evaluate_table(
+    path: Path | str, trained: TrainedModel, out: Path | None, options: dict[str, Any]
+) -> int:
+    """Classify the labelled rows of a table of features; others are no failure."""
+    from flowml.safety import writable_folder
+    from flowml.tables import evaluate_table
+
+    table = table_from(path, options, trained)
+    labels = table_labels(table, options, trained.tree.widened())
+    if out is not None:
+        writable_folder(out)
+    evaluated = evaluate_table(table, trained, labels.entities)
+    all_usable = _report(evaluated, trained, labels, out, options)
+    return 0 if all_usable and not (options["label_table"] and labels.unlabelled) else 1
+
+
+def _report(
+    evaluated: tuple[Evaluation, Classification],
+    trained: TrainedModel,
+    labels: Labels,
+    out: Path | None,
+    options: dict[str, Any],
+) -> bool:
+    """Write and print what came of it; tell whether all cases could be used."""
+    from flowml.cli.talk import note, note_cases, note_labels, note_model
+    from flowml.reports.metrics import evaluation_document
+    from flowml.reports.results import json_text, write_results, write_text
+    from flowml.reports.tables import confusion_csv, confusion_table
+
+    evaluation, found = evaluated
     document = json_text(evaluation_document(evaluation, found.provenance))
     if out is not None:
         write_results(out, found.predictions, found.entities, found.provenance)
@@ -81,4 +129,4 @@ def command(
     unusable = {p.case_id: p.reason for p in found.predictions if not p.was_usable}
     note_cases("cases could not be used, and count as not answered", unusable)
     note_model(trained, found.predictions)
-    return 1 if unusable or labels.unlabelled or search.is_incomplete else 0
+    return not unusable

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from flowml.cases import CaseSearch, Labels
     from flowml.features.columns import OtherResults
+    from flowml.knowledge import LabelTree
     from flowml.knowledge.marker_names import MarkerNames
     from flowml.reading import Reading
     from flowml.records import Case
@@ -245,15 +246,23 @@ def side_tables(options: dict[str, Any]) -> list[Path]:
     return [file for _, file in column_files(options)] + ([] if own is None else [own])
 
 
-def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:
-    """Read the label table."""
+def require_labels(options: dict[str, Any]) -> None:
+    """Refuse to go on without a table of labels, which FCS files cannot hold."""
+    if not options["label_table"]:
+        raise click.UsageError("Missing option '--labels'.")
+
+
+def labels_from(
+    options: dict[str, Any], cases: list[Case], tree: LabelTree | None = None
+) -> Labels:
+    """Read the label table; without a tree, labels are flowml's own entities."""
     from flowml.cases import read_labels
     from flowml.knowledge import load_label_tree
 
     return read_labels(
         options["label_table"],
         cases,
-        load_label_tree(),
+        tree or load_label_tree(),
         id_column=options["id_column"],
         label_column=options["label_column"],
         where=options["where"],
