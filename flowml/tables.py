@@ -120,7 +120,7 @@ def classify_table(table: CaseTable | pd.DataFrame, model: TrainedModel) -> Clas
     answers = zip(model.predictions(features), hashes, strict=True)
     predictions = tuple(_trained_on(p) if row in seen else p for p, row in answers)
     record = describe_run(model, features, Preparation())
-    record["parameters"] = {"min_probability": model.min_probability}
+    record["parameters"] = {"required_probabilities": model.caution.levels.to_dict()}
     record["table"] = {"sha256": given.sha256 or None, "n_rows": len(features.cases)}
     return Classification(predictions, model.entities, record)
 

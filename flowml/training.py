@@ -16,6 +16,7 @@ from flowml.knowledge import LabelTree, load_label_tree
 from flowml.knowledge.markers import canonical_markers
 from flowml.models.absence import TOLERANCE
 from flowml.models.contract import check_data_kind, mixed_scales
+from flowml.models.levels import CONFIDENCE
 from flowml.reading import (
     DEFAULT_READING,
     Cases,
@@ -60,6 +61,14 @@ class TrainingSettings:
         Whether instruments are aligned, by the training cases that are normal.
     scheme : LabelTree, optional
         A laboratory's own entities (`flowml.read_label_tree`); flowml's if it is not given.
+    estimator : str
+        ``auto``, ``boosted``, ``logistic`` or ``blend``; see `flowml.LineageClassifier`.
+    confidence : float
+        Share of cases whose entity is not to be wrong.
+    search : int
+        How many further settings are tried on cases held out.
+    budget : float, optional
+        Seconds after which no further setting is tried.
 
     Raises
     ------
@@ -77,6 +86,10 @@ class TrainingSettings:
     remarks: Mapping[str, str | int] = field(default_factory=dict)
     align: bool = False
     scheme: LabelTree | None = None
+    estimator: str = "auto"
+    confidence: float = CONFIDENCE
+    search: int = 0
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         check_data_kind(self.data_kind)
@@ -101,6 +114,10 @@ class TrainingSettings:
             random_state=self.seed,
             optional=names if isinstance(names, str) else canonical_markers(names),
             tolerance=self.tolerance,
+            estimator=self.estimator,
+            confidence=self.confidence,
+            search=self.search,
+            budget=self.budget,
         )
 
     def said(self, reading: Reading | None) -> dict[str, Any]:

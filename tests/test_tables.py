@@ -48,7 +48,7 @@ def test_the_model_is_that_of_the_classifier_itself(frame, model):
     ordered = frame.sort_index()
     tree = load_label_tree()
     own = flowml.LineageClassifier(tree).fit(ordered[list(COLUMNS)], ordered["label"])
-    assert own.document_ == model.document
+    assert own.predictor_.document == model.document
 
 
 def test_rows_without_a_label_are_left_out(frame, given):

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.errors import ModelError
 from flowml.models.trees import LEAF, TreeEnsemble
 
 if TYPE_CHECKING:
@@ -76,43 +75,6 @@ class Contributions:
             All of them, and the bias, times the weight.
         """
         return Contributions(self.values * weight, self.bias * weight)
-
-
-def linear_contributions(
-    row: NDArray[np.floating], coefficients: Floats, means: Floats, intercept: Floats
-) -> Contributions:
-    """Share out the margins of a linear model: coefficient x (value - mean).
-
-    Parameters
-    ----------
-    row : ndarray, shape (n_features,), float
-        One case, as the model takes it; what is missing (NaN) is taken as the mean.
-    coefficients : ndarray, shape (n_classes, n_features), float64
-        Of the model.
-    means : ndarray, shape (n_features,), float64
-        Of the training cases.
-    intercept : ndarray, shape (n_classes,), float64
-        Of the model.
-
-    Returns
-    -------
-    Contributions
-        Exact if features are independent (Lundberg & Lee, NIPS 2017, corollary 1).
-
-    Raises
-    ------
-    ModelError
-        If the shapes do not belong together.
-    """
-    row = np.asarray(row, np.float64)
-    n_classes, n_features = len(intercept), len(means)
-    if coefficients.shape != (n_classes, n_features) or row.shape != (n_features,):
-        raise ModelError(
-            f"a row of shape {row.shape} and coefficients of shape {coefficients.shape} do not "
-            f"belong to {n_classes} classes and {n_features} features."
-        )
-    away = np.where(np.isnan(row), 0.0, row - means)
-    return Contributions(coefficients * away, intercept + coefficients @ means)
 
 
 def tree_contributions(ensemble: TreeEnsemble, row: NDArray[np.float32]) -> Contributions:

@@ -10,7 +10,7 @@ is its base score plus the leaves of its trees (Chen & Guestrin, KDD 2016).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,28 +117,29 @@ class TreeEnsemble:
         below = values < self.threshold[nodes]
         return np.asarray(np.where(np.isnan(values), self.default_left[nodes], below))
 
-    def probabilities(self, rows: Floats32) -> NDArray[np.float64]:
-        """Return the probability of each class (softmax of the margins).
+    def first(self, n_rounds: int) -> TreeEnsemble:
+        """Return the trees of the first rounds.
 
         Parameters
         ----------
-        rows : ndarray, shape (n_rows, n_features), float32
-            NaN is missing.
+        n_rounds : int
+            Each round has a tree for every class.
 
         Returns
         -------
-        ndarray, shape (n_rows, n_classes), float64
-            Each row adds up to 1.
+        TreeEnsemble
+            What training for so many rounds would have given.
         """
-        margins = self.margins(rows)
-        weights = np.exp(margins - margins.max(axis=1, keepdims=True))
-        total = np.zeros(len(rows))
-        for label in range(self.n_classes):  # in a fixed order, whatever the memory layout
-            total += weights[:, label]
-        return np.asarray(weights / total[:, None])
+        kept = n_rounds * self.n_classes
+        return replace(self, roots=self.roots[:kept], tree_class=self.tree_class[:kept])
 
 
-def read_trees(document: bytes, n_features: int, n_classes: int) -> TreeEnsemble:
+def read_trees(
+    document: bytes,
+    n_features: int,
+    n_classes: int,
+    columns: NDArray[np.int32] | None = None,
+) -> TreeEnsemble:
     """Read xgboost's JSON, and check everything that is used to index.
 
     Parameters
@@ -147,11 +148,13 @@ def read_trees(document: bytes, n_features: int, n_classes: int) -> TreeEnsemble
         As ``Booster.save_raw("json")`` gives it, objective ``multi:softprob``.
     n_features, n_classes : int
         What the model's manifest says.
+    columns : ndarray, shape (n_columns,), int32, optional
+        The features that the document counts, by their place among all; all of them without.
 
     Returns
     -------
     TreeEnsemble
-        Every index in bounds, every tree a tree.
+        Every index in bounds, every tree a tree; it counts all features.
 
     Raises
     ------
@@ -167,8 +170,14 @@ def read_trees(document: bytes, n_features: int, n_classes: int) -> TreeEnsemble
             ensemble = _assembled(booster["model"], _base_scores(learner, n_classes))
     except (LookupError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ModelError(f"the model's trees are damaged: {type(error).__name__}.") from error
-    _check_bounds(ensemble, n_features)
-    return ensemble
+    if columns is None:
+        _check_bounds(ensemble, n_features)
+        return ensemble
+    if np.any((columns < 0) | (columns >= n_features)):
+        raise ModelError(f"the model's trees use features outside its {n_features}.")
+    _check_bounds(ensemble, len(columns))
+    leaf = ensemble.left == LEAF
+    return replace(ensemble, feature=columns[np.where(leaf, 0, ensemble.feature)])
 
 
 def _base_scores(learner: dict[str, Any], n_classes: int) -> NDArray[np.float64]:

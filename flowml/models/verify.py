@@ -95,12 +95,12 @@ def _summary(model: TrainedModel, manifest: dict[str, Any]) -> str:
 def _made_up(model: TrainedModel) -> NDArray[np.float32]:
     """Return made-up cases whose values lie on, just below and far from the cuts of trees."""
     random = np.random.default_rng(SEED)
-    trees = model.ensemble
-    splits = trees.left != LEAF
-    rows = np.zeros((TRIED, len(model.feature_names)), np.float32)
+    trees = model.predictor.trees
+    rows = random.random((TRIED, len(model.feature_names)), np.float32)
     for row in rows:
-        order = random.permutation(np.flatnonzero(splits))
-        row[trees.feature[order]] = trees.threshold[order]
+        if trees is not None:
+            order = random.permutation(np.flatnonzero(trees.left != LEAF))
+            row[trees.feature[order]] = trees.threshold[order]
         below = random.random(len(row)) < 0.5
         row[below] = np.nextafter(row[below], np.float32(-np.inf))
         row[random.random(len(row)) < MISSING] = np.nan
@@ -110,12 +110,16 @@ def _made_up(model: TrainedModel) -> NDArray[np.float32]:
 
 def _trees_as_written(model: TrainedModel, rows: NDArray[np.float32]) -> Check:
     """Walk the document's trees node by node, and compare with numpy's walk of the arrays."""
-    written = json.loads(model.document)["learner"]["gradient_booster"]["model"]
-    margins = np.tile(model.ensemble.base, (len(rows), 1))
+    predictor = model.predictor
+    if predictor.trees is None:
+        return Check("trees", passed=True, found="there are none")
+    written = json.loads(predictor.document)["learner"]["gradient_booster"]["model"]
+    margins = np.tile(predictor.trees.base, (len(rows), 1))
+    counted = rows if predictor.columns is None else rows[:, predictor.columns]
     for tree, label in zip(written["trees"], written["tree_info"], strict=True):
-        for number, row in enumerate(rows):
+        for number, row in enumerate(counted):
             margins[number, label] += _walked(tree, row)
-    same = margins.tobytes() == model.ensemble.margins(rows).tobytes()
+    same = margins.tobytes() == predictor.trees.margins(rows).tobytes()
     n = len(written["trees"])
     found = f"{n} trees give {'the same' if same else 'other'} bits as their document on "
     return Check("trees", same, f"{found}{len(rows)} made-up cases")
@@ -135,7 +139,7 @@ def _walked(tree: dict[str, Any], row: NDArray[np.float32]) -> np.float32:
 
 def _adds_up(model: TrainedModel, rows: NDArray[np.float32]) -> Check:
     """Hold contributions against margins: both come from the same trees, by other ways."""
-    margins = model.ensemble.margins(rows)
+    margins = model.predictor.margins(rows)
     apart = max(
         float(np.abs(model.contributions(row).margins - margin).max())
         for row, margin in zip(rows, margins, strict=True)

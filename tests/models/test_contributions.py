@@ -14,7 +14,7 @@ import xgboost
 
 from flowml.errors import ModelError
 from flowml.models import contributions
-from flowml.models.contributions import Contributions, linear_contributions, tree_contributions
+from flowml.models.contributions import Contributions, tree_contributions
 from flowml.models.trees import DEEPEST, TreeEnsemble, read_trees
 
 
@@ -255,26 +255,3 @@ def test_the_feature_of_a_leaf_is_never_looked_up():
 
 
 # --- linear models, and several together --------------------------------------------------
-
-
-def test_a_linear_model_worked_by_hand():
-    weights, means = np.array([[2.0, -1.0]]), np.array([1.0, 4.0])
-    found = linear_contributions(np.array([3.0, 5.0]), weights, means, np.array([0.5]))
-    assert found.values.tolist() == [[4.0, -1.0]]
-    assert found.bias.tolist() == [-1.5]  # 0.5 + 2 - 4
-    assert found.margins.tolist() == [0.5 + 2 * 3 - 5]
-    missing = linear_contributions(np.array([np.nan, 5.0]), weights, means, np.array([0.5]))
-    assert missing.values.tolist() == [[0.0, -1.0]]
-
-
-def test_shapes_that_do_not_belong_together_are_refused():
-    with pytest.raises(ModelError, match="2 classes and 3 features"):
-        linear_contributions(np.zeros(2), np.zeros((2, 2)), np.zeros(3), np.zeros(2))
-
-
-def test_contributions_of_two_models_add_up_by_weight():
-    one = Contributions(np.array([[1.0, 2.0]]), np.array([3.0]))
-    other = Contributions(np.array([[10.0, 0.0]]), np.array([5.0]))
-    both = one.times(0.5) + other.times(0.25)
-    assert both.values.tolist() == [[3.0, 1.0]]
-    assert both.margins.tolist() == [0.5 * one.margins[0] + 0.25 * other.margins[0]]
