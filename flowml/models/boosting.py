@@ -133,8 +133,8 @@ def strongest_features(rows: Rows, codes: Codes, most: int) -> NDArray[np.int32]
     Returns
     -------
     ndarray, shape (n_kept,), int32
-        Columns, rising: all, or those with the largest share of variance between classes (the
-        order of Fisher's F) of their standard scores.
+        Columns, rising: all, or those whose standard scores vary most between classes (the
+        order of Fisher's F, as each has a variance of 1 or, where it never varies, of 0).
     """
     n_features = rows.shape[1]
     if n_features <= most:
@@ -144,7 +144,5 @@ def strongest_features(rows: Rows, codes: Codes, most: int) -> NDArray[np.int32]
     for code in np.unique(codes):
         own = scores[codes == code]
         between += len(own) * own.mean(axis=0) ** 2
-    total = (scores**2).sum(axis=0)
-    share = between / np.where(total > 0, total, 1)
-    order = np.argsort(-share, kind="stable")[:most]
+    order = np.argsort(-between, kind="stable")[:most]
     return np.sort(order).astype(np.int32)
