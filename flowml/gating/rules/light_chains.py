@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 RULE = "light_chains"
 NEEDED = ("kappa", "lambda", "CD19")
+WITHOUT = "neither"  # light chain: a reason of `Clone`
 NOT_COMPARED = {"CD3", "FSC-H"}
 TELLING = 0.25  # decades by which a subset differs from the other B cells
 
@@ -108,9 +110,9 @@ def light_chain_finding(tubes: Sequence[RuleTube]) -> RuleFinding:
             RULE, NOT_ASSESSABLE, urgent=False, missing=missing,
             summary=f"Light chains not assessable: no tube has {', '.join(missing)} together.",
         )  # fmt: skip
-    clones = [clone for item in stained if (clone := find_clone(item))]
+    clones = [found for item in stained if (found := find_clones(item))]
     if clones:
-        return _present(max(clones, key=lambda clone: clone.counts.total))
+        return _present(max(clones, key=lambda found: found[0].counts.total))
     return _absent(max(stained, key=lambda item: len(item.chains)))
 
 
@@ -175,17 +177,34 @@ def find_clone(stained: Stained) -> Clone | None:
         All B cells, if they qualify; else the largest subset that does, one with a chain
         before one without.
     """
+    return next(iter(find_clones(stained)), None)
+
+
+def find_clones(stained: Stained) -> list[Clone]:
+    """Find every part of the B cells that has one light chain only, or none.
+
+    Parameters
+    ----------
+    stained : Stained
+        B cells with their light chains.
+
+    Returns
+    -------
+    list of Clone
+        All B cells alone, if they qualify; else at most one subset for each chain and one
+        without, those with a chain first, the larger first.
+    """
     book, chains = stained.tube.book, stained.chains
     if len(chains) < book.number(RULE, "least_events"):
-        return None
+        return []
     everything = np.ones(len(chains), dtype=bool)
     if clone := _judged(stained, everything, book.number(RULE, "confidence")):
-        return clone
+        return [clone]
     confidence = book.number(RULE, "search_confidence")
     parts = one_sided(features(list(_levels(stained).values())), chains)
     judged = [_judged(stained, part, confidence) for part in parts.values()]
     found = [clone for clone in judged if clone]
-    return max(found, key=lambda c: (c.reason != "neither", c.counts.total), default=None)
+    return sorted(found, key=lambda c: (c.reason == WITHOUT, -c.counts.total))
 
 
 def _judged(stained: Stained, part: Mask, confidence: float) -> Clone | None:
@@ -214,7 +233,7 @@ def _restriction(counts: Counts, confidence: float, book: Rulebook) -> str:
         if high < book.number(RULE, "ratio_low"):
             return "lambda"
     without = share_interval(counts.neither, counts.total, confidence)[0]
-    return "neither" if without > book.number(RULE, "neither") else ""
+    return WITHOUT if without > book.number(RULE, "neither") else ""
 
 
 def _missing(tubes: Sequence[RuleTube]) -> tuple[str, ...]:
@@ -236,26 +255,47 @@ def _numbers(counts: Counts, confidence: float) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _present(clone: Clone) -> RuleFinding:
-    stained, counts = clone.stained, clone.counts
-    everything = count(stained.chains)
-    where = "all B cells" if clone.is_all else f"a subset of B cells ({_look(clone)})"
-    numbers = _numbers(counts, clone.confidence)
-    numbers |= {
-        "share_of_b_cells": counts.total / everything.total,
-        "share_of_intact": counts.total / max(stained.tube.n_intact, 1),
+def _present(clones: Sequence[Clone]) -> RuleFinding:
+    """Report the leading clone; one of the other light chain is a second one."""
+    clone = clones[0]
+    others = [c for c in clones[1:] if WITHOUT not in {c.reason, clone.reason}]
+    second = next((c for c in others if c.reason != clone.reason), None)
+    found = _one(clone)
+    if second is None:
+        return found
+    words = _sentence(second, "a second subset of B cells", _numbers_of(second))
+    numbers = {f"second_{key}": number for key, number in _numbers_of(second).items()}
+    return replace(
+        found,
+        summary=f"{found.summary} {words}",
+        numbers={**found.numbers, **numbers, "second_events": float(second.counts.total)},
+        signs=(clone.reason, second.reason),
+    )
+
+
+def _numbers_of(clone: Clone) -> dict[str, float]:
+    everything = count(clone.stained.chains)
+    return _numbers(clone.counts, clone.confidence) | {
+        "share_of_b_cells": clone.counts.total / everything.total,
+        "share_of_intact": clone.counts.total / max(clone.stained.tube.n_intact, 1),
         "ratio_of_all_b_cells": everything.ratios(clone.confidence)[0],
     }
+
+
+def _one(clone: Clone) -> RuleFinding:
+    stained, counts = clone.stained, clone.counts
+    where = "all B cells" if clone.is_all else f"a subset of B cells ({_look(clone)})"
+    numbers = _numbers_of(clone)
     return RuleFinding(
         RULE, PRESENT, urgent=False, summary=_sentence(clone, where, numbers), numbers=numbers,
         n_events=counts.total, population=where, gate=stained.gate, tube=stained.tube.name,
-        source=stained.tube.book.sources[RULE],
+        source=stained.tube.book.sources[RULE], signs=(clone.reason,),
     )  # fmt: skip
 
 
 def _sentence(clone: Clone, where: str, numbers: dict[str, float]) -> str:
     counts = clone.counts
-    if clone.reason == "neither":
+    if clone.reason == WITHOUT:
         what = f"{100 * numbers['neither_share']:.0f} % without either light chain"
     else:
         what = f"{clone.reason} restricted, kappa to lambda {counts.kappa}:{counts.lambda_}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NEGATIVE_WIDTHS = 3.0  # standard deviations above the T cells from which a B cell is positive
 RULE = "matutes"
+FOR_CLL, AGAINST_CLL = "for_cll", "against_cll"  # limits of the rulebook
 SURFACE_IG, WEAK_SIGNAL = "surface Ig", "CD79b or CD22"
 POINTS = ("CD5", "CD23", "FMC7", WEAK_SIGNAL, SURFACE_IG)
 
@@ -228,7 +229,7 @@ MEASURES: dict[str, Callable[[Target], Point | None]] = {
 def _finding(points: Sequence[Point], targets: Sequence[Target], book: Rulebook) -> RuleFinding:
     score = sum(point.given for point in points)
     missing = tuple(name for name in POINTS if name not in {point.name for point in points})
-    for_cll, against = book.number(RULE, "for_cll"), book.number(RULE, "against_cll")
+    for_cll, against = book.number(RULE, FOR_CLL), book.number(RULE, AGAINST_CLL)
     status = PRESENT if score >= for_cll else ABSENT
     if not points or (status == ABSENT and score + len(missing) >= for_cll):
         status = NOT_ASSESSABLE
@@ -241,8 +242,15 @@ def _finding(points: Sequence[Point], targets: Sequence[Target], book: Rulebook)
         numbers=numbers, n_events=min((point.cells for point in points), default=0),
         population=population, gate="CD19+ cells by the levels of the tube's own lymphocytes",
         tube="; ".join(dict.fromkeys(point.tube for point in points)), missing=missing,
-        source=book.sources[RULE],
+        source=book.sources[RULE], signs=_signs(status, score, against),
     )  # fmt: skip
+
+
+def _signs(status: str, score: int, against: float) -> tuple[str, ...]:
+    """Name what the score speaks for."""
+    if status == PRESENT:
+        return (FOR_CLL,)
+    return (AGAINST_CLL,) if status == ABSENT and score <= against else ()
 
 
 def _summary(
