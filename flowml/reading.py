@@ -143,6 +143,7 @@ def extract_table(
     *,
     hidden: Sequence[str] = (),
     normals: Collection[str] | None = None,
+    rules: bool = False,
 ) -> FeatureTable:
     """Compute the features of cases, as a record of arrays.
 
@@ -163,6 +164,8 @@ def extract_table(
     normals : collection of str, optional
         Ids of the normal cases, by which instruments are aligned; not aligned if not given, and
         a fitted recipe stays as it is.
+    rules : bool
+        Whether the laboratory's own rules are asked of each case, while its tubes are open.
 
     Returns
     -------
@@ -184,6 +187,7 @@ def extract_table(
         chunk=reading.chunk,
         hashed=reading.hash_files,
         hidden=tuple(hidden),
+        rules=rules,
     )
     rows = stream(work, found, jobs=reading.jobs, progress=progress)
     table = assemble(rows, fitted, len(found))

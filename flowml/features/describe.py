@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.cases import at_hand
+from flowml.cases import at_hand, specimen_of
 from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
@@ -15,6 +15,8 @@ from flowml.features.stained import instrument_of
 from flowml.features.standin import choose_stand_ins, stand_in_finding
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
+from flowml.gating.rules import evidence_of
+from flowml.gating.rules.evidence import Evidence, TubeEvents
 from flowml.knowledge.shapes import tube_label
 from flowml.quality import DEFAULT_PREPARATION, Preparation
 from flowml.safety import printable
@@ -53,6 +55,8 @@ class CaseFeatures:
         What was read.
     problem : str
         Why the case cannot be used; empty if it can.
+    evidence : Evidence or None
+        What the laboratory's own rules say; None where they were not asked.
     """
 
     case_id: str
@@ -61,6 +65,7 @@ class CaseFeatures:
     findings: tuple[Finding, ...]
     tubes: tuple[TubeRead, ...]
     problem: str = ""
+    evidence: Evidence | None = None
 
     @property
     def stained(self) -> list[StainedTube]:
@@ -81,6 +86,7 @@ def describe_case(
     *,
     hashed: bool = True,
     hidden: Sequence[str] = (),
+    rules: bool = False,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -98,6 +104,8 @@ def describe_case(
         Whether the files' SHA-256 are taken for the record.
     hidden : sequence of str
         Markers that are taken as not measured, to try out what stands in for them.
+    rules : bool
+        Whether the laboratory's own rules are asked, too.
 
     Returns
     -------
@@ -119,6 +127,7 @@ def describe_case(
                     case_id=case.case_id,
                     hashed=hashed,
                     names=names,
+                    rules=rules,
                 )
             done.append(counted)
         except FlowmlError as error:
@@ -126,7 +135,17 @@ def describe_case(
             code = REFUSED.get(type(error), UNREADABLE)
             unread = (_unread(case, tube, hashed=hashed),)
             return _unusable(case, done, unread, f"{where}{error}", code)
-    return _row(case, recipe, done)
+    found = _row(case, recipe, done)
+    return replace(found, evidence=_evidence(case, done)) if rules else found
+
+
+def _evidence(case: Case, tubes: Sequence[TubeCounts]) -> Evidence:
+    """Ask the rules about a case whose tubes were all counted."""
+    cells = [tube.cells for tube in tubes if tube.cells is not None]
+    if len(cells) < len(tubes):
+        events = tuple(TubeEvents(tube.read.name, tube.read.n_events) for tube in tubes)
+        return Evidence((), events, "values are on a display scale")
+    return evidence_of(cells, specimen_of(case.details))
 
 
 def _unread(case: Case, tube: Tube, *, hashed: bool) -> TubeRead:
