@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from flowml.errors import ModelError
+from flowml.features import CaseFeatures
 from flowml.features.columns import OtherResults
+from flowml.gating.rules.evidence import TubeEvents
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
 from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import describe_run
 from flowml.training import canonical_labels, labelled_cases
+from flowml.verdict import settled
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def classify(
     columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
+    rules: bool = True,
 ) -> Classification:
     """Answer for every case.
 
@@ -61,6 +65,8 @@ def classify(
         How files are read.
     progress : callable, optional
         Called with the number of cases done.
+    rules : bool
+        Whether the laboratory's own rules are asked, too, and held against the answers.
 
     Returns
     -------
@@ -81,9 +87,22 @@ def classify(
             "which features could be computed from FCS files."
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    table = extract_table(found, trained.recipe, reading, progress, columns)
+    table = extract_table(found, trained.recipe, reading, progress, columns, rules=rules)
     provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
-    return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
+    answers = [
+        settled(answer, case.details, row.evidence, _events(row))
+        for answer, case, row in zip(
+            trained.predictions(table), found, table.cases, strict=True
+        )
+    ]
+    return Classification(tuple(answers), trained.entities, provenance | {"rules": rules})
+
+
+def _events(case: CaseFeatures) -> tuple[TubeEvents, ...]:
+    """Return the events of the tubes of a case that can be used."""
+    if case.problem:
+        return ()
+    return tuple(TubeEvents(tube.name, tube.n_events) for tube in case.tubes)
 
 
 def _origins(columns: Sequence[OtherResults]) -> dict[str, Any]:
@@ -105,6 +124,7 @@ def evaluate(
     columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
+    rules: bool = True,
 ) -> tuple[Evaluation, Classification]:
     """Classify labelled cases, and hold the answers against the labels.
 
@@ -122,6 +142,8 @@ def evaluate(
         How files are read.
     progress : callable, optional
         Called with the number of cases done.
+    rules : bool
+        As for `classify`.
 
     Returns
     -------
@@ -141,5 +163,7 @@ def evaluate(
     """
     known = canonical_labels(labels)
     labelled = labelled_cases(found_cases(cases), known)
-    found = classify(labelled, model, columns=columns, reading=reading, progress=progress)
+    found = classify(
+        labelled, model, columns=columns, reading=reading, progress=progress, rules=rules
+    )
     return evaluate_predictions(found.predictions, known), found

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, str | float]
 UNKNOWN = "unknown"
-DERIVED = ("in_blood", "in_tissue", "clonal_b_at_most", "trbc1", "smear_of")
+DERIVED = ("in_blood", "in_tissue", "clonal_b_at_most", "trbc1", "plasma_cells_in_blood")
 ANSWERS = ("leukemia", "lymphoma", "neither", "undetermined")
 PHASES = ("yes", "no")
 RULE_KEYS = (

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flowml.gating.rules.evidence import Evidence
+
     Floats = NDArray[np.float64]
 
 RESULT_COLUMNS = (
     "case_id", "status", "decision", "lineage", "p_lineage", "category", "p_category",
     "leukemia_vs_lymphoma", "p_leukemia", "p_lymphoma", "rule", "entity", "p_entity", "reason",
-    "findings",
+    "findings", "leukemic_phase", "second_population", "detection_limit_percent",
 )  # fmt: skip
 
 # An urgent entity at this probability keeps a case from being released automatically: a
@@ -71,6 +73,15 @@ class Prediction:
         Questions that the markers used leave open.
     panel : str
         Which of the training panels the case was stained with; empty where it is none of them.
+    leukemic_phase : str
+        ``yes`` or ``no`` where a count decides it for a lymphoma; empty where none does.
+    second_population : str
+        A second abnormal population, where the rules see one.
+    detection_limit_percent : float
+        Smallest share of a tube's events that could be seen as a population; NaN where it is
+        not known.
+    evidence : Evidence or None
+        What the laboratory's own rules say; None where they were not asked.
     """
 
     case_id: str
@@ -91,6 +102,10 @@ class Prediction:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     not_assessed: tuple[Unassessed, ...] = ()
     panel: str = ""
+    leukemic_phase: str = ""
+    second_population: str = ""
+    detection_limit_percent: float = np.nan
+    evidence: Evidence | None = None
 
     @property
     def was_usable(self) -> bool:

@@ -1,0 +1,132 @@
+"""The laboratory's own rules, held against the answer: they never change it, but its release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from flowml.findings import Finding, Severity
+from flowml.gating.rules.apl import UNDECIDED
+from flowml.gating.rules.finding import ABSENT, PRESENT
+from flowml.gating.rules.immature import MANY
+from flowml.gating.rules.matutes import AGAINST_CLL, FOR_CLL
+from flowml.verdict.note import ACUTE, AUTO, NORMAL, REVIEW, URGENT, Note
+
+if TYPE_CHECKING:
+    from flowml.gating.rules import RuleFinding
+    from flowml.gating.rules.evidence import Evidence
+    from flowml.models import Prediction
+
+# rule: its code, its name in a sentence
+NAMES = {
+    "light_chains": ("RULE-LIGHT-CHAINS", "light chains"),
+    "matutes": ("RULE-MATUTES", "Matutes score"),
+    "apl": ("RULE-APL", "APL alert"),
+    "immature_cells": ("RULE-IMMATURE", "immature cells"),
+    "lineage": ("RULE-LINEAGE", "lineage of blasts"),
+    "t_cells": ("RULE-T-CELLS", "T cells"),
+}
+MIXED = "ambiguous"
+CLL = "CLL"
+
+
+def notes_on_rules(prediction: Prediction, evidence: Evidence) -> Iterator[Note]:
+    """Say of each rule whether it agrees with the answer, and what that makes of the release.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        The answer.
+    evidence : Evidence
+        What the rules say.
+
+    Yields
+    ------
+    Note
+        Of every rule that has something to say.
+    """
+    if evidence.problem:
+        text = f"the rules could not be asked: {evidence.problem}"
+        yield Note(text, REVIEW, Finding("RULE-NOT-ASKED", text, Severity.REVIEW))
+    for found in evidence.rules:
+        verdict = VERDICTS[found.rule](found, prediction)
+        if verdict:
+            yield _note(found, verdict)
+
+
+def _note(found: RuleFinding, decision: str) -> Note:
+    """Tell a rule that agrees by its name, one that does not by what it says."""
+    code, name = NAMES[found.rule]
+    text = found.summary.rstrip(".")
+    if decision == AUTO:
+        return Note(finding=Finding(code, text, Severity.INFO), agrees=name)
+    return Note(f"{name}: {text}", decision, Finding(code, text, Severity.REVIEW))
+
+
+# --- what each rule makes of the decision; an empty text where it says nothing ------------------
+
+
+def _light_chains(found: RuleFinding, prediction: Prediction) -> str:
+    if found.status == ABSENT:
+        return REVIEW if _is_mature_b(prediction) and prediction.entity else ""
+    if found.status != PRESENT:
+        return ""
+    if prediction.category == NORMAL:
+        return REVIEW
+    return AUTO if _is_mature_b(prediction) else ""
+
+
+def _matutes(found: RuleFinding, prediction: Prediction) -> str:
+    if FOR_CLL in found.signs:
+        if prediction.entity == CLL:
+            return AUTO
+        other = _is_mature_b(prediction) and bool(prediction.entity)
+        return REVIEW if other or prediction.category == NORMAL else ""
+    return REVIEW if AGAINST_CLL in found.signs and prediction.entity == CLL else ""
+
+
+def _apl(found: RuleFinding, prediction: Prediction) -> str:
+    del prediction  # an alert is an alert, whatever the model says
+    if found.status == PRESENT:
+        return URGENT
+    return REVIEW if UNDECIDED in found.signs else ""
+
+
+def _immature(found: RuleFinding, prediction: Prediction) -> str:
+    if found.status != PRESENT:
+        return ""
+    if prediction.category == ACUTE:
+        return AUTO
+    return URGENT if MANY in found.signs else REVIEW
+
+
+def _lineage(found: RuleFinding, prediction: Prediction) -> str:
+    if found.status == PRESENT:
+        return AUTO if prediction.lineage == MIXED else REVIEW
+    if prediction.category != ACUTE or not (found.signs and prediction.lineage):
+        return ""
+    if prediction.lineage in found.signs:
+        return AUTO
+    return REVIEW if prediction.lineage != MIXED else ""
+
+
+def _t_cells(found: RuleFinding, prediction: Prediction) -> str:
+    if found.status != PRESENT:
+        return ""
+    if prediction.category == NORMAL:
+        return REVIEW
+    return AUTO if prediction.lineage == "T" else ""
+
+
+VERDICTS: dict[str, Callable[[RuleFinding, Prediction], str]] = {
+    "light_chains": _light_chains,
+    "matutes": _matutes,
+    "apl": _apl,
+    "immature_cells": _immature,
+    "lineage": _lineage,
+    "t_cells": _t_cells,
+}
+
+
+def _is_mature_b(prediction: Prediction) -> bool:
+    return prediction.lineage == "B" and prediction.category not in {"", ACUTE}
