@@ -13,6 +13,8 @@ from flowml.cli.options import (
     columns_from,
     columns_option,
     format_option,
+    given_from,
+    given_option,
     label_options,
     labels_from,
     model_hash_option,
@@ -20,6 +22,7 @@ from flowml.cli.options import (
     path_argument,
     reading_from,
     reading_options,
+    rules_option,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 @format_option
 @label_options(required=False)
 @columns_option
+@given_option
+@rules_option
 @reading_options
 def command(
     path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
@@ -56,7 +61,7 @@ def command(
         raise click.UsageError("--where selects rows of a label table: give --labels too.")
     trained = load_model(model, sha256=model_sha256)
     search = cases_from(path, options)
-    cases = list(search.cases)
+    cases = given_from(options, search.cases)
     labels = labels_from(options, cases) if options["label_table"] else None
     columns = columns_from(options, cases, labels.entities if labels else None)
     if labels is not None:
@@ -65,7 +70,12 @@ def command(
         writable_folder(out)
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
         found = classify(
-            cases, trained, columns=columns, reading=reading_from(options), progress=advance
+            cases,
+            trained,
+            columns=columns,
+            reading=reading_from(options),
+            progress=advance,
+            rules=options["rules"],
         )
     if out is not None:
         write_results(out, found.predictions, found.entities, found.provenance)

@@ -13,6 +13,8 @@ from flowml.cli.options import (
     columns_from,
     columns_option,
     format_option,
+    given_from,
+    given_option,
     label_options,
     labels_from,
     model_hash_option,
@@ -20,6 +22,7 @@ from flowml.cli.options import (
     path_argument,
     reading_from,
     reading_options,
+    rules_option,
 )
 
 
@@ -36,6 +39,8 @@ from flowml.cli.options import (
 )
 @format_option
 @columns_option
+@given_option
+@rules_option
 @reading_options
 def command(
     path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
@@ -51,7 +56,7 @@ def command(
 
     trained = load_model(model, sha256=model_sha256)
     search = cases_from(path, options)
-    cases = list(search.cases)
+    cases = given_from(options, search.cases)
     labels = labels_from(options, cases)
     columns = columns_from(options, cases, labels.entities)
     if out is not None:
@@ -64,6 +69,7 @@ def command(
             columns=columns,
             reading=reading_from(options),
             progress=advance,
+            rules=options["rules"],
         )
     document = json_text(evaluation_document(evaluation, found.provenance))
     if out is not None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from flowml.findings import Finding, Severity
 from flowml.gating.rules.apl import UNDECIDED
-from flowml.gating.rules.finding import ABSENT, PRESENT
-from flowml.gating.rules.immature import MANY
+from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT
+from flowml.gating.rules.immature import MANY, NEEDED, SOME
 from flowml.gating.rules.matutes import AGAINST_CLL, FOR_CLL
+from flowml.knowledge.rules import load_rulebook
 from flowml.verdict.note import ACUTE, AUTO, NORMAL, REVIEW, URGENT, Note
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ NAMES = {
     "lineage": ("RULE-LINEAGE", "lineage of blasts"),
     "t_cells": ("RULE-T-CELLS", "T cells"),
 }
+TOLD = "told"  # beside the decisions: neither agrees nor holds back
 MIXED = "ambiguous"
 CLL = "CLL"
 
@@ -60,10 +62,12 @@ def _note(found: RuleFinding, decision: str) -> Note:
     text = found.summary.rstrip(".")
     if decision == AUTO:
         return Note(finding=Finding(code, text, Severity.INFO), agrees=name)
+    if decision == TOLD:
+        return Note(f"{name}: {text}", finding=Finding(code, text, Severity.INFO))
     return Note(f"{name}: {text}", decision, Finding(code, text, Severity.REVIEW))
 
 
-# --- what each rule makes of the decision; an empty text where it says nothing ------------------
+# --- what each rule makes of the decision; an empty text where it says nothing ----------------
 
 
 def _light_chains(found: RuleFinding, prediction: Prediction) -> str:
@@ -86,18 +90,32 @@ def _matutes(found: RuleFinding, prediction: Prediction) -> str:
 
 
 def _apl(found: RuleFinding, prediction: Prediction) -> str:
-    del prediction  # an alert is an alert, whatever the model says
+    """An alert is one whatever the model says; an open question belongs to a myeloid answer."""
     if found.status == PRESENT:
         return URGENT
-    return REVIEW if UNDECIDED in found.signs else ""
+    if UNDECIDED in found.signs:
+        return REVIEW
+    acute = prediction.category == ACUTE and prediction.lineage in {"", "myeloid"}
+    return TOLD if acute and found.status == NOT_ASSESSABLE else ""
 
 
 def _immature(found: RuleFinding, prediction: Prediction) -> str:
+    """Weigh the share: B cells with dim CD45 are the clone's own where the answer is one.
+
+    Where neither CD34 nor CD117 was measured, dim CD45 alone is a hint and no more: hematogones
+    and large B cells have it too.
+    """
     if found.status != PRESENT:
         return ""
     if prediction.category == ACUTE:
         return AUTO
-    return URGENT if MANY in found.signs else REVIEW
+    share = found.numbers["share_of_intact"]
+    if _is_mature_b(prediction):
+        share -= found.numbers["b_precursors_share"]
+    many, some = (load_rulebook().number(found.rule, name) for name in (MANY, SOME))
+    if set(NEEDED) <= set(found.missing):
+        return REVIEW if share >= many else ""
+    return URGENT if share >= many else REVIEW if share >= some else ""
 
 
 def _lineage(found: RuleFinding, prediction: Prediction) -> str:
@@ -111,10 +129,11 @@ def _lineage(found: RuleFinding, prediction: Prediction) -> str:
 
 
 def _t_cells(found: RuleFinding, prediction: Prediction) -> str:
+    """Hold a normal answer back; many CD8+ T cells alone are what viruses do."""
     if found.status != PRESENT:
         return ""
     if prediction.category == NORMAL:
-        return REVIEW
+        return TOLD if set(found.signs) == {"ratio"} and found.numbers["ratio"] < 1 else REVIEW
     return AUTO if prediction.lineage == "T" else ""
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from flowml.gating.rules.evidence import Evidence
     from flowml.models import Prediction
 
-# a skewed CD4:CD8, and a shift of CD3 between the two, are often reactive: no population by
-# themselves
-NO_POPULATION = {"ratio", "cd3_difference"}
+# a skewed CD4:CD8 and a shift of CD3 between the two are often reactive, and many CD4+ CD3- cells
+# may be monocytes: no population by themselves
+NO_POPULATION = {"ratio", "cd3_difference", "cd4_without_cd3"}
 LEAST_CD34 = 0.1  # of intact cells; ICC 2022: from as many on a disease of its own
 MATURE = {"leukemia_lymphoma_overlap", "lymphoma", "aggressive_mature_leukemia"}
 
@@ -73,4 +73,4 @@ def _in_words(sign: str) -> str:
     marker, _, what = sign.partition("_")
     if what == "low":
         return f"{marker.upper()} low or absent"
-    return {"cd4_without_cd3": "CD4+ CD3-"}.get(sign, f"{marker.upper()} one-sided")
+    return f"{marker.upper()} one-sided"

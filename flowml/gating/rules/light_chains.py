@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from flowml.gating.rules.chains import (
+    KAPPA,
+    LAMBDA,
     NEITHER,
     Chains,
     Counts,
@@ -37,7 +39,9 @@ RULE = "light_chains"
 NEEDED = ("kappa", "lambda", "CD19")
 WITHOUT = "neither"  # light chain: a reason of `Clone`
 NOT_COMPARED = {"CD3", "FSC-H"}
+CHAINS = {"kappa": KAPPA, "lambda": LAMBDA}
 TELLING = 0.25  # decades by which a subset differs from the other B cells
+APART = 0.5  # decades by which a second clone differs from the other cells of its chain
 
 
 class Stained(NamedTuple):
@@ -217,8 +221,15 @@ def _levels(stained: Stained) -> dict[str, Levels]:
     """Return what B cells can be told apart by, but for their light chains."""
     return {
         key: aligned(values[stained.cells], stained.chains)
+        for key, values in _compared(stained).items()
+    }
+
+
+def _compared(stained: Stained) -> dict[str, Levels]:
+    return {
+        key: values
         for key, values in stained.tube.cells.levels.items()
-        if key not in NOT_COMPARED and not {"kappa", "lambda"} & set(key.split("+"))
+        if key not in NOT_COMPARED and not CHAINS.keys() & set(key.split("+"))
     }
 
 
@@ -258,8 +269,8 @@ def _numbers(counts: Counts, confidence: float) -> dict[str, float]:
 def _present(clones: Sequence[Clone]) -> RuleFinding:
     """Report the leading clone; one of the other light chain is a second one."""
     clone = clones[0]
-    others = [c for c in clones[1:] if WITHOUT not in {c.reason, clone.reason}]
-    second = next((c for c in others if c.reason != clone.reason), None)
+    others = [c for c in clones[1:] if {c.reason, clone.reason} == set(CHAINS)]
+    second = next((c for c in others if _stands_apart(c)), None)
     found = _one(clone)
     if second is None:
         return found
@@ -270,6 +281,23 @@ def _present(clones: Sequence[Clone]) -> RuleFinding:
         summary=f"{found.summary} {words}",
         numbers={**found.numbers, **numbers, "second_events": float(second.counts.total)},
         signs=(clone.reason, second.reason),
+    )
+
+
+def _stands_apart(clone: Clone) -> bool:
+    """Tell whether a subset differs from the other cells of its chain, on levels as they are.
+
+    Where one clone is about half of its chain, to align the chains moves normal cells away from
+    their like: they have one-sided neighbours then, and are no second clone.
+    """
+    stained = clone.stained
+    chain = stained.chains == CHAINS[clone.reason]
+    own, rest = clone.part & chain, ~clone.part & chain
+    if not rest.any():
+        return True
+    return any(
+        abs(np.median(levels[own]) - np.median(levels[rest])) >= APART
+        for levels in (values[stained.cells] for values in _compared(stained).values())
     )
 
 
