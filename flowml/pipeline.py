@@ -7,7 +7,7 @@ and lab scripts do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ def classify(
             "which features could be computed from FCS files."
         )
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    table = extract_table(found, trained.recipe, reading, progress, columns, rules=rules)
+    asked = replace(reading, rules=rules)
+    table = extract_table(found, trained.recipe, asked, progress, columns)
     provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
     answers = [
         settled(answer, case.details, row.evidence, _events(row))

@@ -86,7 +86,6 @@ def describe_case(
     *,
     hashed: bool = True,
     hidden: Sequence[str] = (),
-    rules: bool = False,
 ) -> CaseFeatures:
     """Compute the features of a case.
 
@@ -97,15 +96,13 @@ def describe_case(
     recipe : FittedRecipe
         What to compute.
     how : Preparation
-        How the events of its tubes are made ready.
+        How the events of its tubes are made ready, and whether the rules are asked.
     chunk : int
         Events to read at a time; does not change the result.
     hashed : bool
         Whether the files' SHA-256 are taken for the record.
     hidden : sequence of str
         Markers that are taken as not measured, to try out what stands in for them.
-    rules : bool
-        Whether the laboratory's own rules are asked, too.
 
     Returns
     -------
@@ -127,7 +124,6 @@ def describe_case(
                     case_id=case.case_id,
                     hashed=hashed,
                     names=names,
-                    rules=rules,
                 )
             done.append(counted)
         except FlowmlError as error:
@@ -136,7 +132,7 @@ def describe_case(
             unread = (_unread(case, tube, hashed=hashed),)
             return _unusable(case, done, unread, f"{where}{error}", code)
     found = _row(case, recipe, done)
-    return replace(found, evidence=_evidence(case, done)) if rules else found
+    return replace(found, evidence=_evidence(case, done)) if how.rules else found
 
 
 def _evidence(case: Case, tubes: Sequence[TubeCounts]) -> Evidence:

@@ -138,7 +138,6 @@ def count_tube(
     case_id: str = "",
     hashed: bool = True,
     names: Substitution = AS_MEASURED,
-    rules: bool = False,
 ) -> TubeCounts:
     """Read a tube and count its events.
 
@@ -158,8 +157,6 @@ def count_tube(
         Whether the file's SHA-256 is taken for the record.
     names : Substitution
         By what names its channels are counted.
-    rules : bool
-        Whether the events are kept as the rules look at them.
 
     Returns
     -------
@@ -172,7 +169,7 @@ def count_tube(
         If the tube cannot be used.
     """
     opened = open_tube(tube, how, recipe.markers, names)
-    if rules:  # they need all values together: kept as they pass, for the file is read once
+    if how.rules:  # they need all values together: kept as they pass, for the file is read once
         remembered = RememberedSource(opened.sample.source)
         opened = replace(opened, sample=replace(opened.sample, source=remembered))
     sample = opened.sample
@@ -186,7 +183,7 @@ def count_tube(
     read = _record(opened, how, stained, instrument, sha256)
     doubts = (*_display_values(sample), *_not_aligned(recipe, instrument))
     findings = (*noticed, *opened.findings, *doubts, *odd_values)
-    cells = _cells(sample, how.compensation) if rules else None
+    cells = _cells(sample, how.compensation) if how.rules else None
     return TubeCounts(read, tube_key(tube, opened.channels), counts, findings, cells)
 
 

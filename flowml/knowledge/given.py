@@ -30,6 +30,8 @@ class Column:
         For programs and for people.
     kind : str
         ``choice`` or ``number``.
+    aliases : tuple of str
+        Other names, those for another unit included.
     values : mapping of str to str
         Of a choice: folded spelling to value.
     unit : str
@@ -41,6 +43,7 @@ class Column:
     key: str
     title: str
     kind: str
+    aliases: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     low: float = 0.0
@@ -106,11 +109,9 @@ def load_giveable() -> Giveable:
     document = open_document(HOME / "given.toml", ("unknown", "column", "agent"))
     columns: dict[str, tuple[Column, float]] = {}
     for entry in document.tables("column", named_by="key"):
-        column = _column(entry)
-        names = dict.fromkeys((column.key, *_texts(entry, "aliases")), 1.0)
-        if column.kind == NUMBER:
-            scaled = entry.table("scaled", {})
-            names |= {name: scaled.number(name) for name in scaled.keys()}  # noqa: SIM118
+        scaled = _scaled(entry)
+        column = _column(entry, tuple(scaled))
+        names = dict.fromkeys((column.key, *column.aliases), 1.0) | scaled
         _claim(entry, columns, {name: (column, factor) for name, factor in names.items()})
     unknown = frozenset(map(folded, _texts(document, "unknown")))
     agents: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -122,19 +123,26 @@ def load_giveable() -> Giveable:
     return Giveable(columns, unknown, agents)
 
 
-def _column(entry: Entry) -> Column:
+def _scaled(entry: Entry) -> dict[str, float]:
+    """Return the names of a column in another unit, with their factors."""
+    table = entry.table("scaled", {})
+    return {name: table.number(name) for name in table.keys()}  # noqa: SIM118 - not a dict
+
+
+def _column(entry: Entry, scaled: tuple[str, ...]) -> Column:
     kind = one_of(entry, "kind", dict.fromkeys(KINDS))
     entry.keys((*OF_EITHER, *OF_A_KIND[kind]))
     entry.text("source")
     key, title = entry.text("key"), entry.text("title")
+    aliases = (*_texts(entry, "aliases"), *scaled)
     if kind == CHOICE:
         values: dict[str, str] = {}
         table = entry.table("values")
         for value in table.keys():  # noqa: SIM118 - not a dict
             _claim(table, values, dict.fromkeys((value, *_texts(table, value)), value))
-        return Column(key, title, kind, values)
+        return Column(key, title, kind, aliases, values)
     low, high = entry.number("low"), entry.number("high")
-    return Column(key, title, kind, unit=entry.text("unit"), low=low, high=high)
+    return Column(key, title, kind, aliases, unit=entry.text("unit"), low=low, high=high)
 
 
 def _claim(entry: Entry, known: dict[str, T], names: Mapping[str, T]) -> None:

@@ -1,4 +1,4 @@
-"""The laboratory's own rules, held against the answer: they never change it, but its release."""
+"""The laboratory's own rules, held against the answer: they change its release, never it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _matutes(found: RuleFinding, prediction: Prediction) -> str:
 
 
 def _apl(found: RuleFinding, prediction: Prediction) -> str:
-    """An alert is one whatever the model says; an open question belongs to a myeloid answer."""
+    """Take an alert as one whatever the model says; tell what myeloid blasts leave open."""
     if found.status == PRESENT:
         return URGENT
     if UNDECIDED in found.signs:
@@ -100,21 +100,25 @@ def _apl(found: RuleFinding, prediction: Prediction) -> str:
 
 
 def _immature(found: RuleFinding, prediction: Prediction) -> str:
-    """Weigh the share: B cells with dim CD45 are the clone's own where the answer is one.
+    """Weigh the share: B cells with dim CD45 and plasma cells may be the clone's own.
 
-    Where neither CD34 nor CD117 was measured, dim CD45 alone is a hint and no more: hematogones
-    and large B cells have it too.
+    Where CD34 or CD117 was not measured, dim CD45 alone is a hint and no more: hematogones and
+    large B cells have it too.
     """
     if found.status != PRESENT:
         return ""
     if prediction.category == ACUTE:
         return AUTO
-    share = found.numbers["share_of_intact"]
+    numbers = found.numbers
+    share, certain = numbers["share_of_intact"], numbers["cd34_share"] + numbers["cd117_share"]
     if _is_mature_b(prediction):
-        share -= found.numbers["b_precursors_share"]
+        share -= numbers["b_precursors_share"]
+    if prediction.lineage == "plasma_cell":  # these have CD117 and dim CD45 themselves
+        share = certain = numbers["cd34_share"]
     many, some = (load_rulebook().number(found.rule, name) for name in (MANY, SOME))
-    if set(NEEDED) <= set(found.missing):
-        return REVIEW if share >= many else ""
+    if set(NEEDED) & set(found.missing):
+        doubtful = certain >= some or share >= many
+        return URGENT if certain >= many else REVIEW if doubtful else ""
     return URGENT if share >= many else REVIEW if share >= some else ""
 
 

@@ -60,14 +60,10 @@ def _contradictions(prediction: Prediction, given: Given, facts: Facts) -> Itera
         if prediction.category in item.against and all(c.holds(facts) for c in item.when):
             text = f"as was given, {item.name}, against {prediction.category}"
             decision = URGENT if item.is_urgent else REVIEW
-            yield Note(
-                text, decision, Finding("GIVEN-CONTRADICTION", text, Severity.REVIEW)
-            )
+            yield Note(text, decision, Finding("GIVEN-CONTRADICTION", text, Severity.REVIEW))
     abnormal = bool(prediction.category) and prediction.category != NORMAL
     in_tissue_only = facts["in_blood"] == "no"
     counted = facts.get("clonal_b_cells", 0.0), facts.get("abnormal_t_per_ul", 0.0)
     if in_tissue_only and (any(counted) or (abnormal and given.specimen in {BLOOD, MARROW})):
-        text = (
-            "the disease is said to sit in tissue only, but abnormal cells are in blood or marrow"
-        )
+        text = "disease is said to sit in tissue only, but blood or marrow has abnormal cells"
         yield Note(text, REVIEW, Finding("GIVEN-CONTRADICTION", text, Severity.REVIEW))

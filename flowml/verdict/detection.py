@@ -45,7 +45,8 @@ def detection_limit(tubes: Sequence[TubeEvents]) -> Limit | None:
     if not tubes:
         return None
     known = load_verdicts()
-    seen, counted = (known.detection[f"events_to_{what}"].value for what in ("detect", "quantify"))
+    seen = known.detection["events_to_detect"].value
+    counted = known.detection["events_to_quantify"].value
     fewest = min(tubes, key=_events)
     n_events, name = _events(fewest), printable(fewest.name, 60)
     of = "events" if fewest.n_intact is None else "intact cells"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from flowml.gating.rules.evidence import Evidence
     from flowml.models import Prediction
 
-# a skewed CD4:CD8 and a shift of CD3 between the two are often reactive, and many CD4+ CD3- cells
-# may be monocytes: no population by themselves
+# a skewed CD4:CD8 and a shift of CD3 between the two are often reactive, and many CD4+ CD3-
+# cells may be monocytes: no population by themselves
 NO_POPULATION = {"ratio", "cd3_difference", "cd4_without_cd3"}
 LEAST_CD34 = 0.1  # of intact cells; ICC 2022: from as many on a disease of its own
 MATURE = {"leukemia_lymphoma_overlap", "lymphoma", "aggressive_mature_leukemia"}
@@ -61,12 +61,12 @@ def _populations(prediction: Prediction, evidence: Evidence) -> Iterator[tuple[s
             yield f"B ({chains[1]} restricted beside {chains[0]})", light.summary
     cells = evidence.of("t_cells")
     if cells and cells.status == PRESENT and prediction.lineage != "T":
-        if signs := [sign for sign in cells.signs if sign not in NO_POPULATION]:
-            yield f"T ({', '.join(map(_in_words, signs))})", cells.summary
+        signs = [_in_words(sign) for sign in cells.signs if sign not in NO_POPULATION]
+        yield from [(f"T ({', '.join(signs)})", cells.summary)] if signs else []
     early = evidence.of("immature_cells")
-    if early and early.status == PRESENT and prediction.category in MATURE:
-        if early.numbers.get("cd34_share", 0.0) >= LEAST_CD34:
-            yield "immature cells (CD34+)", early.summary
+    is_mature = prediction.category in MATURE
+    if early and is_mature and early.numbers.get("cd34_share", 0.0) >= LEAST_CD34:
+        yield "immature cells (CD34+)", early.summary
 
 
 def _in_words(sign: str) -> str:

@@ -1,4 +1,4 @@
-"""Leukemia or lymphoma, decided by the first rule of the knowledge file whose conditions hold."""
+"""Leukemia or lymphoma, by the first rule of the knowledge file whose conditions hold."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from flowml.verdict.note import AUTO, REVIEW, URGENT, Note
 if TYPE_CHECKING:
     from flowml.knowledge.verdict import Facts, SiteRule
     from flowml.models import Prediction
-
-SHARES = {"leukemia": "p_leukemia", "lymphoma": "p_lymphoma"}
 
 
 def decided(prediction: Prediction, facts: Facts) -> tuple[Prediction, list[Note]]:
@@ -57,25 +55,23 @@ def _applied(prediction: Prediction, rule: SiteRule) -> Prediction:
     return replace(
         prediction,
         leukemia_vs_lymphoma=answer,
+        p_leukemia=_share(prediction, "leukemia", answer),
+        p_lymphoma=_share(prediction, "lymphoma", answer),
         rule=rule.name,
         category=rule.category if moved else prediction.category,
         p_category=prediction.p_entity if moved else prediction.p_category,
         leukemic_phase=rule.leukemic_phase,
-        **_shares(prediction, answer),
     )
 
 
-def _shares(prediction: Prediction, answer: str) -> dict[str, float]:
+def _share(prediction: Prediction, of: str, answer: str) -> float:
     """Move the entity's probability to the answer that it gives now."""
+    share: float = getattr(prediction, f"p_{of}")
     before = prediction.leukemia_vs_lymphoma
-    if not prediction.entity or answer == before:
-        return {}
-    moved: dict[str, float] = {}
-    if name := SHARES.get(before):
-        moved[name] = max(getattr(prediction, name) - prediction.p_entity, 0.0)
-    if name := SHARES.get(answer):
-        moved[name] = min(getattr(prediction, name) + prediction.p_entity, 1.0)
-    return moved
+    if not prediction.entity or answer == before or of not in {answer, before}:
+        return share
+    moved = prediction.p_entity if of == answer else -prediction.p_entity
+    return min(max(share + moved, 0.0), 1.0)
 
 
 def _notes(rule: SiteRule) -> list[Note]:

@@ -56,7 +56,9 @@ def test_what_is_not_known_says_nothing(text):
     assert (dict(given.choices), dict(given.numbers), findings) == ({}, {}, ())
 
 
-@pytest.mark.parametrize("text", ["1,200", "12.345", "-3", "3 of 4", "+5", "5..2", "1e2", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["1,200", "12.345", "-3", "3 of 4", "+5", "5..2", "1e2", "0x10"]
+)
 def test_a_number_that_could_be_two_or_none_is_not_guessed(text):
     given, findings = given_of({"lymphocytes": text})
     assert "lymphocytes" not in given.numbers
@@ -73,7 +75,10 @@ def test_the_same_thing_twice_must_be_the_same():
 
 @pytest.mark.parametrize(
     ("part", "whole", "used"),
-    [("5.5", "5.2", True), ("5.8", "5.2", False)],  # a tenth more is what two counters differ by
+    [
+        ("5.5", "5.2", True),
+        ("5.8", "5.2", False),
+    ],  # a tenth more is what two counters differ by
 )
 def test_a_part_is_no_more_than_its_whole(part, whole, used):
     given, findings = given_of({"clonal_b_cells": part, "lymphocytes": whole})

@@ -32,13 +32,11 @@ def finding(rule, status="present", signs=(), summary="It says so.", **fields):
     return RuleFinding(rule, status, urgent=False, summary=summary, signs=signs, **fields)
 
 
-IMMATURE = {"share_of_intact": 0.3, "b_precursors_share": 0.0, "cd34_share": 0.25}
-
-
 def immature(share, missing=(), **numbers):
     sign = "many" if share >= 0.2 else "some" if share >= 0.1 else ""
     status = "present" if sign else "absent"
-    told = IMMATURE | {"share_of_intact": share, "cd34_share": 0.0} | numbers
+    parts = ("b_precursors_share", "cd34_share", "cd117_share")
+    told = {"share_of_intact": share} | dict.fromkeys(parts, 0.0) | numbers
     return finding(
         "immature_cells", status, (sign,) if sign else (), numbers=told, missing=missing
     )

@@ -28,7 +28,11 @@ from tests.verdict.answers import answer, codes, evidence, finding, immature, op
         ({"abnormal_t_per_ul": "300"}, "GIVEN-CONTRADICTION", "abnormal T cells"),
         ({"blasts_percent": "7"}, "GIVEN-CONTRADICTION", "blasts of 5 %"),
         ({"plasma_cells_percent": "3"}, "GIVEN-CONTRADICTION", "plasma cells stand"),
-        ({"lymphocytes": "2", "clonal_b_cells": "9"}, "GIVEN-CONTRADICTION", "neither was used"),
+        (
+            {"lymphocytes": "2", "clonal_b_cells": "9"},
+            "GIVEN-CONTRADICTION",
+            "neither was used",
+        ),
         ({"treated": "no", "Therapie": "ja"}, "GIVEN-TREATED", "treated"),
     ],
 )
@@ -40,7 +44,9 @@ def test_a_normal_answer_is_held_back_with_its_reason(given, code, words):
     assert "brew" not in found.reason, "a text that is not known may name a patient"
 
 
-@pytest.mark.parametrize("given", [{}, {"treated": "nein"}, {"specimen": "KM"}, {"treated": "k.A."}])
+@pytest.mark.parametrize(
+    "given", [{}, {"treated": "nein"}, {"specimen": "KM"}, {"treated": "k.A."}]
+)
 def test_nothing_to_say_leaves_a_normal_answer_automatic(given):
     found = settled(answer("normal"), given)
     assert (found.decision, codes(found)) == ("auto", [])
@@ -54,7 +60,9 @@ def test_blasts_by_microscopy_make_any_answer_that_is_not_acute_urgent(entity):
 def test_tissue_only_and_cells_in_blood_do_not_go_together():
     found = settled(answer("MCL"), {"distribution": "tissue", "specimen": "blood"})
     assert (found.decision, codes(found)) == ("review", ["GIVEN-CONTRADICTION"])
-    assert settled(answer("MCL"), {"distribution": "both", "specimen": "blood"}).decision == "auto"
+    assert (
+        settled(answer("MCL"), {"distribution": "both", "specimen": "blood"}).decision == "auto"
+    )
 
 
 def test_a_share_of_plasma_cells_in_marrow_is_told_and_not_used():

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from flowml.gating.rules.apl import apl_finding
 from flowml.gating.rules.cells import Cells, open_cells
+from flowml.gating.rules.evidence import Evidence, TubeEvents
 from flowml.gating.rules.immature import immature_finding
 from flowml.gating.rules.light_chains import light_chain_finding
 from flowml.gating.rules.lineage import lineage_finding
 from flowml.gating.rules.matutes import matutes_finding
 from flowml.gating.rules.t_cells import t_cell_finding
-from flowml.gating.rules.evidence import Evidence, TubeEvents
 from flowml.gating.rules.tube import RuleTube
 from flowml.knowledge.rules import load_rulebook
 

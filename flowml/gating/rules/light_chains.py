@@ -107,14 +107,14 @@ def light_chain_finding(tubes: Sequence[RuleTube]) -> RuleFinding:
     RuleFinding
         About the tube with a restricted subset, or with most B cells.
     """
-    stained = [stain(tube) for tube in tubes if has_light_chains(tube)]
+    stained = [stained_once(tube) for tube in tubes if has_light_chains(tube)]
     if not stained:
         missing = _missing(tubes)
         return RuleFinding(
             RULE, NOT_ASSESSABLE, urgent=False, missing=missing,
             summary=f"Light chains not assessable: no tube has {', '.join(missing)} together.",
         )  # fmt: skip
-    clones = [found for item in stained if (found := find_clones(item))]
+    clones = [found for item in stained if (found := clones_once(item))]
     if clones:
         return _present(max(clones, key=lambda found: found[0].counts.total))
     return _absent(max(stained, key=lambda item: len(item.chains)))
@@ -167,21 +167,43 @@ def _chains(tube: RuleTube, b_lineage: Mask, normal: Mask) -> Chains:
     return light_chains(kappa, lambda_, levels_off, tube.book.number(RULE, "least_expression"))
 
 
-def find_clone(stained: Stained) -> Clone | None:
-    """Find the largest part of the B cells that has one light chain only, or none.
+def stained_once(tube: RuleTube) -> Stained:
+    """Do what `stain` does, once for each tube.
+
+    Parameters
+    ----------
+    tube : RuleTube
+        `has_light_chains`.
+
+    Returns
+    -------
+    Stained
+        The same each time.
+    """
+    if "stained" not in tube.kept:
+        tube.kept["stained"] = stain(tube)
+    found: Stained = tube.kept["stained"]
+    return found
+
+
+def clones_once(stained: Stained) -> list[Clone]:
+    """Do what `find_clones` does, once for each tube.
 
     Parameters
     ----------
     stained : Stained
-        B cells with their light chains.
+        Of `stained_once`.
 
     Returns
     -------
-    Clone or None
-        All B cells, if they qualify; else the largest subset that does, one with a chain
-        before one without.
+    list of Clone
+        The same each time.
     """
-    return next(iter(find_clones(stained)), None)
+    kept = stained.tube.kept
+    if "clones" not in kept:
+        kept["clones"] = find_clones(stained)
+    found: list[Clone] = kept["clones"]
+    return found
 
 
 def find_clones(stained: Stained) -> list[Clone]:

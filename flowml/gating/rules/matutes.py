@@ -10,7 +10,7 @@ import numpy as np
 from flowml.gating.rules.cuts import above_negatives, valley
 from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT, RuleFinding
 from flowml.gating.rules.landmarks import above
-from flowml.gating.rules.light_chains import Clone, find_clone, has_light_chains, stain
+from flowml.gating.rules.light_chains import Clone, clones_once, has_light_chains, stained_once
 from flowml.gating.rules.populations import b_cells, b_marker, bystanders, plasma_cells
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ def _restricted(tube: RuleTube) -> Target | None:
     """Choose the restricted B cells, where the tube shows light chains and there are any."""
     if not has_light_chains(tube):
         return None
-    stained = stain(tube)
-    clone = find_clone(stained)
-    if clone is None:
+    stained = stained_once(tube)
+    clones = clones_once(stained)
+    if not clones:
         return None
+    clone = clones[0]
     cells = tube.cells.nothing()
     cells[np.flatnonzero(stained.cells)[clone.part]] = True
     what = "all B cells" if clone.is_all else "the restricted B cells"
