@@ -76,7 +76,7 @@ def tables() -> dict[str, str]:
                 "source",
             ],
             list(map(_decides, load_verdicts().rules)),
-        ),  # fmt: skip
+        ),
         "assessed_panels.md": _table(["panel", "not assessed"], list(map(_left_open, PANELS))),
     }
 
