@@ -11,7 +11,7 @@ from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT
 from flowml.gating.rules.immature import MANY, NEEDED, SOME
 from flowml.gating.rules.matutes import AGAINST_CLL, FOR_CLL
 from flowml.knowledge.rules import load_rulebook
-from flowml.verdict.note import ACUTE, AUTO, NORMAL, REVIEW, URGENT, Note
+from flowml.verdict.note import ACUTE, AUTO, DENDRITIC, NORMAL, REVIEW, URGENT, Note
 
 if TYPE_CHECKING:
     from flowml.gating.rules import RuleFinding
@@ -107,7 +107,7 @@ def _immature(found: RuleFinding, prediction: Prediction) -> str:
     """
     if found.status != PRESENT:
         return ""
-    if prediction.category == ACUTE:
+    if prediction.category in {ACUTE, DENDRITIC}:  # whose cells look immature to the rule
         return AUTO
     numbers = found.numbers
     share, certain = numbers["share_of_intact"], numbers["cd34_share"] + numbers["cd117_share"]

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from flowml.findings import Finding
 
 AUTO, REVIEW, URGENT = DECISIONS = ("auto", "review", "urgent")
-NORMAL, ACUTE = "no_abnormal_population", "acute_leukemia"  # categories
+# categories
+NORMAL, ACUTE, DENDRITIC = "no_abnormal_population", "acute_leukemia", "dendritic_neoplasm"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ TABLE = [
     ("FL", immature(0.25, b_precursors_share=0.22), "auto", ""),
     ("FL", immature(0.35, b_precursors_share=0.22), "review", "RULE-IMMATURE"),
     ("AML", immature(0.6), "urgent", "RULE-IMMATURE"),
+    ("BPDCN", immature(0.6), "urgent", "RULE-IMMATURE"),
     ("normal", finding("lineage", signs=("B", "myeloid")), "review", "RULE-LINEAGE"),
     ("MPAL", finding("lineage", signs=("B", "myeloid")), "urgent", "RULE-LINEAGE"),
     ("normal", finding("lineage", "absent", ("B",)), "auto", ""),
