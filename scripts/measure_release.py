@@ -24,7 +24,7 @@ from flowml.models import Prediction
 from flowml.records import Case
 from flowml.verdict import settled
 
-SEED = 20261128
+SEED = 20261129
 EVENTS = 20_000
 CONTROLS = ("normal", "reactive")
 
