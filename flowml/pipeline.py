@@ -7,18 +7,20 @@ and lab scripts do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flowml.errors import ModelError
-from flowml.features import FittedRecipe
+from flowml.features import CaseFeatures, FittedRecipe
 from flowml.features.columns import OtherResults
+from flowml.gating.rules.evidence import TubeEvents
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
 from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import describe_run
 from flowml.training import canonical_labels, labelled_cases
+from flowml.verdict import settled
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def classify(
     columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
+    rules: bool = True,
 ) -> Classification:
     """Answer for every case.
 
@@ -62,6 +65,8 @@ def classify(
         How files are read.
     progress : callable, optional
         Called with the number of cases done.
+    rules : bool
+        Whether the laboratory's own rules are asked, too, and held against the answers.
 
     Returns
     -------
@@ -77,9 +82,16 @@ def classify(
     """
     trained, recipe = model_for_files(model)
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    table = extract_table(found, recipe, reading, progress, columns)
+    asked = replace(reading, rules=rules)
+    table = extract_table(found, recipe, asked, progress, columns)
     provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
-    return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
+    answers = [
+        settled(answer, case.details, row.evidence, _events(row))
+        for answer, case, row in zip(
+            trained.predictions(table), found, table.cases, strict=True
+        )
+    ]
+    return Classification(tuple(answers), trained.entities, provenance | {"rules": rules})
 
 
 def model_for_files(model: TrainedModel | Path | str) -> tuple[TrainedModel, FittedRecipe]:
@@ -112,6 +124,13 @@ def model_for_files(model: TrainedModel | Path | str) -> tuple[TrainedModel, Fit
     return trained, trained.recipe
 
 
+def _events(case: CaseFeatures) -> tuple[TubeEvents, ...]:
+    """Return the events of the tubes of a case that can be used."""
+    if case.problem:
+        return ()
+    return tuple(TubeEvents(tube.name, tube.n_events) for tube in case.tubes)
+
+
 def _origins(columns: Sequence[OtherResults]) -> dict[str, Any]:
     """Say for the record what was joined; a file's name may tell too much."""
     if not columns:
@@ -131,6 +150,7 @@ def evaluate(
     columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
+    rules: bool = True,
 ) -> tuple[Evaluation, Classification]:
     """Classify labelled cases, and hold the answers against the labels.
 
@@ -148,6 +168,8 @@ def evaluate(
         How files are read.
     progress : callable, optional
         Called with the number of cases done.
+    rules : bool
+        As for `classify`.
 
     Returns
     -------
@@ -168,5 +190,7 @@ def evaluate(
     trained = model if isinstance(model, TrainedModel) else load_model(model)
     known = canonical_labels(labels, trained.tree.widened())
     labelled = labelled_cases(found_cases(cases), known)
-    found = classify(labelled, trained, columns=columns, reading=reading, progress=progress)
+    found = classify(
+        labelled, trained, columns=columns, reading=reading, progress=progress, rules=rules
+    )
     return evaluate_predictions(found.predictions, known), found

@@ -13,6 +13,8 @@ from flowml.cli.options import (
     columns_from,
     columns_option,
     format_option,
+    given_from,
+    given_option,
     label_options,
     labels_from,
     model_hash_option,
@@ -20,6 +22,7 @@ from flowml.cli.options import (
     path_argument,
     reading_from,
     reading_options,
+    rules_option,
 )
 from flowml.cli.tables import is_table, table_from, table_labels, table_options
 
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 @label_options(required=False)
 @table_options
 @columns_option
+@given_option
+@rules_option
 @reading_options
 def command(
     path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
@@ -66,7 +71,7 @@ def command(
         raise click.UsageError("--where selects rows of a label table: give --labels too.")
     trained = load_model(model, sha256=model_sha256)
     search = cases_from(path, options)
-    cases = list(search.cases)
+    cases = given_from(options, search.cases)
     tree = trained.tree.widened()
     labels = labels_from(options, cases, tree) if options["label_table"] else None
     columns = columns_from(options, cases, labels.entities if labels else None)
@@ -76,7 +81,12 @@ def command(
         writable_folder(out)
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
         found = classify(
-            cases, trained, columns=columns, reading=reading_from(options), progress=advance
+            cases,
+            trained,
+            columns=columns,
+            reading=reading_from(options),
+            progress=advance,
+            rules=options["rules"],
         )
     _report(found, trained, labels, out, options)
     usable = all(prediction.was_usable for prediction in found.predictions)

@@ -13,6 +13,8 @@ from flowml.cli.options import (
     columns_from,
     columns_option,
     format_option,
+    given_from,
+    given_option,
     label_options,
     labels_from,
     model_hash_option,
@@ -21,6 +23,7 @@ from flowml.cli.options import (
     reading_from,
     reading_options,
     require_labels,
+    rules_option,
 )
 from flowml.cli.tables import is_table, table_from, table_labels, table_options
 
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 )
 @format_option
 @columns_option
+@given_option
+@rules_option
 @reading_options
 def command(
     path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
@@ -65,7 +70,7 @@ def command(
     if of_table:
         return _evaluate_table(path, trained, out, options)
     search = cases_from(path, options)
-    cases = list(search.cases)
+    cases = given_from(options, search.cases)
     labels = labels_from(options, cases, trained.tree.widened())
     columns = columns_from(options, cases, labels.entities)
     if out is not None:
@@ -78,6 +83,7 @@ def command(
             columns=columns,
             reading=reading_from(options),
             progress=advance,
+            rules=options["rules"],
         )
     all_usable = _report((evaluation, found), trained, labels, out, options)
     return 0 if all_usable and not labels.unlabelled and not search.is_incomplete else 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from flowml.cases import CaseSearch, Labels
     from flowml.features.columns import OtherResults
@@ -79,6 +79,16 @@ columns_option = click.option(
     "--with-columns", multiple=True, metavar="[METHOD=]CSV",
     help="Join results of another method (blood counts, FISH, ...) by case id: numbers, yes or "
     "no; may be repeated.",
+)  # fmt: skip
+rules_option = click.option(
+    "--rules/--no-rules", default=True, show_default=True,
+    help="Ask the laboratory's own rules, too (light chains, APL alert, immature cells, ...), "
+    "and hold them against each answer.",
+)  # fmt: skip
+given_option = click.option(
+    "--given", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="CSV",
+    help="What is known of the cases beside their files, by case id: specimen, distribution, "
+    "clonal_b_cells, treated, ...; columns of a manifest or of --labels count, too.",
 )  # fmt: skip
 marker_names_option = click.option(
     "--marker-names", type=click.Path(path_type=Path), metavar="CSV",
@@ -285,6 +295,18 @@ def _method_and_file(text: str) -> tuple[str, Path]:
             param_hint="'--with-columns'",
         )
     return method.strip(), Path(name)
+
+
+def given_from(options: dict[str, Any], cases: Sequence[Case]) -> list[Case]:
+    """Add what the label table and the table of what is given say of the cases."""
+    from flowml.cases import with_given
+
+    given = list(cases)
+    if options["label_table"]:
+        given = with_given(given, options["label_table"], options["id_column"])
+    if options["given"]:
+        given = with_given(given, options["given"])
+    return given
 
 
 def columns_from(

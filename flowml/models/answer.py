@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flowml.gating.rules.evidence import Evidence
     from flowml.models.caution import Caution
     from flowml.models.novelty import Unlike
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 RESULT_COLUMNS = (
     "case_id", "status", "decision", "lineage", "p_lineage", "category", "p_category",
     "leukemia_vs_lymphoma", "p_leukemia", "p_lymphoma", "rule", "entity", "p_entity",
-    "candidates", "novelty", "reason", "findings",
+    "candidates", "novelty", "reason", "findings", "leukemic_phase", "second_population",
+    "detection_limit_percent",
 )  # fmt: skip
 
 # An urgent entity at this probability keeps a case from being released automatically: a
@@ -78,6 +80,15 @@ class Prediction:
         How unlike the training cases the case is, 1 being usual; NaN where it is not known.
     panel : str
         Which of the training panels the case was stained with; empty where it is none of them.
+    leukemic_phase : str
+        ``yes`` or ``no`` where a count decides it for a lymphoma; empty where none does.
+    second_population : str
+        A second abnormal population, where the rules see one.
+    detection_limit_percent : float
+        Smallest share of a tube's events that could be seen as a population; NaN where it is
+        not known.
+    evidence : Evidence or None
+        What the laboratory's own rules say; None where they were not asked.
     """
 
     case_id: str
@@ -100,6 +111,10 @@ class Prediction:
     candidates: tuple[str, ...] = ()
     novelty: float = np.nan
     panel: str = ""
+    leukemic_phase: str = ""
+    second_population: str = ""
+    detection_limit_percent: float = np.nan
+    evidence: Evidence | None = None
 
     @property
     def was_usable(self) -> bool:

@@ -16,6 +16,8 @@ from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowml.gating.rules import RuleFinding
+    from flowml.gating.rules.evidence import Evidence
     from flowml.models import Prediction
 
 CSV_NAME, JSON_NAME = "results.csv", "results.json"
@@ -202,7 +204,43 @@ def case_document(prediction: Prediction, entities: Sequence[str]) -> dict[str, 
         "panel": printable(prediction.panel, 60),
         "findings": findings,
         "not_assessed": open_questions,
+        "rules": rules_document(prediction.evidence) if prediction.evidence else None,
         "probabilities": dict(prediction.probabilities),
+    }
+
+
+def rules_document(evidence: Evidence) -> dict[str, Any]:
+    """Return what the rules say in full, as plain values.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of one case.
+
+    Returns
+    -------
+    dict
+        Every rule with its outcome, its numbers and the events behind it; the events of tubes.
+    """
+    return {
+        "problem": evidence.problem,
+        "tubes": [
+            {"tube": printable(t.name), "events": t.n_events, "intact": t.n_intact}
+            for t in evidence.tubes
+        ],
+        "rules": [_rule(found) for found in evidence.rules],
+    }
+
+
+def _rule(found: RuleFinding) -> dict[str, Any]:
+    texts = ("rule", "status", "summary", "population", "gate", "tube", "source")
+    told = {name: printable(getattr(found, name), 2000) for name in texts}
+    return told | {
+        "urgent": found.urgent,
+        "signs": list(found.signs),
+        "numbers": {name: float(number) for name, number in found.numbers.items()},
+        "events": found.n_events,
+        "missing": list(found.missing),
     }
 
 
