@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.models.choosing import Held
+    from flowml.models.heldout import Cohort
 
     Rows = NDArray[np.float32]
     Codes = NDArray[np.int64]
@@ -95,8 +96,9 @@ class Novelty:
             About 1 for a usual case. A row's bits do not depend on the other rows.
         """
         found = np.empty(len(rows))
-        for place, row in enumerate(rows):
-            found[place] = (self._squared(row) / self.usual).min()
+        with np.errstate(over="ignore"):  # infinitely far is an answer
+            for place, row in enumerate(rows):
+                found[place] = (self._squared(row) / self.usual).min()
         return found
 
     def _squared(self, row: NDArray[np.float32]) -> Floats:
@@ -153,7 +155,7 @@ def fit_novelty(rows: Rows, codes: Codes, n_classes: int) -> Novelty:
             means[code] = points[codes == code].mean(axis=0)
         rest = points - means[codes]
         spread = rest.T @ rest / len(rest)
-        round_one = np.trace(spread) / len(main) * np.eye(len(main))
+        round_one = np.trace(spread) / max(len(main), 1) * np.eye(len(main))
         covariance = (1 - SHRINKAGE) * spread + SHRINKAGE * round_one + TINY * np.eye(len(main))
         whiten = np.linalg.inv(np.linalg.cholesky(covariance))
         present = np.isfinite(means).all(axis=1)
@@ -174,15 +176,13 @@ def _main_axes(scores: Floats) -> Floats:
     return np.asarray(chosen.T @ scores)
 
 
-def learned_novelty(rows: Rows, codes: Codes, held: Held | None) -> Novelty | None:
-    """Measure training cases, and how far those held out lie from the others.
+def learned_novelty(cohort: Cohort, held: Held | None) -> Novelty | None:
+    """Measure training cases, and how far those held out lie from those of other patients.
 
     Parameters
     ----------
-    rows : ndarray, shape (n_cases, n_features), float32
-        NaN is missing.
-    codes : ndarray, shape (n_cases,), int64
-        Entities, from 0.
+    cohort : Cohort
+        Training cases.
     held : Held or None
         Cases that were held out, and which of them together.
 
@@ -195,10 +195,11 @@ def learned_novelty(rows: Rows, codes: Codes, held: Held | None) -> Novelty | No
         return None
     n_classes = held.probabilities.shape[1]
     cases, part, truth = held.cases, held.part, held.codes
+    rows, codes, patients = cohort.rows, cohort.codes, cohort.patients
     squared = np.empty((len(cases), n_classes))
     for number in np.unique(part):
         test = cases[part == number]
-        train = np.setdiff1d(np.arange(len(codes)), test)
+        train = ~np.isin(patients, patients[test])
         found = fit_novelty(rows[train], codes[train], n_classes)
         squared[part == number] = found.squared(rows[test])
     own = squared[np.arange(len(truth)), truth]
