@@ -286,7 +286,7 @@ def test_provenance_says_what_made_the_answers(folder, model_file, plain_answers
         "quality": "off",
         "compensation": "auto",
         "marker_names": None,
-        "min_probability": 0.5,
+        "required_probabilities": model().caution.levels.to_dict(),
     }
     assert "not a medical device" in record["disclaimer"]
     assert [item["case_id"] for item in record["inputs"]] == sorted(labels())
