@@ -210,7 +210,7 @@ def _from_members(members: dict[str, bytes]) -> TrainedModel:
         names = _feature_names(manifest)
         tables = unpack_tables(members[TABLES], manifest["tables"])
         sizes = len(names), len(tree.entities)
-        return TrainedModel(
+        model = TrainedModel(
             feature_names=names,
             tree=tree,
             predictor=predictor_from(manifest["weights"], members[TREES], tables, *sizes),
@@ -219,6 +219,9 @@ def _from_members(members: dict[str, bytes]) -> TrainedModel:
             training=_training(manifest["training"]),
             card=members[CARD].decode("utf-8"),
         )
+        if set(tables) != set(model.predictor.tables() | model.caution.tables()):
+            raise ModelError("it holds tables that count for nothing.")
+        return model
     except ModelError:
         raise
     except FlowmlError as error:
