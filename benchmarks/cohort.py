@@ -2,8 +2,8 @@
 
 Run: python benchmarks/cohort.py FOLDER [--cohorts cll-9f,acute,acute-strata] [--final]
 [--cases N] [--jobs N]. Cases are drawn in memory; FOLDER gets a folder a cohort with
-``features.parquet`` (the recipe `ecdf+pairs`, one row a case), ``cases.csv`` (what is true of each
-case, in the order of the rows) and ``cohort.json`` (what it was drawn from). A cohort that is
+``features.parquet`` (the recipe `ecdf+pairs`, one row a case), ``cases.csv`` (what is true of
+each case, in the order of the rows) and ``cohort.json`` (what it was drawn from). A cohort that is
 there is not drawn again. What is tuned is tuned on the development cohorts; the final ones
 have seeds of their own. Data kind: synthetic.
 """
@@ -101,7 +101,8 @@ def origin_of(name: str, base: int, sizes: Sequence[int]) -> dict[str, object]:
     """Say what a cohort is drawn from; the same, the same cases."""
     return {
         "cohort": name, "seed": base, "cases": sizes, "events": EVENTS, "recipe": RECIPE,
-        "pair_bins": PAIR_BINS, "instruments": INSTRUMENTS, "repeated": REPEATED, "knowledge": knowledge_sha256(),
+        "pair_bins": PAIR_BINS, "instruments": INSTRUMENTS, "repeated": REPEATED,
+        "knowledge": knowledge_sha256(),
     }  # fmt: skip
 
 
