@@ -186,8 +186,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         """
         X, labels, groups, story = usable_cases(X, aligned_labels(X, y), groups)
         rows, labels = validate_data(
-            self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"
-        )
+            self, X, labels, dtype=np.float32, order="C", ensure_all_finite="allow-nan"
+        )  # in one order: sums of rows that lie in another one have other bits
         codes = self._codes(labels)
         gone = self._candidates(rows.shape[1])
         self.training_ = self._record(story, codes, training or {})
