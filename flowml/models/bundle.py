@@ -86,6 +86,7 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
         "recipe": model.recipe.to_dict() if model.recipe else None,
         "recipe_sha256": model.recipe.sha256 if model.recipe else None,
         "weights": list(model.predictor.weights),
+        "shifts": list(model.predictor.shifts),
         "caution": model.caution.to_dict(),
         "tables": listing,
         "training": dict(model.training),
@@ -231,7 +232,7 @@ def _checked(manifest: dict[str, Any], members: dict[str, bytes]) -> TrainedMode
     model = TrainedModel(
         feature_names=names,
         tree=tree,
-        predictor=predictor_from(manifest["weights"], members[TREES], tables, *sizes),
+        predictor=predictor_from(_pool(manifest), members[TREES], tables, *sizes),
         caution=caution_from(manifest["caution"], tables, *sizes),
         recipe=_recipe(manifest),
         training=_training(manifest["training"]),
@@ -257,6 +258,10 @@ def _read_manifest(raw: bytes) -> dict[str, Any]:
             f"flowml ({__version__}) reads version {FORMAT_VERSION}."
         )
     return manifest
+
+
+def _pool(manifest: dict[str, Any]) -> tuple[object, object]:
+    return manifest["weights"], manifest["shifts"]
 
 
 def _feature_names(manifest: dict[str, Any]) -> tuple[str, ...]:

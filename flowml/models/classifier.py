@@ -220,7 +220,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         allowed_at(self.confidence)  # refused before any work
         parts = parted(cohort, self.random_state, self.folds)
         if not parts:
-            return unchosen(plan)
+            return unchosen(plan, len(self.classes_))
         chooser = Chooser(cohort, len(self.classes_), parts, partial(self._augmented, gone))
         return chooser.chosen(plan)
 
@@ -246,7 +246,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     ) -> Predictor:
         """Train what was chosen."""
         more = self._augmented(gone, rows, codes)
-        return chosen.plan.trained(*more, len(self.classes_), chosen.weights)
+        return chosen.plan.trained(*more, len(self.classes_), chosen.pool)
 
     def _tried(
         self,

@@ -101,7 +101,11 @@ def _bits(raw: bytes, random: np.random.Generator) -> tuple[bytes, str]:
 
 def _cut(raw: bytes, random: np.random.Generator) -> tuple[bytes, str]:
     end = int(random.integers(len(raw)))
-    return (raw[:end], f"only until {end}") if random.random() < 0.7 else (raw[end:], f"from {end}")
+    return (
+        (raw[:end], f"only until {end}")
+        if random.random() < 0.7
+        else (raw[end:], f"from {end}")
+    )
 
 
 def _run(raw: bytes, random: np.random.Generator) -> tuple[bytes, str]:
@@ -158,7 +162,9 @@ def _consistent(raw: bytes, random: np.random.Generator) -> Mutant:
             steps.append(f"{CARD}: {step}")
     manifest["members"] = {n: hashlib.sha256(members[n]).hexdigest() for n in CONTENT}
     if name == MANIFEST:
-        steps = [f"{MANIFEST}: {changed(manifest, random)}" for _ in range(random.integers(1, 4))]
+        steps = [
+            f"{MANIFEST}: {changed(manifest, random)}" for _ in range(random.integers(1, 4))
+        ]
         _right_recipe(manifest)
     return Mutant(CONSISTENT, consistent(members, manifest), tuple(steps))
 
@@ -227,9 +233,9 @@ def _numbers(
     """Change one number of one table, bytes of it, or the length of all."""
     if random.random() < 0.15:
         return _cut(raw, random)
-    ends = np.cumsum([
-        np.dtype(item["kind"]).itemsize * math.prod(item["shape"]) for item in listing
-    ])
+    ends = np.cumsum(
+        [np.dtype(item["kind"]).itemsize * math.prod(item["shape"]) for item in listing]
+    )
     which = int(random.integers(len(listing)))
     item, end = listing[which], int(ends[which])
     kind = np.dtype(item["kind"])
@@ -320,7 +326,9 @@ class Judge:
 
 def _asked(recipe: FittedRecipe) -> FeatureTable:
     """Return cases as they are, moved, with gaps, empty, and far from anything."""
-    cases = list(flowml.simulate(entities=("normal", "CLL", "AML"), cases=6, events=400, seed=12))
+    cases = list(
+        flowml.simulate(entities=("normal", "CLL", "AML"), cases=6, events=400, seed=12)
+    )
     table = extract_table(cases, recipe)
     random = np.random.default_rng(4)
     values = [table.values]

@@ -77,7 +77,9 @@ def test_the_simplest_within_a_standard_error_goes_before():
     best = np.tile([0.2, 0.4], 50)
     up_and_down = np.tile([0.5, -0.4], 50)  # mean 0.05, standard error of 0.045
     clearly = np.full(100, 0.02) + np.tile([0.01, -0.01], 50)  # mean 0.02, standard error 0.001
-    assert _simplest({BOOSTED: best + 1, LOGISTIC: best + up_and_down * 0.8, BLEND: best}) == BLEND
+    assert (
+        _simplest({BOOSTED: best + 1, LOGISTIC: best + up_and_down * 0.8, BLEND: best}) == BLEND
+    )
     hardly = np.tile([0.5, -0.45], 50)  # mean 0.025, standard error 0.0475
     assert _simplest({BOOSTED: best + 1, LOGISTIC: best + hardly, BLEND: best}) == LOGISTIC
     assert _simplest({BOOSTED: best + hardly, LOGISTIC: best + 1, BLEND: best}) == BOOSTED
@@ -160,7 +162,9 @@ def bits(found, rows, codes):
 
 def test_the_same_cases_give_the_same_bits():
     rows, codes = crossed_cases(120)
-    one, other = (bits(chooser(rows.copy(), codes).chosen(plan(BLEND)), rows, codes) for _ in "ab")
+    one, other = (
+        bits(chooser(rows.copy(), codes).chosen(plan(BLEND)), rows, codes) for _ in "ab"
+    )
     assert one == other
 
 
