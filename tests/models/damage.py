@@ -218,7 +218,7 @@ def _replaced(place: Any, key: Any, random: np.random.Generator) -> str:
         place[key] = value[::-1] if random.random() < 0.5 else f"{value}x"
     else:
         place[key] = ODD_VALUES[random.integers(len(ODD_VALUES))]
-    return f"is {ascii(shortened(place[key]))}"
+    return f"is {shortened(place[key])!a}"
 
 
 def shortened(value: Any) -> str:
@@ -299,7 +299,7 @@ class Judge:
                 outcome, said = self._outcome()
         except TimeoutError:
             outcome, said = "slow", ""
-        except Exception as error:  # noqa: BLE001 - whatever is not refused is a crash
+        except Exception as error:
             outcome, said = "crash", f"{type(error).__name__}: {error}"[:300]
         if before <= LARGE < _peak():
             outcome = "large"

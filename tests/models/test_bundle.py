@@ -21,7 +21,6 @@ from flowml.models import bundle, load_model, save_model
 from flowml.models.bundle import CARD, DIGEST, MANIFEST, MEMBERS, TABLES, TREES
 from flowml.pipeline import extract_table
 
-
 PARTS = (TREES, TABLES, CARD)
 
 

@@ -50,7 +50,7 @@ def crossed_cases(n=300, seed=2):
 def test_few_cases_of_a_linear_task_get_logistic_regression():
     found = chooser(*linear_cases()).chosen(plan())
     assert found.record["estimator"] == LOGISTIC
-    assert found.weights[0] == 0 < found.weights[1]
+    assert found.pool.weights[0] == 0 < found.pool.weights[1]
     assert set(found.record["log_loss"]) == {BOOSTED, LOGISTIC, BLEND}
     assert found.record["settings"] == {"strength": 20.0}
 
@@ -60,7 +60,7 @@ def test_features_that_tell_together_only_get_trees():
     losses = found.record["log_loss"]
     assert found.record["estimator"] == BOOSTED
     assert losses[LOGISTIC] > 0.6 > 0.4 > losses[BOOSTED]
-    assert found.weights[1] == 0 < found.weights[0]
+    assert found.pool.weights[1] == 0 < found.pool.weights[0]
 
 
 @pytest.mark.parametrize("estimator", [BOOSTED, LOGISTIC, BLEND])
@@ -68,7 +68,7 @@ def test_what_is_asked_for_is_trained(estimator):
     rows, codes = linear_cases()
     found = chooser(rows, codes).chosen(plan(estimator))
     assert list(found.record["log_loss"]) == [estimator]
-    made = found.plan.trained(rows, codes, 2, found.weights)
+    made = found.plan.trained(rows, codes, 2, found.pool)
     assert made.kind == estimator == found.record["estimator"]
     assert made.margins(rows).shape == (60, 2)
 
@@ -156,8 +156,8 @@ def test_a_budget_that_is_spent_ends_the_search(monkeypatch):
 
 
 def bits(found, rows, codes):
-    made = found.plan.trained(rows, codes, int(codes.max()) + 1, found.weights)
-    return found.weights, found.held.probabilities.tobytes(), made.margins(rows).tobytes()
+    made = found.plan.trained(rows, codes, int(codes.max()) + 1, found.pool)
+    return found.pool, found.held.probabilities.tobytes(), made.margins(rows).tobytes()
 
 
 def test_the_same_cases_give_the_same_bits():
@@ -182,11 +182,11 @@ def test_gaps_are_added_to_what_is_trained_on_only():
 
 
 def test_without_parts_nothing_is_calibrated():
-    assert unchosen(plan()).weights == (1.0, 0.0)
-    assert unchosen(plan(LOGISTIC)).weights == (0.0, 1.0)
-    assert unchosen(plan(BLEND)).weights == (0.5, 0.5)
-    assert unchosen(plan()).held is None
-    assert unchosen(plan()).record == {}
+    assert unchosen(plan(), 3).pool.weights == (1.0, 0.0)
+    assert unchosen(plan(LOGISTIC), 3).pool.weights == (0.0, 1.0)
+    assert unchosen(plan(BLEND), 3).pool.weights == (0.5, 0.5)
+    assert unchosen(plan(), 3).held is None
+    assert unchosen(plan(), 3).record == {}
 
 
 def test_an_unknown_estimator_is_refused():

@@ -17,7 +17,6 @@ from flowml.knowledge import load_label_tree
 from flowml.models import load_model
 from flowml.models.answer import RESULT_COLUMNS
 
-
 QUICK = {
     "estimator": "boosted",
     "folds": 0,

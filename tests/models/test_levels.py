@@ -70,7 +70,7 @@ def test_wrong_answers_that_tie_pass_all_or_not_at_all():
 
 def test_too_few_cases_must_reach_what_is_promised():
     nobody = fixed_levels(np.empty((0, 3)), np.empty(0, np.int64), TREE, 0.95)
-    assert nobody == Levels(0.95, 0.99, 0.98, 0.99, 0.95, SUSPICION)
+    assert nobody == Levels(0.95, 0.99, 0.98, 0.99, 0.95, SUSPICION, 0.95)
     five = level(WRONG, 1, 0.95)
     assert five == nobody
 

@@ -43,11 +43,38 @@ def test_a_weight_is_the_inverse_of_the_temperature(temperature):
     assert weight == pytest.approx(1 / temperature, rel=0.05)
 
 
-def test_one_weight_is_the_best_of_a_grid():
+def tied_loss(weights, shifts, margins, codes):
+    """What is minimised: the loss in doubt, and shifts drawn to 0."""
+    moved = [*margins, np.tile(shifts, (len(codes), 1))]
+    tied = (np.asarray(shifts) ** 2).sum() / 2 / len(codes)
+    return doubtful_loss([*weights, 1.0], moved, codes) + tied
+
+
+def test_nothing_near_the_pool_is_better():
     margins, codes = drawn(60, temperature=2.0)
-    grid = np.geomspace(0.01, 20, 4001)
-    best = grid[np.argmin([doubtful_loss([w], [margins], codes) for w in grid])]
-    assert fit_pool([margins], codes).weights[0] == pytest.approx(best, rel=0.01)
+    pool = fit_pool([margins], codes)
+    least = tied_loss(pool.weights, pool.shifts, [margins], codes)
+    rng = np.random.default_rng(0)
+    for size in (0.3, 0.03, 0.003):
+        for _ in range(100):
+            weight = pool.weights[0] + rng.normal(0, size)
+            shifts = np.array(pool.shifts) + rng.normal(0, size, len(pool.shifts))
+            assert tied_loss([weight], shifts, [margins], codes) >= least - 1e-7
+
+
+def test_a_class_that_margins_think_too_rare_is_shifted_up():
+    margins, codes = drawn(20_000)
+    margins[:, 1] -= 1.5
+    pool = fit_pool([margins], codes)
+    others = np.delete(pool.shifts, 1)
+    assert pool.shifts[1] - others == pytest.approx(np.full(len(others), 1.5), abs=0.1)
+    assert pool.weights[0] == pytest.approx(1, rel=0.05)
+
+
+def test_a_class_that_no_case_is_of_is_not_shifted():
+    margins, codes = drawn(60)
+    codes[codes == 2] = 0
+    assert fit_pool([margins], codes).shifts[2] == 0
 
 
 def test_two_weights_are_the_best_of_a_grid():
@@ -56,9 +83,9 @@ def test_two_weights_are_the_best_of_a_grid():
     other = one * 0.5 + rng.normal(0, 1, one.shape)
     grid = np.linspace(0.001, 1.5, 61)
     every = [(a, b) for a in grid for b in grid]
-    best = min(doubtful_loss(pair, [one, other], codes) for pair in every)
-    found = fit_pool([one, other], codes).weights
-    assert doubtful_loss(found, [one, other], codes) <= best + 1e-7
+    pool = fit_pool([one, other], codes)
+    best = min(tied_loss(pair, pool.shifts, [one, other], codes) for pair in every)
+    assert tied_loss(pool.weights, pool.shifts, [one, other], codes) <= best + 1e-7
 
 
 @settings(max_examples=40, derandomize=True, deadline=None)
@@ -101,8 +128,9 @@ def test_a_part_is_answered_by_weights_of_the_others():
     found = cross_fitted([margins], codes, part)
     for number in range(3):
         own = part == number
-        (weight,) = fit_pool([margins[~own]], codes[~own]).weights
-        assert found[own].tobytes() == softmax(margins[own] * weight).tobytes()
+        pool = fit_pool([margins[~own]], codes[~own])
+        moved = margins[own] * pool.weights[0] + np.array(pool.shifts)
+        assert found[own] == pytest.approx(softmax(moved), abs=1e-12)
     turned = codes.copy()
     turned[part == 1] = (turned[part == 1] + 1) % 4
     again = cross_fitted([margins], turned, part)
