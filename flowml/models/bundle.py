@@ -226,15 +226,15 @@ def _from_members(members: dict[str, bytes]) -> TrainedModel:
             training=_training(manifest["training"]),
             card=members[CARD].decode("utf-8"),
         )
-        if set(tables) != set(model.predictor.tables() | model.caution.tables()):
-            raise ModelError("it holds tables that count for nothing.")
-        return model
     except ModelError:
         raise
     except FlowmlError as error:
         raise ModelError(str(error)) from error
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ModelError(f"its manifest lacks or misstates {printable(error, 80)}.") from error
+    if set(tables) != set(model.predictor.tables() | model.caution.tables()):
+        raise ModelError("it holds tables that count for nothing.")
+    return model
 
 
 def _read_manifest(raw: bytes) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 The risk of a level is the share of cases that get a wrong answer there. It falls as the
 required probability rises, so that the smallest requirement may be taken at which the risk,
-with one wrong case added, is within what is allowed (conformal risk control; Angelopoulos et al.,
-arXiv:2208.02814). The promise holds on average for cases drawn as the training cases were.
+with one wrong case added, is within what is allowed (conformal risk control; Angelopoulos et
+al., arXiv:2208.02814). The promise holds on average for cases drawn as the training cases were.
 """
 
 from __future__ import annotations

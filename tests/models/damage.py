@@ -38,8 +38,8 @@ SLOW, LARGE = 10, 1 << 30  # seconds, bytes
 STOP = 0.15  # chance that a change is made at each depth of a document
 ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 0.5, 2, 7, 1e9, 1e39, 1e308, -1e308, 5e-324, 2**31, 2**63,
-    10**400, math.nan, math.inf, -math.inf, "", "x", "\x1b[2J", "\ud800", "9" * 5000, [], {}, [0],
-    [[]], {"a": 1}, [None] * 1000,
+    10**400, math.nan, math.inf, -math.inf,
+    "", "x", "\x1b[2J", "\ud800", "9" * 5000, [], {}, [0], [[]], {"a": 1}, [None] * 1000,
 )  # fmt: skip
 
 
@@ -101,7 +101,11 @@ def _bits(raw: bytes, random: np.random.Generator) -> tuple[bytes, str]:
 
 def _cut(raw: bytes, random: np.random.Generator) -> tuple[bytes, str]:
     end = int(random.integers(len(raw)))
-    return (raw[:end], f"only until {end}") if random.random() < 0.7 else (raw[end:], f"from {end}")
+    return (
+        (raw[:end], f"only until {end}")
+        if random.random() < 0.7
+        else (raw[end:], f"from {end}")
+    )
 
 
 def _run(raw: bytes, random: np.random.Generator) -> tuple[bytes, str]:
@@ -158,7 +162,9 @@ def _consistent(raw: bytes, random: np.random.Generator) -> Mutant:
             steps.append(f"{CARD}: {step}")
     manifest["members"] = {n: hashlib.sha256(members[n]).hexdigest() for n in CONTENT}
     if name == MANIFEST:
-        steps = [f"{MANIFEST}: {changed(manifest, random)}" for _ in range(random.integers(1, 4))]
+        steps = [
+            f"{MANIFEST}: {changed(manifest, random)}" for _ in range(random.integers(1, 4))
+        ]
         _right_recipe(manifest)
     return Mutant(CONSISTENT, consistent(members, manifest), tuple(steps))
 
@@ -212,7 +218,7 @@ def _replaced(place: Any, key: Any, random: np.random.Generator) -> str:
         place[key] = value[::-1] if random.random() < 0.5 else f"{value}x"
     else:
         place[key] = ODD_VALUES[random.integers(len(ODD_VALUES))]
-    return f"is {ascii(shortened(place[key]))}"
+    return f"is {shortened(place[key])!a}"
 
 
 def shortened(value: Any) -> str:
@@ -227,9 +233,9 @@ def _numbers(
     """Change one number of one table, bytes of it, or the length of all."""
     if random.random() < 0.15:
         return _cut(raw, random)
-    ends = np.cumsum([
-        np.dtype(item["kind"]).itemsize * math.prod(item["shape"]) for item in listing
-    ])
+    ends = np.cumsum(
+        [np.dtype(item["kind"]).itemsize * math.prod(item["shape"]) for item in listing]
+    )
     which = int(random.integers(len(listing)))
     item, end = listing[which], int(ends[which])
     kind = np.dtype(item["kind"])
@@ -293,7 +299,7 @@ class Judge:
                 outcome, said = self._outcome()
         except TimeoutError:
             outcome, said = "slow", ""
-        except Exception as error:  # noqa: BLE001 - whatever is not refused is a crash
+        except Exception as error:
             outcome, said = "crash", f"{type(error).__name__}: {error}"[:300]
         if before <= LARGE < _peak():
             outcome = "large"
@@ -320,7 +326,9 @@ class Judge:
 
 def _asked(recipe: FittedRecipe) -> FeatureTable:
     """Return cases as they are, moved, with gaps, empty, and far from anything."""
-    cases = list(flowml.simulate(entities=("normal", "CLL", "AML"), cases=6, events=400, seed=12))
+    cases = list(
+        flowml.simulate(entities=("normal", "CLL", "AML"), cases=6, events=400, seed=12)
+    )
     table = extract_table(cases, recipe)
     random = np.random.default_rng(4)
     values = [table.values]

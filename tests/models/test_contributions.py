@@ -14,7 +14,7 @@ import xgboost
 
 from flowml.errors import ModelError
 from flowml.models import contributions
-from flowml.models.contributions import Contributions, tree_contributions
+from flowml.models.contributions import tree_contributions
 from flowml.models.trees import DEEPEST, TreeEnsemble, read_trees
 
 
