@@ -1,4 +1,4 @@
-"""One case of three tubes, classified from the shell: flowml, and a script of FlowKit and xgboost.
+"""One case of three tubes, classified from the shell: flowml, and FlowKit with xgboost.
 
 Run: python benchmarks/one_case.py [--events 50000] [--rounds 7] [--out report.json]. Both are
 processes of their own, from start to printed answer, and take turns; asked is that flowml takes

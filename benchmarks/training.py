@@ -40,7 +40,7 @@ Codes = NDArray[np.int64]
 
 
 def drawn(n_cases: int, n_features: int, n_classes: int, seed: int = 1) -> tuple[Rows, Codes]:
-    """Draw cases whose classes lie apart on some of the features; one value in 20 is missing."""
+    """Draw cases whose classes lie apart on some features; one value in 20 is missing."""
     random = np.random.default_rng(seed)
     codes = random.integers(0, n_classes, n_cases)
     rows = random.standard_normal((n_cases, n_features), np.float32)
@@ -96,7 +96,9 @@ def compared(
     apart = float(np.abs(last["flowml"].probabilities(some) - expected).max())
     ratios = [a / b for a, b in zip(times["flowml"], times["xgboost"], strict=True)]
     return {
-        "seconds": {name: spread(values) if runs > 1 else values for name, values in times.items()},
+        "seconds": {
+            name: spread(values) if runs > 1 else values for name, values in times.items()
+        },
         "ratio": round(float(np.median(ratios)), 3),
         "asked": MOST,
         "probabilities_differ_by": apart,

@@ -152,7 +152,9 @@ def show(report: Record) -> None:
     print("other answers after a change of:")
     for part, count in sorted(report["parts_that_change_answers"].items()):
         print(f"  {part}: {count}")
-    print("\n".join(["missed:", *report["missed"]] if report["missed"] else ["all targets met"]))
+    print(
+        "\n".join(["missed:", *report["missed"]] if report["missed"] else ["all targets met"])
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

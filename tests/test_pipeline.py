@@ -112,8 +112,7 @@ def test_any_order_of_files_gives_the_same_bits(tmp_path, folder, model_file, pl
 
 def test_the_same_seed_trains_the_same_model_and_another_does_not():
     one, other = (
-        train(cohort(), labels(), settings=replace(QUICK, seed=seed))
-        for seed in (0, 1)
+        train(cohort(), labels(), settings=replace(QUICK, seed=seed)) for seed in (0, 1)
     )
     assert same(one, training())
     assert not same(one, other)
@@ -318,7 +317,11 @@ def test_no_absolute_path_stands_in_any_output(tmp_path, folder, model_file):
             assert str(tmp_path) not in text
             assert "secret place" not in text
     assert f"matrix.csv (SHA-256 {file_sha256(matrix)})" in documents(found)[1]
-    card = train(place, labels(), reading=Reading(str(matrix)), settings=QUICK).classifier.trained().card
+    card = (
+        train(place, labels(), reading=Reading(str(matrix)), settings=QUICK)
+        .classifier.trained()
+        .card
+    )
     assert "secret place" not in card
     assert "matrix.csv" in card
     matrix.write_text("a,b\n1,0\n0,1\n")

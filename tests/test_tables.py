@@ -52,7 +52,9 @@ def test_the_model_is_that_of_the_classifier_itself(frame, model):
     ).fit(ordered[list(COLUMNS)], ordered["label"])
     values = ordered[list(COLUMNS)].astype(np.float32)
     assert own.predictor_.document == model.predictor.document != b""
-    assert own.predict_proba(values).tobytes() == model.predict_proba(values.to_numpy()).tobytes()
+    assert (
+        own.predict_proba(values).tobytes() == model.predict_proba(values.to_numpy()).tobytes()
+    )
 
 
 def test_rows_without_a_label_are_left_out(frame, given):

@@ -7,19 +7,25 @@ others twice, with and without the marker. Only a marker whose loss stays small 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.errors import ModelError
+from flowml.features.coverage import Coverage
+from flowml.features.gaps import with_gaps
+from flowml.models.choosing import AUTO
 from flowml.models.heldout import Change, HeldOut, is_change
 from flowml.models.plain import is_count, is_share, is_texts
+from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
+    Rows = NDArray[np.float32]
 
 TOLERANCE = 0.05  # share of cases that may be lost, at the upper end of the interval
 
@@ -42,6 +48,80 @@ class Trial:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for the bundle."""
         return {"without": list(self.without), **self.change.to_dict()}
+
+
+def candidates(
+    names: Sequence[str], optional: Sequence[str] | str, tolerance: float
+) -> dict[str, Mask]:
+    """Return what may be missing, if it proves to be dispensable, and its features.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Features.
+    optional : sequence of str, or "auto"
+        Markers, or pairs of them; ``auto`` means every marker.
+    tolerance : float
+        Largest share of cases that may be lost without them.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_features,), bool
+        By marker.
+
+    Raises
+    ------
+    ModelError
+        If a marker is none of the features, or the tolerance is no share.
+    """
+    if not 0 <= tolerance < 1:
+        raise ModelError(
+            f"the tolerance is {tolerance}, expected a share of cases, from 0 to below 1."
+        )
+    coverage = Coverage(names)
+    if isinstance(optional, str):
+        if optional != AUTO:
+            raise ModelError(
+                f"optional is {printable(optional, 40)!r}, expected a list of markers, or "
+                f"{AUTO!r}."
+            )
+        return {unit: coverage.about(unit) for unit in coverage.keys}
+    units = coverage.units
+    unknown = [unit for unit in optional if unit not in units]
+    if unknown:
+        raise ModelError(
+            f"{printable(unknown[0])!r} cannot be optional: the model has no such marker. "
+            f"Nearest: {printable(nearest(unknown[0], units), 200)}."
+        )
+    return {unit: coverage.about(unit) for unit in dict.fromkeys(optional)}
+
+
+def augmented(
+    gone: Mapping[str, Mask], seed: int, rows: Rows, codes: NDArray[np.int64]
+) -> tuple[Rows, NDArray[np.int64]]:
+    """Add copies of training cases with gaps, if there may be some.
+
+    Parameters
+    ----------
+    gone : mapping of str to ndarray, shape (n_features,), bool
+        What may be missing.
+    seed : int
+        Of the gaps.
+    rows : ndarray, shape (n_cases, n_features), float32
+        Training cases.
+    codes : ndarray, shape (n_cases,), int64
+        Their classes.
+
+    Returns
+    -------
+    rows, codes : ndarray
+        As they are, then the copies.
+    """
+    if not gone:
+        return rows, codes
+    rng = np.random.default_rng(seed)
+    rows, source = with_gaps(rows, np.array(list(gone.values())), rng)
+    return rows, codes[source]
 
 
 def validate_absence(

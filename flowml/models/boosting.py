@@ -50,7 +50,18 @@ class Boosting:
     seed: int
 
     def settings(self, n_classes: int) -> dict[str, Any]:
-        """Return the parameters by xgboost's own names."""
+        """Return the parameters by xgboost's own names.
+
+        Parameters
+        ----------
+        n_classes : int
+            Number of classes.
+
+        Returns
+        -------
+        dict
+            For ``xgboost.train``.
+        """
         return {
             "eta": self.learning_rate,
             "max_depth": self.max_depth,

@@ -89,7 +89,18 @@ class Plan:
         return self.estimator != BOOSTED
 
     def changed(self, variant: Mapping[str, Any]) -> Plan:
-        """Return the same plan with some settings of its parts changed."""
+        """Return the same plan with some settings of its parts changed.
+
+        Parameters
+        ----------
+        variant : mapping
+            ``strength``, or settings of the trees.
+
+        Returns
+        -------
+        Plan
+            A copy.
+        """
         own = {key: value for key, value in variant.items() if key == "strength"}
         rest = {key: value for key, value in variant.items() if key != "strength"}
         return replace(self, boosting=replace(self.boosting, **rest), **own)

@@ -12,10 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from flowml.errors import LabelError, ModelError
-from flowml.features.coverage import Coverage
-from flowml.features.gaps import with_gaps
 from flowml.knowledge import LabelTree, load_label_tree
-from flowml.models.absence import TOLERANCE, validate_absence
+from flowml.models.absence import TOLERANCE, augmented, candidates, validate_absence
 from flowml.models.boosting import Boosting
 from flowml.models.bundle import save_model
 from flowml.models.card import model_card
@@ -29,7 +27,6 @@ from flowml.models.novelty import learned_novelty
 from flowml.models.predictor import Predictor
 from flowml.models.standin import StandIns, accepted_of, validate_stand_ins
 from flowml.models.trained import TrainedModel
-from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -189,7 +186,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             self, X, labels, dtype=np.float32, order="C", ensure_all_finite="allow-nan"
         )  # in one order: sums of rows that lie in another one have other bits
         codes = self._codes(labels)
-        gone = self._candidates(rows.shape[1])
+        names = getattr(self, "feature_names_in_", range(rows.shape[1]))
+        gone = candidates([*map(str, names)], self.optional, self.tolerance)
         self.training_ = self._record(story, codes, training or {})
         patients = np.arange(len(rows)) if groups is None else np.asarray(groups)
         cohort = Cohort(rows, codes, patients)
@@ -207,35 +205,18 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     def _chosen(self, cohort: Cohort, gone: Mapping[str, NDArray[np.bool_]]) -> Chosen:
         """Choose and calibrate a model on cases held out."""
         boosting = Boosting(
-            self.n_rounds,
-            self.learning_rate,
-            self.max_depth,
-            self.min_child_weight,
-            self.subsample,
-            self.colsample,
-            self.most_features,
-            self.random_state,
-        )
+            self.n_rounds, self.learning_rate, self.max_depth, self.min_child_weight,
+            self.subsample, self.colsample, self.most_features, self.random_state,
+        )  # fmt: skip
         plan = Plan(self.estimator, boosting, self.strength, self.search, self.budget)
         allowed_at(self.confidence)  # refused before any work
         parts = parted(cohort, self.random_state, self.folds)
         if not parts:
             return unchosen(plan, len(self.classes_))
-        chooser = Chooser(cohort, len(self.classes_), parts, partial(self._augmented, gone))
+        chooser = Chooser(
+            cohort, len(self.classes_), parts, partial(augmented, gone, self.random_state)
+        )
         return chooser.chosen(plan)
-
-    def _augmented(
-        self,
-        gone: Mapping[str, NDArray[np.bool_]],
-        rows: NDArray[np.float32],
-        codes: NDArray[np.int64],
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Add copies of the cases with gaps, if there may be some."""
-        if not gone:
-            return rows, codes
-        rng = np.random.default_rng(self.random_state)
-        rows, source = with_gaps(rows, np.array(list(gone.values())), rng)
-        return rows, codes[source]
 
     def _learned(
         self,
@@ -245,7 +226,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         codes: NDArray[np.int64],
     ) -> Predictor:
         """Train what was chosen."""
-        more = self._augmented(gone, rows, codes)
+        more = augmented(gone, self.random_state, rows, codes)
         return chosen.plan.trained(*more, len(self.classes_), chosen.pool)
 
     def _tried(
@@ -297,30 +278,6 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         found = training_record(story.cases if story else (), said.get("data_kind"))
         cases = {str(label): int(number) for label, number in counts}
         return {**said, **found, "cases": cases, "n_cases": len(codes)}
-
-    def _candidates(self, n_features: int) -> dict[str, NDArray[np.bool_]]:
-        """Return what may be missing, if it proves to be dispensable, and its features."""
-        if not 0 <= self.tolerance < 1:
-            raise ModelError(
-                f"the tolerance is {self.tolerance}, expected a share of cases, from 0 to "
-                "below 1."
-            )
-        coverage = Coverage([*map(str, getattr(self, "feature_names_in_", range(n_features)))])
-        if isinstance(self.optional, str):
-            if self.optional != AUTO:
-                raise ModelError(
-                    f"optional is {printable(self.optional, 40)!r}, expected a list of "
-                    f"markers, or {AUTO!r}."
-                )
-            return {unit: coverage.about(unit) for unit in coverage.keys}
-        units = coverage.units
-        unknown = [unit for unit in self.optional if unit not in units]
-        if unknown:
-            raise ModelError(
-                f"{printable(unknown[0])!r} cannot be optional: the model has no such marker. "
-                f"Nearest: {printable(nearest(unknown[0], units), 200)}."
-            )
-        return {unit: coverage.about(unit) for unit in dict.fromkeys(self.optional)}
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of each class.

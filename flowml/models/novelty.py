@@ -2,8 +2,8 @@
 
 Standard scores are turned onto the main axes of the training cases, and scaled by how much
 cases of one entity differ there. The distance to an entity is that to its mean (Mahalanobis;
-Lee et al., NeurIPS 2018), in units of the usual distance of its own cases that were held out,
-as entities differ in how much their cases do. The smallest of them is the novelty.
+Lee et al., NeurIPS 2018), in units of the usual distance of its own cases held out, as
+entities differ in how much their cases do. The smallest of them is the novelty.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ def quick_training(monkeypatch):
         left = {
             name: value
             for name, value in quick.items()
-            if named.get(name, getattr(DEFAULT_SETTINGS, name)) == getattr(DEFAULT_SETTINGS, name)
+            if named.get(name, getattr(DEFAULT_SETTINGS, name))
+            == getattr(DEFAULT_SETTINGS, name)
         }
         made(self, *given, **named | left)
 

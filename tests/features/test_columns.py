@@ -388,7 +388,9 @@ def test_results_can_tell_what_the_events_cannot():
     told = {c: (float(entity == "CLL"), 0.0) for c, entity in labels().items()}
     frame = flowml.extract(cohort(), columns=[counts(**told)])
     only = frame[["counts|wbc|result"]]
-    classifier = flowml.LineageClassifier(estimator="boosted", folds=0, n_rounds=20, colsample=1.0)
+    classifier = flowml.LineageClassifier(
+        estimator="boosted", folds=0, n_rounds=20, colsample=1.0
+    )
     found = classifier.fit(only, [labels()[c] == "CLL" for c in only.index]).predict(only)
     assert found.tolist() == [labels()[c] == "CLL" for c in only.index]
 

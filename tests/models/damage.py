@@ -38,8 +38,8 @@ SLOW, LARGE = 10, 1 << 30  # seconds, bytes
 STOP = 0.15  # chance that a change is made at each depth of a document
 ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 0.5, 2, 7, 1e9, 1e39, 1e308, -1e308, 5e-324, 2**31, 2**63,
-    10**400, math.nan, math.inf, -math.inf, "", "x", "\x1b[2J", "\ud800", "9" * 5000, [], {}, [0],
-    [[]], {"a": 1}, [None] * 1000,
+    10**400, math.nan, math.inf, -math.inf,
+    "", "x", "\x1b[2J", "\ud800", "9" * 5000, [], {}, [0], [[]], {"a": 1}, [None] * 1000,
 )  # fmt: skip
 
 

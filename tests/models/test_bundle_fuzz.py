@@ -102,7 +102,7 @@ def test_a_reader_that_fails_hangs_or_is_not_sure_is_seen(judge, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(
             "flowml.models.trained.TrainedModel.predict_proba",
-            lambda self, values: values[:, :3] * float("nan"),
+            lambda _, values: values[:, :3] * float("nan"),
         )
         assert judge.verdict(mutant).outcome == "no numbers"
 

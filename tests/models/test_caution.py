@@ -84,7 +84,7 @@ def caution_with(far, furthest):
     "change",
     [
         {"limits": None}, {"limits": [0.1, 0.2]}, {"limits": [0.1, 0.2, 1.2]},
-        {"limits": [0.1, 0.2, -0.2]}, {"limits": [0.1, 0.2, True]}, {"limits": [0, 0, math.nan]},
+        {"limits": [0.1, 0.2, -0.2]}, {"limits": [0, 0, True]}, {"limits": [0, 0, math.nan]},
         {"furthest": 0}, {"furthest": -2.0}, {"furthest": True}, {"furthest": "3"},
         {"furthest": math.nan}, {"furthest": []}, {"levels": {}}, {"levels": None}, {"new": 1},
     ],

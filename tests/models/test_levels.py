@@ -147,5 +147,5 @@ def test_levels_go_there_and_back_and_odd_ones_are_refused():
     assert levels_from(levels.to_dict()) == levels
     assert levels.acute == SUSPICION
     for odd in ({}, levels.to_dict() | {"more": 1}, None, [], levels.to_dict() | {"normal": 0}):
-        with pytest.raises(ModelError, match="required probabilit"):
+        with pytest.raises(ModelError, match=r"required probabilities|required probability"):
             levels_from(odd)

@@ -70,7 +70,7 @@ def test_the_plain_listing_is_read():
     ],
 )  # fmt: skip
 def test_listings_that_do_not_fit_are_refused(listing):
-    with pytest.raises(ModelError, match="its (list of )?tables (is|are) not"):
+    with pytest.raises(ModelError, match=r"its (list of )?tables (is|are) not"):
         unpack_tables(RAW, listing)
 
 
