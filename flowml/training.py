@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
+from flowml.cases import patients_of
 from flowml.errors import LabelError, PanelError
 from flowml.features import FeatureTable, Recipe
 from flowml.features.columns import OtherResults
-from flowml.features.coverage import Coverage
+from flowml.features.common import common_features
 from flowml.features.recipes.fitted import check_stand_ins
 from flowml.features.recipes.scales import Scales
 from flowml.knowledge import load_label_tree
@@ -211,8 +210,8 @@ def train(
     table = extract_table(chosen, recipe, reading, progress, columns, normals=normals)
     usable, unusable = _usable(table)
     entities = _checked_entities(usable, known)
-    common, left_out = _common_features(usable)
-    frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
+    common, left_out = common_features(usable)
+    frame, patients = usable.to_frame()[common], patients_of(chosen, usable.case_ids)
     pairs = declared_stand_ins(settings.pairs, chosen, usable, common, (reading, columns))
     said = settings.said(reading)
     classifier = settings.classifier().fit(frame, entities, said, patients, pairs)
@@ -258,12 +257,6 @@ def _checked_entities(table: FeatureTable, labels: Mapping[str, str]) -> list[st
     _check_entities(entities)
     _refuse_contradictions(table, entities)
     return entities
-
-
-def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
-    """Return the patient of each case; where none is named, every case has its own."""
-    named = {case.case_id: case.details.get("patient_id") for case in cases}
-    return [named[case_id] or case_id for case_id in case_ids]
 
 
 def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:
@@ -367,21 +360,3 @@ def labelled_cases(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Cas
             "Labels go by case id."
         )
     return chosen
-
-
-def _common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
-    """Keep the markers that every case measured, and the results that every one has.
-
-    Trees send a missing value where training told them, so that a marker that is sometimes
-    missing would teach them who orders it.
-    """
-    complete = np.asarray(np.isfinite(table.values).all(axis=0))
-    common = [name for name, whole in zip(table.names, complete.tolist(), strict=True) if whole]
-    markers, results = Coverage(table.names).lacking(~complete)
-    left_out = (*markers, *results)
-    if not Coverage(common).markers:
-        raise PanelError(
-            f"the training cases share no marker; they have {', '.join(left_out[:20])}. "
-            "Train on cases of one panel."
-        )
-    return common, left_out

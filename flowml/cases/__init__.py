@@ -4,7 +4,7 @@ from flowml.cases.codes import SKIPS, counted
 from flowml.cases.entries import Found
 from flowml.cases.files import FileSearch, find_files, search_files
 from flowml.cases.find import CaseSearch, find_cases, search_cases
-from flowml.cases.labels import Labels, case_names, read_labels
+from flowml.cases.labels import Labels, case_names, patients_of, read_labels
 from flowml.cases.remote import at_hand, fetched, is_address, sample_of
 from flowml.cases.table import read_table
 
@@ -21,6 +21,7 @@ __all__ = [
     "find_cases",
     "find_files",
     "is_address",
+    "patients_of",
     "read_labels",
     "read_table",
     "sample_of",
