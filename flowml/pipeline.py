@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowml.cases import patients_of
 from flowml.errors import ModelError
+from flowml.features import FeatureTable
 from flowml.features.columns import OtherResults
+from flowml.judging import Judgement, judge
+from flowml.judging.judge import DEFAULT_JUDGING, JudgeSettings
+from flowml.knowledge import load_label_tree
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
+from flowml.records import Case
 from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import describe_run
 from flowml.training import canonical_labels, labelled_cases
+from flowml.validation.circumstances import circumstances_of, column_of
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,14 @@ class Classification:
         Entities of the model.
     provenance : mapping
         Versions, hashes, parameters and inputs, plain values.
+    table : FeatureTable
+        What the model was asked about.
     """
 
     predictions: tuple[Prediction, ...]
     entities: tuple[str, ...]
     provenance: Mapping[str, Any]
+    table: FeatureTable
 
 
 def classify(
@@ -83,7 +93,9 @@ def classify(
     found = sorted(found_cases(cases), key=lambda case: case.case_id)
     table = extract_table(found, trained.recipe, reading, progress, columns)
     provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
-    return Classification(tuple(trained.predictions(table)), trained.entities, provenance)
+    return Classification(
+        tuple(trained.predictions(table)), trained.entities, provenance, table
+    )
 
 
 def _origins(columns: Sequence[OtherResults]) -> dict[str, Any]:
@@ -143,3 +155,48 @@ def evaluate(
     labelled = labelled_cases(found_cases(cases), known)
     found = classify(labelled, model, columns=columns, reading=reading, progress=progress)
     return evaluate_predictions(found.predictions, known), found
+
+
+def judge_classification(
+    found: Classification,
+    cases: Sequence[Case],
+    labels: Mapping[str, str],
+    by: Sequence[str] = (),
+    settings: JudgeSettings = DEFAULT_JUDGING,
+) -> Judgement:
+    """Hold the answers of a model against labels, with all figures.
+
+    Parameters
+    ----------
+    found : Classification
+        The answers.
+    cases : sequence of Case
+        Of which at least these were asked about; their details name patients and columns.
+    labels : mapping of str to str
+        Case id to entity.
+    by : sequence of str
+        Columns of the details by which cases are parted.
+    settings : JudgeSettings
+        Priors, and how patients are drawn.
+
+    Returns
+    -------
+    Judgement
+        With 95 % intervals by patient.
+
+    Raises
+    ------
+    FlowmlError
+        If no case has a column.
+    """
+    known, own = canonical_labels(labels), {case.case_id: case for case in cases}
+    chosen = [own[p.case_id] for p in found.predictions]
+    about = circumstances_of(found.table, [case.details for case in chosen])
+    return judge(
+        found.predictions,
+        [known[case.case_id] for case in chosen],
+        load_label_tree(),
+        patients_of(chosen, [case.case_id for case in chosen]),
+        by={name: column_of(about, name) for name in by},
+        settings=settings,
+    )

@@ -4,7 +4,7 @@ from flowml.cases.codes import SKIPS, counted
 from flowml.cases.entries import Found
 from flowml.cases.files import FileSearch, find_files, search_files
 from flowml.cases.find import CaseSearch, find_cases, search_cases
-from flowml.cases.labels import Labels, case_names, patients_of, read_labels
+from flowml.cases.labels import Labels, case_names, patients_of, read_labels, with_details
 from flowml.cases.remote import at_hand, fetched, is_address, sample_of
 from flowml.cases.table import read_table
 
@@ -27,4 +27,5 @@ __all__ = [
     "sample_of",
     "search_cases",
     "search_files",
+    "with_details",
 ]

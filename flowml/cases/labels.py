@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flowml.cases.details import Details
 from flowml.cases.table import Row, read_table
 from flowml.errors import LabelError
 from flowml.records import Case
@@ -98,6 +99,49 @@ def read_labels(
         raise LabelError(_nothing_matched(path, rows, cases, id_column, where))
     unlabelled = tuple(case.case_id for case in cases if case.case_id not in seen)
     return Labels(entities, unlabelled, tuple(unmatched))
+
+
+def with_details(
+    path: Path | str, cases: Sequence[Case], *, id_column: str = "case_id", but: str = "entity"
+) -> list[Case]:
+    """Add to cases what a label table says of them beside their entity.
+
+    Parameters
+    ----------
+    path : path-like
+        A CSV table, as for `read_labels`.
+    cases : sequence of Case
+        What is said of them already stays.
+    id_column, but : str
+        Names of the columns with the ids and the labels, which are no details.
+
+    Returns
+    -------
+    list of Case
+        In the same order; a column with several values for a case is left out of it.
+
+    Raises
+    ------
+    CaseError
+        If the table cannot be read or lacks a column.
+    """
+    names = case_names(cases)
+    found: dict[str, Details] = {}
+    for row in read_table(path, [id_column]):
+        given = row[id_column].strip()
+        case_id = names.get(given) or names.get(given.casefold())
+        if case_id is not None:
+            about = {k: v.strip() for k, v in row.items() if k not in {id_column, but}}
+            found.setdefault(case_id, Details()).add(about)
+    said = {case_id: details.of_case() for case_id, details in found.items()}
+    return [
+        replace(case, details=said.get(case.case_id, {}) | _filled(case.details))
+        for case in cases
+    ]
+
+
+def _filled(details: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in details.items() if value}
 
 
 def _condition(text: str) -> tuple[str, str]:

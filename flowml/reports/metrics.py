@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flowml.judging import Judgement
     from flowml.models import Prediction
 
 NO_ANSWER = "(no entity)"
@@ -104,7 +105,7 @@ def evaluate_predictions(
 
 
 def evaluation_document(
-    evaluation: Evaluation, provenance: Mapping[str, Any]
+    evaluation: Evaluation, provenance: Mapping[str, Any], judgement: Judgement
 ) -> dict[str, Any]:
     """Return what ``evaluation.json`` holds.
 
@@ -114,10 +115,16 @@ def evaluation_document(
         Counts.
     provenance : mapping
         Versions, hashes, parameters and inputs, plain values.
+    judgement : Judgement
+        All figures.
 
     Returns
     -------
     dict
         Plain values.
     """
-    return {"evaluation": evaluation.to_dict(), "provenance": dict(provenance)}
+    return {
+        "evaluation": evaluation.to_dict(),
+        "judgement": judgement.to_dict(),
+        "provenance": dict(provenance),
+    }

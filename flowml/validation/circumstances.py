@@ -15,6 +15,7 @@ from flowml.batch import run
 from flowml.cases import at_hand, sample_of
 from flowml.errors import FlowmlError
 from flowml.models.panels import TrainingPanels, panel_record
+from flowml.safety import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from flowml.records import Case
 
 PATIENT, LABORATORY, DATE = "patient_id", "laboratory", "date"  # details of a case
+OF_FILES = ("instrument", "panel")  # files tell it, if no detail does
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAY = re.compile(r"(\d{1,2})[-./ ]([a-z]{3})[a-z]*[-./ ](\d{4}|\d{2})", re.IGNORECASE)
 TURN = 70  # two digits from here on are of the last century: FCS is of 1984
@@ -75,24 +77,6 @@ class Circumstances:
         if what not in choices:
             raise FlowmlError(f"unknown {what!r}; choose from {', '.join(choices)}.")
         return choices[what]
-
-    def column(self, name: str) -> list[str] | None:
-        """Return a column by which cases may be parted.
-
-        Parameters
-        ----------
-        name : str
-            ``instrument``, ``panel``, or a detail of the cases.
-
-        Returns
-        -------
-        list of str or None
-            A value for each case; None if no case has it.
-        """
-        found = [own.get(name, "") for own in self.details]
-        if not any(found) and name in {"instrument", "panel"}:
-            found = [" + ".join(sorted(own)) for own in self.of(name)]
-        return found if any(found) else None
 
 
 def circumstances_of(
@@ -241,3 +225,35 @@ def missingness(table: FeatureTable) -> NDArray[np.float32]:
     several = {column.tobytes(): column for column in lacking.T if column.any()}
     shape = (len(several), len(table.cases))
     return np.array(list(several.values()), dtype=np.float32).reshape(shape).T
+
+
+def column_of(about: Circumstances, name: str) -> list[str]:
+    """Return a column by which cases are parted.
+
+    Parameters
+    ----------
+    about : Circumstances
+        Of the cases.
+    name : str
+        ``instrument``, ``panel``, or a detail of the cases.
+
+    Returns
+    -------
+    list of str
+        A value for each case; empty where it is not known.
+
+    Raises
+    ------
+    FlowmlError
+        If no case has it.
+    """
+    found = [own.get(name, "") for own in about.details]
+    if not any(found) and name in OF_FILES:
+        found = [" + ".join(sorted(own)) for own in about.of(name)]
+    if any(found):
+        return found
+    known = sorted(set(OF_FILES).union(*about.details) - {PATIENT})
+    raise FlowmlError(
+        f"no case has a value of the column {printable(name, 60)!r}; there may be "
+        f"{printable(', '.join(known), 400)}. Correct the name, or fill the column."
+    )

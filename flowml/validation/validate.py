@@ -23,7 +23,13 @@ from flowml.training import (
     labelled_cases,
 )
 from flowml.validation.baselines import answered_of, baseline_answers
-from flowml.validation.circumstances import PATIENT, Circumstances, circumstances_of, days_of
+from flowml.validation.circumstances import (
+    PATIENT,
+    Circumstances,
+    circumstances_of,
+    column_of,
+    days_of,
+)
 from flowml.validation.controls import shuffled
 from flowml.validation.crossvalidation import OutOfFold, cross_validate, tables_of
 from flowml.validation.splits import Splits, by_patient, leave_out, train_before
@@ -233,7 +239,7 @@ def validate(
     todo = how or Validating()
     plans = list(recipes) or [make_recipe("ecdf")]
     cohort = _cohort(cases, labels, plans, columns, reading, todo)
-    by = {name: _column(cohort.about, name) for name in todo.by}
+    by = {name: column_of(cohort.about, name) for name in todo.by}
     splits = parting.splits(cohort.labels, cohort.groups, cohort.about)
     outs = [
         _tried(plan, cohort, splits, columns, reading, todo, number * len(splits.parts))
@@ -344,17 +350,6 @@ def joined_patients(
         return groups, []
     shown = listed(printable(pair, 80) for pair in twice)
     return groups, [f"cases that hold one file are taken for one patient: {shown}"]
-
-
-def _column(about: Circumstances, name: str) -> list[str]:
-    found = about.column(name)
-    if found is None:
-        known = sorted({"instrument", "panel"}.union(*about.details) - {PATIENT})
-        raise FlowmlError(
-            f"no case has a value of the column {printable(name, 60)!r}; the manifest and the "
-            f"label table have {printable(', '.join(known), 400)}. Correct the name."
-        )
-    return found
 
 
 def _tried(
