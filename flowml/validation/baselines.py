@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAJORITY, METADATA, MISSING = "majority class", "metadata only", "missingness only"
 LOGISTIC, TREE = "logistic regression", "decision tree"
+TREES = 100  # of the forest that looks for leaks
 LEAKS = (METADATA, MISSING)  # must be at chance
 
 
@@ -55,7 +56,7 @@ def _majority(_seed: int) -> Any:
 def _forest(seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(200, min_samples_leaf=3, random_state=seed, n_jobs=1)
+    return RandomForestClassifier(TREES, min_samples_leaf=3, random_state=seed, n_jobs=1)
 
 
 def _logistic(_seed: int) -> Any:
