@@ -146,12 +146,15 @@ class Draws:
         Returns
         -------
         Estimate
-            The interval holds the middle 95 % of the draws.
+            The interval holds the middle 95 % of the draws. Where the figure is 1 in all draws,
+            its lower end is that of a share that all patients fulfil.
         """
         value, spread = float(values[0]), values[1:][~np.isnan(values[1:])]
         if math.isnan(value) or self.n_patients < FEWEST_PATIENTS or not len(spread):
             return Estimate(value, math.nan, math.nan)
         low, high = np.quantile(spread, (TAIL, 1 - TAIL))
+        if value == low == 1.0:  # no draw could show an error, as none was seen
+            low = 1 - upper_bound(0, self.n_patients, 1 - TAIL)
         return Estimate(value, float(low), float(high))
 
     def share(self, hits: ArrayLike, among: ArrayLike) -> Estimate:

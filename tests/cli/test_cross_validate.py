@@ -149,7 +149,7 @@ def test_early_cases_train_by_the_date_of_their_files(flowml, cases, tmp_path):
     assert split["n_train"] + len(split["test"]) + len(split["neither"]) == 32
 
 
-def test_a_file_that_cannot_be_read_counts_as_not_answered(flowml, cases, tmp_path):
+def test_a_file_that_cannot_be_read_counts_as_not_answered(flowml, tmp_path):
     place = tmp_path / "cases"
     flat(cohort(), place)
     (place / "S0002.fcs").write_bytes(b"junk")
@@ -195,7 +195,7 @@ def test_a_model_is_judged_by_columns_too(flowml, cases, tmp_path):
         (("--cross-validate", 2, "--recipes", "ecdf,nope"), "unknown recipe 'nope'"),
     ],
 )
-def test_wrong_usage_is_refused_with_what_to_do(flowml, cases, tmp_path, arguments, words):
+def test_wrong_usage_is_refused_with_what_to_do(flowml, tmp_path, arguments, words):
     out = tmp_path / "out"
     few = tmp_path / "few"
     flat(cohort()[:6], few)

@@ -68,6 +68,14 @@ def test_none_and_all_have_exact_ends_by_patient():
     assert draws.share(every, every) == pytest.approx((1, 1 - expected, 1), abs=1e-9)
 
 
+def test_a_figure_that_is_perfect_is_not_certain():
+    draws = Draws.of(list(range(20)), resamples=30)
+    found = draws.estimate(np.ones(31))
+    exact = binomtest(20, 20).proportion_ci(0.95, method="exact").low
+    assert found == pytest.approx((1, exact, 1))
+    assert draws.estimate(np.full(31, 0.5)) == (0.5, 0.5, 0.5)
+
+
 def test_few_patients_have_no_interval_and_no_cases_no_share():
     few = Draws.of(list(range(FEWEST_PATIENTS - 1)))
     found = few.share(np.arange(FEWEST_PATIENTS - 1) < 3, np.ones(FEWEST_PATIENTS - 1, bool))
