@@ -23,7 +23,7 @@ from flowml.judging.coverage import Curve, coverage_curve
 from flowml.judging.draws import RESAMPLES, Draws, Estimate
 from flowml.judging.harms import QUESTIONS, Harm, Question, harms_of, question_of
 from flowml.judging.plain import plain
-from flowml.judging.scores import Scores, confusion_of, scores_of
+from flowml.judging.scores import Scores, confusion_of, f1_of, scores_of
 from flowml.judging.strata import Stratum, strata_of
 from flowml.safety import printable
 
@@ -88,6 +88,8 @@ class ClassJudgement:
         Share of them that is right; no answer is not.
     precision : Estimate
         Share that is right of the answers that name it.
+    f1, forced_f1 : Estimate
+        Harmonic mean of both, of the given answers; of the most probable classes.
     auc : float
         Against the rest, within splits.
     calibration_error : float
@@ -99,6 +101,8 @@ class ClassJudgement:
     n_patients: int
     recall: Estimate
     precision: Estimate
+    f1: Estimate
+    forced_f1: Estimate
     auc: float
     calibration_error: float
 
@@ -329,9 +333,12 @@ def _classes(
     level: Level, areas: Floats, errors: Floats, draws: Draws
 ) -> tuple[ClassJudgement, ...]:
     codes = np.arange(len(level.classes))
-    of_truth, of_given = level.truth[:, None] == codes, level.given[:, None] == codes
+    of_truth, of_given, of_forced = (
+        each[:, None] == codes for each in (level.truth, level.given, level.forced)
+    )
     recalls = draws.shares(of_given, of_truth)
     precisions = draws.shares(of_truth, of_given)
+    given, forced = (f1_of(of_truth, each, draws).T for each in (of_given, of_forced))
     return tuple(
         ClassJudgement(
             level.classes[k],
@@ -339,6 +346,8 @@ def _classes(
             draws.patients(of_truth[:, k]),
             recalls[k],
             precisions[k],
+            draws.estimate(given[k]),
+            draws.estimate(forced[k]),
             float(areas[k]),
             float(errors[k]),
         )

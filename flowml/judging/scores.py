@@ -89,11 +89,27 @@ def class_means(
     """
     codes = np.arange(n_classes)
     of_truth, of_given = truth[:, None] == codes, given[:, None] == codes
-    labelled, said, right = (
-        draws.sums(columns) for columns in (of_truth, of_given, of_truth & of_given)
-    )
-    recall, f1 = ratio(right, labelled), ratio(2 * right, labelled + said)
-    return np.nanmean(recall, axis=1), np.nanmean(f1, axis=1)
+    recall = ratio(draws.sums(of_truth & of_given), draws.sums(of_truth))
+    return np.nanmean(recall, axis=1), np.nanmean(f1_of(of_truth, of_given, draws), axis=1)
+
+
+def f1_of(of_truth: NDArray[np.bool_], of_given: NDArray[np.bool_], draws: Draws) -> Floats:
+    """Return F1 of each class.
+
+    Parameters
+    ----------
+    of_truth, of_given : ndarray, shape (n_cases, n_classes), bool
+        Which cases are of a class, and which are said to be.
+    draws : Draws
+        Of the patients of the cases.
+
+    Returns
+    -------
+    ndarray, shape (1 + n_resamples, n_classes)
+        NaN where a draw holds neither a case nor an answer of the class.
+    """
+    right, labelled, said = map(draws.sums, (of_truth & of_given, of_truth, of_given))
+    return ratio(2 * right, labelled + said)
 
 
 def confusion_of(truth: Codes, given: Codes, n_classes: int) -> NDArray[np.int64]:

@@ -2,8 +2,14 @@
 
 from flowml.validation.controls import negative_controls
 from flowml.validation.crossvalidation import OutOfFold, cross_validate
+from flowml.validation.parting import Parting
 from flowml.validation.splits import Split, Splits, by_patient, leave_out, train_before
-from flowml.validation.validate import Parting, Validating, Validation, validate
+from flowml.validation.validate import (
+    Validating,
+    Validation,
+    validate,
+    validate_table,
+)
 
 __all__ = [
     "OutOfFold",
@@ -18,4 +24,5 @@ __all__ = [
     "negative_controls",
     "train_before",
     "validate",
+    "validate_table",
 ]

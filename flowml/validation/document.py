@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from flowml.judging import Judgement
     from flowml.judging.compare import Difference
     from flowml.reading import Reading
+    from flowml.validation.parting import Parting
     from flowml.validation.splits import Split
-    from flowml.validation.validate import Parting, Trial, Validating, Validation
+    from flowml.validation.validate import Trial, Validating, Validation
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy", "xgboost")
 

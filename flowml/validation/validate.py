@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowml.cases import patients_of
-from flowml.errors import FlowmlError, LabelError
+from flowml.errors import LabelError
 from flowml.features import make_recipe
-from flowml.judging import Draws, Judgement, judge_answered
+from flowml.judging import Answered, Draws, Judgement, judge_answered
 from flowml.judging.beside import Beside, beside
 from flowml.judging.compare import Difference, difference
 from flowml.judging.judge import DEFAULT_JUDGING, JudgeSettings
@@ -31,76 +30,16 @@ from flowml.validation.circumstances import (
     days_of,
 )
 from flowml.validation.controls import shuffled
-from flowml.validation.crossvalidation import OutOfFold, cross_validate, tables_of
-from flowml.validation.splits import Splits, by_patient, leave_out, train_before
+from flowml.validation.crossvalidation import OutOfFold, Tables, cross_validate, tables_of
+from flowml.validation.parting import Parting
+from flowml.validation.splits import Splits
 
 if TYPE_CHECKING:
     from flowml.features import FeatureTable, Recipe
     from flowml.features.columns import OtherResults
     from flowml.records import Case
 
-THE_MODEL = "flowml"
-
-
-@dataclass(frozen=True)
-class Parting:
-    """How cases are parted into training and test; one of three ways.
-
-    Parameters
-    ----------
-    folds, repeats : int
-        Folds by patient, and how many times; 0 folds for another way.
-    leave_out : str
-        ``instrument``, ``panel`` or ``laboratory``; empty for another way.
-    is_by_day : bool
-        Whether early cases train and late ones are tested.
-    first_day : date or None
-        First day of the test; None takes the middle one.
-    seed : int
-        Of the folds.
-
-    Raises
-    ------
-    FlowmlError
-        If none or several ways are given.
-    """
-
-    folds: int = 0
-    repeats: int = 1
-    leave_out: str = ""
-    is_by_day: bool = False
-    first_day: dt.date | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if (self.folds > 0) + bool(self.leave_out) + self.is_by_day != 1:
-            raise FlowmlError(
-                "cases are parted in one way: by folds, by leaving out, or by the day. "
-                "Choose one."
-            )
-
-    def splits(
-        self, labels: Sequence[str], groups: Sequence[str], about: Circumstances
-    ) -> Splits:
-        """Part cases.
-
-        Parameters
-        ----------
-        labels, groups : sequence of str
-            Entity and patient of each case.
-        about : Circumstances
-            Of the cases.
-
-        Returns
-        -------
-        Splits
-            No patient is on both sides of any.
-        """
-        if self.leave_out:
-            return leave_out(self.leave_out, about.of(self.leave_out), labels, groups)
-        if self.is_by_day:
-            return train_before(self.first_day, about.days, labels, groups)
-        return by_patient(labels, groups, self.folds, self.repeats, self.seed)
+THE_MODEL, TABLE = "flowml", "table"  # what is tried, where it has no other name
 
 
 @dataclass(frozen=True)
@@ -239,36 +178,87 @@ def validate(
     todo = how or Validating()
     plans = list(recipes) or [make_recipe("ecdf")]
     cohort = _cohort(cases, labels, plans, columns, reading, todo)
+    tables = [_table_of(plan, cohort, columns, reading, todo) for plan in plans]
+    return _validated(cohort, dict(zip(_names(plans), tables, strict=True)), parting, todo)
+
+
+def validate_table(
+    table: FeatureTable,
+    labels: Sequence[str],
+    patients: Sequence[str],
+    parting: Parting,
+    details: Sequence[Mapping[str, str]] | None = None,
+    how: Validating | None = None,
+) -> Validation:
+    """Train and test again and again on features that are there already, of any origin.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        A row for each case, by nothing that learned of them.
+    labels : sequence of str
+        Entity of each case, by any name that the label tree knows.
+    patients : sequence of str
+        Of each case.
+    parting : Parting
+        How cases are parted.
+    details : sequence of mapping of str to str, optional
+        What is said of each case (``instrument``, ``laboratory``, ``date``, columns).
+    how : Validating, optional
+        How models are trained and judged.
+
+    Returns
+    -------
+    Validation
+        Nothing in it was fitted on a case that was tested.
+
+    Raises
+    ------
+    LabelError
+        If there are too few cases for the splits, or not as many labels as cases.
+    FlowmlError
+        If no case has a column by which they shall be told apart.
+    """
+    todo = how or Validating()
+    if not len(table.cases) == len(labels) == len(patients):
+        raise LabelError(
+            f"there are {len(labels)} labels and {len(patients)} patients for "
+            f"{len(table.cases)} cases, expected one of each for every case."
+        )
+    known = canonical_labels(dict(zip(table.case_ids, labels, strict=True)))
+    own = [known[case_id] for case_id in table.case_ids]
+    groups, notes = joined_patients(table, patients)
+    given = shuffled(own, groups, todo.settings.seed) if todo.is_shuffled else own
+    about = circumstances_of(table, details)
+    cohort = _Cohort([], table, given, groups, about, notes)
+    return _validated(cohort, {TABLE: table}, parting, todo)
+
+
+def _validated(
+    cohort: _Cohort,
+    tables: Mapping[str, FeatureTable | Tables],
+    parting: Parting,
+    todo: Validating,
+) -> Validation:
+    """Try each table on the same splits, and hold all against the labels."""
+    judging, seed = todo.judging, todo.settings.seed
     by = {name: column_of(cohort.about, name) for name in todo.by}
     splits = parting.splits(cohort.labels, cohort.groups, cohort.about)
     outs = [
-        _tried(plan, cohort, splits, columns, reading, todo, number * len(splits.parts))
-        for number, plan in enumerate(plans)
+        _tried(table, cohort, splits, todo, number * len(splits.parts))
+        for number, table in enumerate(tables.values())
     ]
     answers = [answered_of(out, cohort.labels) for out in outs]
     first, groups = outs[0], outs[0].of(cohort.groups)
-    judgements = [
-        judge_answered(
-            each,
-            groups,
-            [int(number) for number in first.splits],
-            {name: first.of(values) for name, values in by.items()},
-            todo.judging,
-        )
-        for each in answers
-    ]
-    draws = Draws.of(groups, answers[0].weights, seed=todo.judging.seed,
-                     resamples=todo.judging.resamples)  # fmt: skip
-    apart = [None, *(difference(each, answers[0], draws) for each in answers[1:])]
-    trials = map(Trial, _names(plans), outs, judgements, apart)
-    every = {THE_MODEL: answers[0]} | baseline_answers(
-        cohort.table, cohort.about, cohort.labels, splits, todo.settings.seed
-    )
-    settings = todo.judging
+    columns = {name: first.of(values) for name, values in by.items()}
+    parts = [int(number) for number in first.splits]
+    judgements = [judge_answered(each, groups, parts, columns, judging) for each in answers]
+    every = {THE_MODEL: answers[0]}
+    every |= baseline_answers(cohort.table, cohort.about, cohort.labels, splits, seed)
     return Validation(
-        tuple(trials),
+        tuple(map(Trial, tables, outs, judgements, _apart(answers, groups, judging))),
         tuple(
-            beside(name, each, groups, first.splits, settings.seed, settings.resamples)
+            beside(name, each, groups, parts, judging.seed, judging.resamples)
             for name, each in every.items()
         ),
         splits,
@@ -277,6 +267,15 @@ def validate(
         (*cohort.notes, *splits.notes),
         todo.is_shuffled,
     )
+
+
+def _apart(
+    answers: Sequence[Answered], groups: Sequence[str], judging: JudgeSettings
+) -> list[Difference | None]:
+    """Hold all but the first against the first."""
+    weights, seed = answers[0].weights, judging.seed
+    draws = Draws.of(groups, weights, seed=seed, resamples=judging.resamples)
+    return [None, *(difference(each, answers[0], draws) for each in answers[1:])]
 
 
 def _names(plans: Sequence[Recipe]) -> list[str]:
@@ -352,22 +351,24 @@ def joined_patients(
     return groups, [f"cases that hold one file are taken for one patient: {shown}"]
 
 
-def _tried(
+def _table_of(
     plan: Recipe,
     cohort: _Cohort,
-    splits: Splits,
     columns: Sequence[OtherResults],
     reading: Reading,
     todo: Validating,
-    done: int,
-) -> OutOfFold:
-    """Try one recipe; files are read again only where features differ."""
-    table: Any = cohort.table
+) -> FeatureTable | Tables:
+    """Return what one recipe makes; files are read again only where features differ."""
     if plan.learns or todo.settings.align:
-        table = tables_of(cohort.cases, cohort.labels, plan, reading, todo.settings, columns)
-    elif table.recipe != plan.learn([]):
-        table = extract_table(cohort.cases, plan, reading, None, columns)
+        return tables_of(cohort.cases, cohort.labels, plan, reading, todo.settings, columns)
+    if cohort.table.recipe == plan.learn([]):
+        return cohort.table
+    return extract_table(cohort.cases, plan, reading, None, columns)
 
+
+def _tried(
+    table: FeatureTable | Tables, cohort: _Cohort, splits: Splits, todo: Validating, done: int
+) -> OutOfFold:
     def _count(number: int) -> None:
         if todo.trained is not None:
             todo.trained(done + number)

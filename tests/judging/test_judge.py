@@ -94,6 +94,16 @@ def test_sensitivity_and_predictive_values_worked_by_hand():
     assert math.isnan(question(found, "neoplasm").prior)
 
 
+def test_f1_of_a_class_worked_by_hand():
+    pairs = [("AML", "AML")] * 3 + [("AML", "CLL")] + [("CLL", "AML")] * 2 + [("CLL", "")]
+    level = judged(*several(*pairs)).levels["entity"]
+    aml = next(each for each in level.classes if each.name == "AML")
+    assert aml.recall.value == 3 / 4
+    assert aml.precision.value == 3 / 5
+    assert aml.f1.value == pytest.approx(2 * 3 / (4 + 5))
+    assert aml.forced_f1.value == pytest.approx(2 * 3 / (4 + 5))
+
+
 def test_an_open_category_is_neither_yes_nor_no():
     found = question(
         judged(*several(("AML", "AML"), ("AML", ""), ("CLL", ""))), "acute_leukemia"

@@ -27,6 +27,7 @@ from flowml.validation import (
     cross_validate,
     negative_controls,
     validate,
+    validate_table,
 )
 from flowml.validation.baselines import LEAKS, METADATA, METHODS, MISSING, baseline_answers
 from flowml.validation.circumstances import (
@@ -318,3 +319,18 @@ def test_one_entity_is_refused_and_no_patient_is_said():
     assert not validate(cohort(), labels(), Parting(folds=2)).notes
     with pytest.raises(LabelError, match="two or more entities"):
         validate(cases, dict.fromkeys(labels(), "CLL"), Parting(folds=2))
+
+
+def test_a_table_of_any_origin_is_validated_whole():
+    table, entities = told_apart(n=48)
+    details = [{"laboratory": "ab"[k // 3 % 2]} for k in range(48)]
+    how = Validating(by=("laboratory",))
+    found = validate_table(
+        table, [e.lower() for e in entities], names(48), Parting(leave_out="laboratory"),
+        details, how,
+    )  # fmt: skip
+    assert [each.name for each in found.splits.parts] == ["laboratory a", "laboratory b"]
+    assert found.trials[0].judgement.levels["entity"].forced.accuracy.value > 0.8
+    assert found.beside[0].levels["entity"] == found.trials[0].judgement.levels["entity"].forced
+    with pytest.raises(LabelError, match="for 48 cases"):
+        validate_table(table, entities[1:], names(48), Parting(folds=2))
