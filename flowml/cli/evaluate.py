@@ -213,7 +213,7 @@ def _by_training(
     cases: list[Case], labels: Labels, judging: JudgeSettings, options: dict[str, Any]
 ) -> dict[str, str]:
     """Train and test, print all figures, and draw them."""
-    from flowml.cli.talk import progress
+    from flowml.cli.talk import note, progress
     from flowml.reports.results import json_text, write_text
     from flowml.reports.tables import confusion_csv
     from flowml.safety import writable_folder
@@ -233,7 +233,12 @@ def _by_training(
     settings = TrainingSettings(seed=options["seed"], align=options["align"])
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
         how = Validating(
-            settings, judging, options["by"], options["shuffle_labels"], progress=advance
+            settings,
+            judging,
+            options["by"],
+            options["shuffle_labels"],
+            progress=advance,
+            trained=lambda n: note(f"models trained and asked: {n}", quiet=options["quiet"]),
         )
         found = validate(
             cases, labels.entities, parting, plans, columns=columns, reading=reading, how=how

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.batch import run
-from flowml.errors import LabelError
+from flowml.errors import FlowmlError, LabelError
 from flowml.features.common import common_features
 from flowml.features.recipes.fitted import check_alignable
+from flowml.features.recipes.recipe import LEARNING
 from flowml.reading import extract_table
 from flowml.training import normal_ids
 
@@ -84,8 +85,8 @@ def cross_validate(
     Parameters
     ----------
     table : FeatureTable or callable
-        A row for each case. A recipe that learns needs a table for each split; a callable
-        takes a `Split` and returns the table of its training part and that of its test.
+        A row for each case; or, for a recipe that learns, what takes a `Split` and returns
+        the table of its training part and that of its test.
     labels : sequence of str
         Canonical entity of each case.
     groups : sequence of str
@@ -109,10 +110,11 @@ def cross_validate(
         training part is of one entity.
     PanelError
         If the cases of a training part share no marker.
+    FlowmlError
+        If a single table is of a recipe that learned of cases, perhaps of those tested.
     """
-    tables = table if callable(table) else partial(_parts, table)
-    n_cases = len(labels) if callable(table) else len(table.cases)
-    _check(n_cases, labels, groups, splits)
+    tables = table if callable(table) else _fixed(table)
+    _check(len(labels) if callable(table) else len(table.cases), labels, groups, splits)
     predictions: list[Prediction] = []
     models: list[TrainedModel] = []
     for number, split in enumerate(splits.parts, start=1):
@@ -130,6 +132,22 @@ def cross_validate(
         len(models[0].feature_names),
         str(models[0].training["data_kind"]),
     )
+
+
+def _fixed(table: FeatureTable) -> Tables:
+    """Part one table; refuse features that were fitted on cases that are tested."""
+    recipe = table.recipe
+    parts = recipe.parts if recipe else ()
+    learned_parts = [part.name for part in parts if part.name.split()[0] in LEARNING]
+    learned_parts += ["logicle's widths"] if recipe and recipe.scales.widths else []
+    learned_parts += ["alignment"] if recipe and recipe.scales.alignment else []
+    if learned_parts:
+        raise FlowmlError(
+            f"the features were computed by what was learned of cases "
+            f"({', '.join(learned_parts)}), perhaps of those that are tested. Give a function "
+            "that returns the tables of a split, as tables_of does."
+        )
+    return partial(_parts, table)
 
 
 def _parts(table: FeatureTable, split: Split) -> tuple[FeatureTable, FeatureTable]:

@@ -67,6 +67,7 @@ def test_a_cross_validation_prints_what_counts(run):
         "missingness only", "logistic regression", "decision tree", "moments", "gained/lost",
     ):  # fmt: skip
         assert words in found.out
+    assert "models trained and asked: 6" in found.err  # three folds, two recipes
     assert "simulated cases only" in found.err
     assert "Research use only; not a medical device." in found.err
 

@@ -148,6 +148,17 @@ def test_a_recipe_that_learns_is_fitted_on_each_training_part():
         assert train.case_ids == [cases[k].case_id for k in part.train]
 
 
+@pytest.mark.parametrize("how", [{"name": "som", "map_side": 3}, {"name": "mll2021"}])
+def test_features_that_learned_of_the_tested_cases_are_refused(how):
+    recipe = make_recipe(**how)
+    table = extract_table(cohort(), recipe, Reading(hash_files=False))
+    entities = [labels()[case_id] for case_id in table.case_ids]
+    with pytest.raises(
+        FlowmlError, match=f"learned of cases \\({how['name']}.*perhaps of those"
+    ):
+        crossed(table, entities, folds=2)
+
+
 def test_files_are_read_once_where_nothing_is_learned_and_again_where_it_is(monkeypatch):
     import flowml.reading as module
 
