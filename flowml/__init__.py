@@ -24,6 +24,7 @@ _HOMES = {
     "check_cases": "flowml.checking",
     "find_cases": "flowml.cases",
     "read_fcs": "flowml.fcs",
+    "read_label_tree": "flowml.knowledge.labels",
     "read_marker_names": "flowml.knowledge.marker_names",
     "write_fcs": "flowml.fcs",
     "compensate": "flowml.preprocess",
@@ -35,11 +36,14 @@ _HOMES = {
     "align_model": "flowml.aligning",
     "classify": "flowml.pipeline",
     "evaluate": "flowml.pipeline",
+    "explain": "flowml.explaining",
     "Reading": "flowml.reading",
     "extract": "flowml.reading",
     "Recipe": "flowml.features",
     "make_recipe": "flowml.features",
     "train": "flowml.training",
+    "read_case_table": "flowml.features.casetable",
+    "train_table": "flowml.tables",
     "simulate": "flowml.simulator",
     "write_cohort": "flowml.simulator",
 }
@@ -52,10 +56,13 @@ if TYPE_CHECKING:
     from flowml.cases import find_cases
     from flowml.checking import check_cases
     from flowml.errors import FcsError, FlowmlError
+    from flowml.explaining import explain
     from flowml.fcs import read_fcs, write_fcs
     from flowml.features import Recipe, make_recipe
+    from flowml.features.casetable import read_case_table
     from flowml.findings import Finding
     from flowml.gating import gate, read_gates
+    from flowml.knowledge.labels import read_label_tree
     from flowml.knowledge.marker_names import read_marker_names
     from flowml.models import load_model
     from flowml.models.classifier import LineageClassifier
@@ -65,6 +72,7 @@ if TYPE_CHECKING:
     from flowml.records import Case, Channel, Sample, Spillover
     from flowml.reports import plots as plot
     from flowml.simulator import simulate, write_cohort
+    from flowml.tables import train_table
     from flowml.training import train
 
 

@@ -109,6 +109,64 @@ class ArraySource:
         return ()
 
 
+class RememberedSource:
+    """Events of another source, kept as they pass: whoever asks again reads nothing twice.
+
+    Parameters
+    ----------
+    source : EventSource
+        Is read block by block, once.
+    """
+
+    def __init__(self, source: EventSource) -> None:
+        self._source = source
+        self._kept: ArraySource | None = None
+
+    @property
+    def n_events(self) -> int:
+        """Number of events."""
+        return self._source.n_events
+
+    def blocks(self, size: int) -> Iterator[Array]:
+        """Stream the linear values, and keep them if they are asked for to the end.
+
+        Parameters
+        ----------
+        size : int
+            Events in a block.
+
+        Yields
+        ------
+        ndarray, shape (up to `size`, n_channels)
+            The next events; valid until the next block is asked for.
+        """
+        if self._kept is not None:
+            yield from self._kept.blocks(size)
+            return
+        taken: Array | None = None
+        start = 0
+        for block in self._source.blocks(size):
+            if taken is None:
+                taken = np.empty((self.n_events, block.shape[1]), block.dtype)
+            taken[start : start + len(block)] = block
+            start += len(block)
+            yield block
+        if taken is not None and start == len(taken):
+            self._kept = ArraySource(taken)
+
+    def events(self) -> Array:
+        """Return all linear values as a table of the caller's own."""
+        return self._kept.events() if self._kept is not None else self._source.events()
+
+    def stored(self) -> Array:
+        """Return the values as the source holds them."""
+        return self._source.stored()
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Say what is odd about the values."""
+        return self._source.findings()
+
+
 def check_block(size: int) -> None:
     """Refuse blocks without events.
 

@@ -7,17 +7,18 @@ and lab scripts do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flowml.cases import patients_of
 from flowml.errors import ModelError
-from flowml.features import FeatureTable
+from flowml.features import CaseFeatures, FeatureTable, FittedRecipe
 from flowml.features.columns import OtherResults
+from flowml.gating.rules.evidence import TubeEvents
 from flowml.judging import Judgement, judge
 from flowml.judging.judge import DEFAULT_JUDGING, JudgeSettings
-from flowml.knowledge import load_label_tree
+from flowml.knowledge import LabelTree
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
 from flowml.records import Case
@@ -25,6 +26,7 @@ from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import describe_run
 from flowml.training import canonical_labels, labelled_cases
 from flowml.validation.circumstances import circumstances_of, column_of
+from flowml.verdict import settled
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def classify(
     columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
+    rules: bool = True,
 ) -> Classification:
     """Answer for every case.
 
@@ -71,6 +74,8 @@ def classify(
         How files are read.
     progress : callable, optional
         Called with the number of cases done.
+    rules : bool
+        Whether the laboratory's own rules are asked, too, and held against the answers.
 
     Returns
     -------
@@ -84,18 +89,57 @@ def classify(
     FlowmlError
         If two `columns` are of one method.
     """
+    trained, recipe = model_for_files(model)
+    found = sorted(found_cases(cases), key=lambda case: case.case_id)
+    asked = replace(reading, rules=rules)
+    table = extract_table(found, recipe, asked, progress, columns)
+    provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
+    answers = [
+        settled(answer, case.details, row.evidence, _events(row))
+        for answer, case, row in zip(
+            trained.predictions(table), found, table.cases, strict=True
+        )
+    ]
+    return Classification(
+        tuple(answers), trained.entities, provenance | {"rules": rules}, table
+    )
+
+
+def model_for_files(model: TrainedModel | Path | str) -> tuple[TrainedModel, FittedRecipe]:
+    """Return a model with the recipe by which it takes FCS files.
+
+    Parameters
+    ----------
+    model : TrainedModel or path-like
+        A model, or the file that holds it; ``demo`` is the bundled one.
+
+    Returns
+    -------
+    model : TrainedModel
+        Loaded and checked.
+    recipe : FittedRecipe
+        Its own.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be used, or was not trained on FCS files.
+    """
     trained = model if isinstance(model, TrainedModel) else load_model(model)
     if trained.recipe is None:
         raise ModelError(
             "the model was trained on a feature table of another origin; it has no recipe by "
-            "which features could be computed from FCS files."
+            "which features could be computed from FCS files. Give a table with its columns "
+            "in place of the folder, or train a model on FCS files."
         )
-    found = sorted(found_cases(cases), key=lambda case: case.case_id)
-    table = extract_table(found, trained.recipe, reading, progress, columns)
-    provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
-    return Classification(
-        tuple(trained.predictions(table)), trained.entities, provenance, table
-    )
+    return trained, trained.recipe
+
+
+def _events(case: CaseFeatures) -> tuple[TubeEvents, ...]:
+    """Return the events of the tubes of a case that can be used."""
+    if case.problem:
+        return ()
+    return tuple(TubeEvents(tube.name, tube.n_events) for tube in case.tubes)
 
 
 def _origins(columns: Sequence[OtherResults]) -> dict[str, Any]:
@@ -117,6 +161,7 @@ def evaluate(
     columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
+    rules: bool = True,
 ) -> tuple[Evaluation, Classification]:
     """Classify labelled cases, and hold the answers against the labels.
 
@@ -134,6 +179,8 @@ def evaluate(
         How files are read.
     progress : callable, optional
         Called with the number of cases done.
+    rules : bool
+        As for `classify`.
 
     Returns
     -------
@@ -151,9 +198,12 @@ def evaluate(
     FlowmlError
         If two `columns` are of one method.
     """
-    known = canonical_labels(labels)
+    trained = model if isinstance(model, TrainedModel) else load_model(model)
+    known = canonical_labels(labels, trained.tree.widened())
     labelled = labelled_cases(found_cases(cases), known)
-    found = classify(labelled, model, columns=columns, reading=reading, progress=progress)
+    found = classify(
+        labelled, trained, columns=columns, reading=reading, progress=progress, rules=rules
+    )
     return evaluate_predictions(found.predictions, known), found
 
 
@@ -161,6 +211,7 @@ def judge_classification(
     found: Classification,
     cases: Sequence[Case],
     labels: Mapping[str, str],
+    tree: LabelTree,
     by: Sequence[str] = (),
     settings: JudgeSettings = DEFAULT_JUDGING,
 ) -> Judgement:
@@ -174,6 +225,8 @@ def judge_classification(
         Of which at least these were asked about; their details name patients and columns.
     labels : mapping of str to str
         Case id to entity.
+    tree : LabelTree
+        Knows the entities of the labels and those of the model (`LabelTree.widened`).
     by : sequence of str
         Columns of the details by which cases are parted.
     settings : JudgeSettings
@@ -189,13 +242,13 @@ def judge_classification(
     FlowmlError
         If no case has a column.
     """
-    known, own = canonical_labels(labels), {case.case_id: case for case in cases}
+    known, own = canonical_labels(labels, tree), {case.case_id: case for case in cases}
     chosen = [own[p.case_id] for p in found.predictions]
     about = circumstances_of(found.table, [case.details for case in chosen])
     return judge(
         found.predictions,
         [known[case.case_id] for case in chosen],
-        load_label_tree(),
+        tree,
         patients_of(chosen, [case.case_id for case in chosen]),
         by={name: column_of(about, name) for name in by},
         settings=settings,

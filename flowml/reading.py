@@ -54,6 +54,9 @@ class Reading:
     quality : str
         ``off``: tubes are not checked; ``mask``: disturbed stretches, doublets and debris are
         left out; ``strict``: a case with a tube that fails a check cannot be used.
+    rules : bool
+        Whether the laboratory's own rules are asked of each case while its tubes are open;
+        `flowml.pipeline.classify` sets it.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Reading:
     hash_files: bool = True
     marker_names: MarkerNames | None = None
     quality: str = OFF
+    rules: bool = False
 
     def __post_init__(self) -> None:
         for name in ("jobs", "chunk"):
@@ -83,7 +87,7 @@ class Reading:
     @property
     def preparation(self) -> Preparation:
         """How the events of each tube are made ready."""
-        return Preparation(self.compensation, self.marker_names, self.quality)
+        return Preparation(self.compensation, self.marker_names, self.quality, self.rules)
 
 
 DEFAULT_READING = Reading()

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from flowml.cases import patients_of
-from flowml.errors import LabelError, PanelError
+from flowml.errors import LabelError
 from flowml.features import FeatureTable, Recipe
+from flowml.features.chosen import common_features, usable_rows
 from flowml.features.columns import OtherResults
-from flowml.features.common import common_features
 from flowml.features.recipes.fitted import check_stand_ins
 from flowml.features.recipes.scales import Scales
-from flowml.knowledge import load_label_tree
+from flowml.knowledge import LabelTree, load_label_tree
 from flowml.knowledge.markers import canonical_markers
 from flowml.models.absence import TOLERANCE
 from flowml.models.contract import check_data_kind, mixed_scales
+from flowml.models.levels import CONFIDENCE
 from flowml.reading import (
     DEFAULT_READING,
     Cases,
@@ -59,6 +60,16 @@ class TrainingSettings:
         Further lines for the model card.
     align : bool
         Whether instruments are aligned, by the training cases that are normal.
+    scheme : LabelTree, optional
+        A laboratory's own entities (`flowml.read_label_tree`); flowml's if it is not given.
+    estimator : str
+        ``auto``, ``boosted``, ``logistic`` or ``blend``; see `flowml.LineageClassifier`.
+    confidence : float
+        Share of cases whose entity is not to be wrong.
+    search : int
+        How many further settings are tried on cases held out.
+    budget : float, optional
+        Seconds after which no further setting is tried.
 
     Raises
     ------
@@ -75,6 +86,11 @@ class TrainingSettings:
     data_kind: str | None = None
     remarks: Mapping[str, str | int] = field(default_factory=dict)
     align: bool = False
+    scheme: LabelTree | None = None
+    estimator: str = "auto"
+    confidence: float = CONFIDENCE
+    search: int = 0
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         check_data_kind(self.data_kind)
@@ -89,33 +105,44 @@ class TrainingSettings:
         )
         return cast("tuple[tuple[str, str], ...]", tuple(named))  # checked once made
 
+    @property
+    def tree(self) -> LabelTree:
+        """The entities that labels may name."""
+        return self.scheme or load_label_tree()
+
     def classifier(self) -> LineageClassifier:
-        """Return a classifier that knows flowml's entities, not fitted yet."""
+        """Return a classifier that knows the entities of the scheme, not fitted yet."""
         from flowml.models.classifier import LineageClassifier
 
         names = self.optional
         return LineageClassifier(
-            load_label_tree(),
+            self.tree,
             random_state=self.seed,
             optional=names if isinstance(names, str) else canonical_markers(names),
             tolerance=self.tolerance,
+            estimator=self.estimator,
+            confidence=self.confidence,
+            search=self.search,
+            budget=self.budget,
         )
 
-    def said(self, reading: Reading) -> dict[str, Any]:
+    def said(self, reading: Reading | None) -> dict[str, Any]:
         """Say for the model card what the cases are, and how they were read.
 
         Parameters
         ----------
-        reading : Reading
-            How files were read.
+        reading : Reading or None
+            How files were read; None for cases of a table.
 
         Returns
         -------
         dict
             Plain values.
         """
-        own = {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
         kind = {"data_kind": self.data_kind} if self.data_kind else {}
+        if reading is None:
+            return {"seed": self.seed, **self.remarks, **kind}
+        own = {"marker_names": str(reading.marker_names)} if reading.marker_names else {}
         policy = policy_name(reading.compensation)
         return {"compensation": policy, **own, "seed": self.seed, **self.remarks, **kind}
 
@@ -203,12 +230,12 @@ def train(
         If an optional marker, or one of a stand-in, is not among those of the cases, two
         `columns` are of one method, or instruments cannot be aligned.
     """
-    known = canonical_labels(labels)
+    known = canonical_labels(labels, settings.scheme)
     chosen = _training_cases(cases, known)
     refuse_unknown_stand_ins(settings.pairs, chosen, reading)
     normals = normal_ids(known) if settings.align else None
     table = extract_table(chosen, recipe, reading, progress, columns, normals=normals)
-    usable, unusable = _usable(table)
+    usable, unusable = usable_rows(table)
     entities = _checked_entities(usable, known)
     common, left_out = common_features(usable)
     frame, patients = usable.to_frame()[common], patients_of(chosen, usable.case_ids)
@@ -266,25 +293,17 @@ def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:
     return chosen
 
 
-def _usable(table: FeatureTable) -> tuple[FeatureTable, dict[str, str]]:
-    """Return the rows that can be used, and of the others the reason."""
-    unusable = {case.case_id: case.problem for case in table.cases if case.problem}
-    usable = table.rows([not case.problem for case in table.cases])
-    if not usable.cases:
-        first = next(iter(unusable.values()))
-        raise PanelError(
-            f"none of {len(table.cases)} labelled cases can be used; the first: {first}"
-        )
-    return usable, unusable
-
-
-def canonical_labels(labels: Mapping[str, str]) -> dict[str, str]:
+def canonical_labels(
+    labels: Mapping[str, str], tree: LabelTree | None = None
+) -> dict[str, str]:
     """Return the canonical entity of each case.
 
     Parameters
     ----------
     labels : mapping of str to str
         Case id to entity, in any spelling that the label tree knows.
+    tree : LabelTree, optional
+        flowml's own where it is not given.
 
     Returns
     -------
@@ -296,7 +315,7 @@ def canonical_labels(labels: Mapping[str, str]) -> dict[str, str]:
     LabelError
         If a label is no entity.
     """
-    tree = load_label_tree()
+    tree = tree or load_label_tree()
     wrong = [key for key, label in labels.items() if not isinstance(label, str)]
     if wrong:
         raise LabelError(

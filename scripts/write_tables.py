@@ -5,13 +5,16 @@ Run: python scripts/write_tables.py. A test fails when they are stale.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from flowml.cases import SKIPS
 from flowml.fcs.codes import FINDINGS, REFUSALS
 from flowml.knowledge import load_label_tree
 from flowml.knowledge.assessed import Question, load_questions, not_assessed
+from flowml.knowledge.given import Column, load_giveable
 from flowml.knowledge.panels import known_panels, load_panel
+from flowml.knowledge.verdict import Condition, SiteRule, load_verdicts
 from flowml.quality.records import CODES, DONE
 from flowml.reports.casecheck import CODES as OF_CASES
 
@@ -57,8 +60,55 @@ def tables() -> dict[str, str]:
             ["question", "within", "needs", "matters for", "source"],
             [_asked(question, titles) for question in questions],
         ),
+        "given.md": _table(
+            ["column", "what", "holds", "also called"],
+            list(map(_given, {c.key: c for c, _ in load_giveable().columns.values()}.values())),
+        ),
+        "verdict.md": _table(
+            [
+                "entities",
+                "where",
+                "answer",
+                "moved to",
+                "decision",
+                "rule",
+                "reason",
+                "source",
+            ],
+            list(map(_decides, load_verdicts().rules)),
+        ),
         "assessed_panels.md": _table(["panel", "not assessed"], list(map(_left_open, PANELS))),
     }
+
+
+def _given(column: Column) -> list[str]:
+    values = ", ".join(f"`{value}`" for value in dict.fromkeys(column.values.values()))
+    holds = values or f"{column.low:g} to {column.high:g} {column.unit}"
+    return [f"`{column.key}`", column.title, holds, ", ".join(column.aliases)]
+
+
+def _decides(rule: SiteRule) -> list[str]:
+    conditions = ", ".join(_condition(condition) for condition in rule.when)
+    asks = f"{rule.asks} would decide" if rule.asks else ""
+    decision = "urgent" if rule.is_urgent else "review" if rule.is_review else "-"
+    return [
+        ", ".join(rule.entities),
+        conditions or "-",
+        rule.answer or "as the entity",
+        rule.category or "-",
+        decision,
+        f"`{rule.name}`",
+        "; ".join(filter(None, (rule.says, asks))),
+        rule.source,
+    ]
+
+
+def _condition(condition: Condition) -> str:
+    if condition.values:
+        return f"`{condition.of}` {' or '.join(condition.values)}"
+    if condition.below < math.inf:
+        return f"`{condition.of}` below {condition.below:g}"
+    return f"`{condition.of}` {condition.at_least:g} and more"
 
 
 def _panel(name: str) -> list[str]:

@@ -11,10 +11,14 @@ import pytest
 from places import ROOT
 
 import flowml
+from flowml.simulator import known_entities, truth_of
 
 HOME = ROOT / "benchmarks"
 N_EVENTS, N_FILES = 700, 2
-MODULES = "stained", "ways", "run", "tables", "simulator", "tubes", "quality", "finding"
+MODULES = (
+    "stained", "ways", "run", "tables", "simulator", "tubes", "quality", "finding", "cohort",
+    "cohort_strata",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +230,125 @@ def test_the_files_to_be_found_are_what_they_say(bench, tmp_path):
     for way, command in finding.ways(tmp_path, 1).items():
         if "find_cases" in way:
             finding.verify(way, finding.timed(command)[-1], 2)
+
+
+def kept(bench, folder, cohorts, cases):
+    """Run the whole command."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench["cohort"], "EVENTS", (200, 400))
+        bench["cohort"].main(
+            [str(folder), "--cohorts", cohorts, "--cases", str(cases), "--jobs", "1"]
+        )
+
+
+@pytest.fixture(scope="module")
+def cohorts(bench, tmp_path_factory):
+    place = tmp_path_factory.mktemp("cohorts")
+    kept(bench, place, "cll-9f", 25)
+    kept(bench, place, "acute-strata", 2)
+    return place
+
+
+def test_a_cohort_is_kept_with_what_is_true_of_it(bench, cohorts):
+    table, truth = bench["cohort"].load(cohorts, "cll-9f", bench["cohort"].DEVELOPMENT)
+    assert table.values.shape == (25, len(table.names))
+    assert table.values.dtype == np.float32
+    assert not np.isnan(table.values).any()
+    assert {row["entity"] for row in truth} == set(known_entities("cll-9f"))
+    assert {row["instrument"] for row in truth} == {"navios-1", "navios-2", "navios-3"}
+    for row in truth:
+        assert 600 <= int(row["n_events"]) <= 1200, "three tubes"
+        healthy = row["entity"] in ("normal", "reactive")
+        assert (float(row["neoplastic_share"]) == 0) is healthy
+
+
+def test_a_cohort_is_not_drawn_twice(bench, tmp_path, capsys):
+    said = []
+    for cases in (2, 2, 3):
+        kept(bench, tmp_path, "acute", cases)
+        said.append(capsys.readouterr().out)
+    assert ["was there" in text for text in said] == [False, True, False]
+    cohort = bench["cohort"]
+    assert len(cohort.load(tmp_path, "acute", cohort.DEVELOPMENT).truth) == 3
+    truth = cohort.folder_of(tmp_path, "acute", cohort.DEVELOPMENT) / cohort.TRUTH
+    truth.write_text("\n".join(truth.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(SystemExit, match="differ"):
+        cohort.load(tmp_path, "acute", cohort.DEVELOPMENT)
+
+
+def test_strata_hold_what_they_say(bench, cohorts):
+    strata = {}
+    for row in bench["cohort"].load(cohorts, "acute-strata", bench["cohort"].DEVELOPMENT).truth:
+        strata.setdefault(row["stratum"], []).append(row)
+    assert {name: len(rows) for name, rows in strata.items()} == {
+        "5 % blasts": 2, "10 % blasts": 2, "20 % blasts": 2, "CD45-negative ALL": 2,
+        "CD34-negative AML": 2, "monocytic AML": 2, "microgranular APL": 2, "ETP-ALL": 2,
+        "not acute": 2,
+    }  # fmt: skip
+    for percent in (5, 10, 20):
+        for row in strata[f"{percent} % blasts"]:
+            assert float(row["neoplastic_share"]) == pytest.approx(percent / 100)
+    assert {row["variant"] for row in strata["microgranular APL"]} == {"microgranular"}
+    assert {row["entity"] for row in strata["ETP-ALL"]} == {"ETP-ALL"}
+    rows = [row for rows in strata.values() for row in rows]
+    assert {row["instrument"] for row in rows} == {"navios-4"}
+    assert len({row["patient_id"] for row in rows}) == len({row["case_id"] for row in rows})
+
+
+def test_the_panel_s_entities_are_told_apart(bench):
+    acute, others = bench["cohort_strata"].told_apart(tuple(known_entities("acute")))
+    assert set(acute) == {"AML", "APL", "B-ALL", "T-ALL", "ETP-ALL", "MPAL", "AUL"}
+    assert set(others) == {"normal", "reactive", "BPDCN", "MDS", "CML", "CMML"}
+
+
+@pytest.mark.parametrize(
+    ("name", "marker"), [("CD45-negative ALL", "CD45"), ("CD34-negative AML", "CD34")]
+)
+def test_cells_of_a_stratum_lack_the_antigen(bench, name, marker):
+    """By their light: most lie where the cells lie that never have it."""
+    strata = bench["cohort_strata"]
+    stratum = next(item for item in strata.STRATA if item.name == name)
+    design = bench["cohort"].cohort_of("acute", bench["cohort"].DEVELOPMENT, 1).design
+    for case in strata.drawn(stratum, design, stratum.entities, 4):
+        sample = case.tubes[0].origin
+        truth, light = truth_of(sample), _unmixed(sample, marker)
+        whole = truth.intact
+        never = "erythroid cells" if marker == "CD45" else "neutrophils"
+        lacking = light[whole & ~truth.neoplastic & (truth.population == never)]
+        assert len(lacking) > 20
+        clone = light[whole & truth.neoplastic]
+        assert (clone > np.quantile(lacking, 0.99)).mean() < 0.5
+
+
+def _unmixed(sample, marker):
+    names = [channel.name for channel in sample.channels]
+    dyes = [names.index(name) for name in sample.spillover.channels]
+    unmixed = sample.events()[:, dyes] @ np.linalg.inv(sample.spillover.matrix)
+    return unmixed[:, [sample.channels[i].marker for i in dyes].index(marker)]
+
+
+def test_the_left_out_instrument_is_another_one(bench):
+    cohort, strata = bench["cohort"], bench["cohort_strata"]
+    design = cohort.cohort_of("acute", cohort.DEVELOPMENT, 1).design
+    units = [*design.units, strata.left_out(design)]
+    units += cohort.cohort_of("acute", cohort.FINAL, 1).design.units
+    found = [unit.stream("gain of PE").random() for unit in units]
+    assert len(set(found)) == len(units) == 7, "neither those of training nor the final ones"
+
+
+def test_a_stratum_that_cannot_be_filled_is_refused(bench):
+    strata = bench["cohort_strata"]
+    design = bench["cohort"].cohort_of("acute", bench["cohort"].DEVELOPMENT, 1).design
+    nobody = strata.Stratum("nobody", ("AML",), strata.is_variant("none"))
+    with pytest.raises(SystemExit, match="nobody: 0 cases"):
+        list(strata.drawn(nobody, design, nobody.entities, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [("--cohorts lst", "'lst'"), ("--cases 0", "1 or more"), ("--jobs 0", "1 or more")],
+)
+def test_cohorts_are_asked_for_by_name_and_number(bench, capsys, options, said):
+    with pytest.raises(SystemExit):
+        bench["cohort"].parsed(["folder", *options.split()])
+    assert said in capsys.readouterr().err

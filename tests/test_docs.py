@@ -31,7 +31,8 @@ def test_every_code_that_the_source_gives_is_documented():
     source = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "flowml").rglob("*.py"))
     given = re.findall(r'Finding\(\s*"([A-Z0-9-]+)"', source)
     given += re.findall(
-        r'"((?:CASE|MODEL|PANEL|TABLE|SCALE|MARKER|COMP|QUALITY)-[A-Z-]+)"', source
+        r'"((?:CASE|MODEL|PANEL|TABLE|SCALE|MARKER|COMP|QUALITY|RULE|GIVEN|ANSWER|SECOND)-[A-Z-]+)"',
+        source,
     )
     assert len(set(given)) > 10
     assert sorted(code for code in set(given) if f"`{code}`" not in documented) == []

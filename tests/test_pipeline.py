@@ -82,7 +82,7 @@ def test_any_chunk_gives_the_same_bits(folder, model_file, plain_answers, chunk)
 def test_two_workers_give_the_same_bits_and_the_same_model(folder, model_file, plain_answers):
     assert bits(classify(folder, model_file, reading=Reading(jobs=2))) == bits(plain_answers)
     again = train(folder, labels(), reading=Reading(jobs=2))
-    assert again.classifier.document_ == training().classifier.document_
+    assert again.classifier.predictor_.document == training().classifier.predictor_.document
 
 
 def test_any_order_of_files_gives_the_same_bits(tmp_path, folder, model_file, plain_answers):
@@ -90,7 +90,7 @@ def test_any_order_of_files_gives_the_same_bits(tmp_path, folder, model_file, pl
     cases = flowml.find_cases(folder)
     shuffled = [cases[i] for i in order]
     assert bits(classify(shuffled, model_file)) == bits(plain_answers)
-    assert train(shuffled, labels()).classifier.document_ == training().classifier.document_
+    assert train(shuffled, labels()).classifier.predictor_.document == training().classifier.predictor_.document
     files = sorted(folder.glob("*.fcs"))
     for i in order:  # a directory lists what was copied first, first
         shutil.copy(files[i], tmp_path / files[i].name)
@@ -102,7 +102,7 @@ def test_the_same_seed_trains_the_same_model_and_another_does_not():
         train(cohort(), labels(), settings=TrainingSettings(seed=seed)).classifier
         for seed in (0, 1)
     )
-    assert one.document_ == training().classifier.document_ != other.document_
+    assert one.predictor_.document == training().classifier.predictor_.document != other.predictor_.document
 
 
 def test_progress_counts_the_cases(folder, model_file):
@@ -182,14 +182,14 @@ def test_labels_that_cannot_be_used_say_why():
 
 def test_labels_may_be_a_series_with_aliases():
     spelled = pd.Series(labels()).replace({"CLL": "cll/sll", "AML": "aml"})
-    assert train(cohort(), spelled).classifier.document_ == training().classifier.document_
+    assert train(cohort(), spelled).classifier.predictor_.document == training().classifier.predictor_.document
 
 
 def test_cases_that_cannot_be_used_are_left_out_of_training_with_their_reason():
     empty = one_tube(with_events(sample_of(), sample_of().events()[:0]), "zero")
     trained = train([*cohort(), empty], labels() | {"zero": "CLL"})
     assert trained.unusable == {"zero": "the case holds no event"}
-    assert trained.classifier.document_ == training().classifier.document_
+    assert trained.classifier.predictor_.document == training().classifier.predictor_.document
     blank = replace(empty, case_id="blank")
     with pytest.raises(
         PanelError, match="none of 2 labelled cases can be used; the first: the"

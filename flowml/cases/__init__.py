@@ -1,10 +1,12 @@
 """A folder, an address or a manifest becomes a list of cases; a table their labels."""
 
+from flowml.cases.beside import with_given
 from flowml.cases.codes import SKIPS, counted
 from flowml.cases.entries import Found
 from flowml.cases.files import FileSearch, find_files, search_files
 from flowml.cases.find import CaseSearch, find_cases, search_cases
-from flowml.cases.labels import Labels, case_names, patients_of, read_labels, with_details
+from flowml.cases.given import Given, given_of, specimen_of
+from flowml.cases.labels import Labels, case_names, patients_of, read_labels
 from flowml.cases.remote import at_hand, fetched, is_address, sample_of
 from flowml.cases.table import read_table
 
@@ -13,6 +15,7 @@ __all__ = [
     "CaseSearch",
     "FileSearch",
     "Found",
+    "Given",
     "Labels",
     "at_hand",
     "case_names",
@@ -20,6 +23,7 @@ __all__ = [
     "fetched",
     "find_cases",
     "find_files",
+    "given_of",
     "is_address",
     "patients_of",
     "read_labels",
@@ -27,5 +31,6 @@ __all__ = [
     "sample_of",
     "search_cases",
     "search_files",
-    "with_details",
+    "specimen_of",
+    "with_given",
 ]

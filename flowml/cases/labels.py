@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowml.cases.details import Details
 from flowml.cases.table import Row, read_table
 from flowml.errors import LabelError
 from flowml.records import Case
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from flowml.knowledge import LabelTree
 
 MOST_SHOWN = 10  # names in a message
+PATIENT = "patient_id"  # a detail of a case
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read_labels(
     LabelError
         If no row names a case, a case has two labels, or an entity is not in the tree.
     """
-    conditions = [_condition(text) for text in where]
+    conditions = [condition(text) for text in where]
     columns = [id_column, label_column, *(column for column, _ in conditions)]
     rows = read_table(path, columns)
     names = case_names(cases)
@@ -95,56 +95,30 @@ def read_labels(
         elif chosen and case_id is not None and row[label_column].strip():
             _set_label(entities, case_id, tree.canonical(row[label_column]))
     if not entities:
-        _refuse_unfulfilled(path, rows, conditions)
+        refuse_unfulfilled(path, rows, conditions)
         raise LabelError(_nothing_matched(path, rows, cases, id_column, where))
     unlabelled = tuple(case.case_id for case in cases if case.case_id not in seen)
     return Labels(entities, unlabelled, tuple(unmatched))
 
 
-def with_details(
-    path: Path | str, cases: Sequence[Case], *, id_column: str = "case_id", but: str = "entity"
-) -> list[Case]:
-    """Add to cases what a label table says of them beside their entity.
+def condition(text: str) -> tuple[str, str]:
+    """Take a condition on the rows of a table apart.
 
     Parameters
     ----------
-    path : path-like
-        A CSV table, as for `read_labels`.
-    cases : sequence of Case
-        What is said of them already stays.
-    id_column, but : str
-        Names of the columns with the ids and the labels, which are no details.
+    text : str
+        ``column=value``.
 
     Returns
     -------
-    list of Case
-        In the same order; a column with several values for a case is left out of it.
+    column, value : str
+        Without blanks around them.
 
     Raises
     ------
-    CaseError
-        If the table cannot be read or lacks a column.
+    LabelError
+        If it is not of that form.
     """
-    names = case_names(cases)
-    found: dict[str, Details] = {}
-    for row in read_table(path, [id_column]):
-        given = row[id_column].strip()
-        case_id = names.get(given) or names.get(given.casefold())
-        if case_id is not None:
-            about = {k: v.strip() for k, v in row.items() if k not in {id_column, but}}
-            found.setdefault(case_id, Details()).add(about)
-    said = {case_id: details.of_case() for case_id, details in found.items()}
-    return [
-        replace(case, details=said.get(case.case_id, {}) | _filled(case.details))
-        for case in cases
-    ]
-
-
-def _filled(details: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in details.items() if value}
-
-
-def _condition(text: str) -> tuple[str, str]:
     column, sign, value = text.partition("=")
     if not sign or not column.strip():
         raise LabelError(
@@ -154,10 +128,25 @@ def _condition(text: str) -> tuple[str, str]:
     return column.strip(), value.strip()
 
 
-def _refuse_unfulfilled(
+def refuse_unfulfilled(
     path: Path | str, rows: Sequence[Row], conditions: Sequence[tuple[str, str]]
 ) -> None:
-    """Refuse a condition that no row fulfils, and name the values that there are."""
+    """Refuse a condition that no row fulfils, and name the values that there are.
+
+    Parameters
+    ----------
+    path : path-like
+        The table.
+    rows : sequence of dict of str to str
+        Its rows.
+    conditions : sequence of (str, str)
+        Columns and the values that they shall have.
+
+    Raises
+    ------
+    LabelError
+        If there is one that no row fulfils.
+    """
     for column, value in conditions:
         values = dict.fromkeys(row[column].strip() for row in rows)
         if value not in values:
@@ -239,5 +228,5 @@ def patients_of(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
     list of str
         Where none is named, every case has its own.
     """
-    named = {case.case_id: case.details.get("patient_id") for case in cases}
+    named = {case.case_id: case.details.get(PATIENT) for case in cases}
     return [named[case_id] or case_id for case_id in case_ids]

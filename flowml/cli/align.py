@@ -53,8 +53,9 @@ def command(
     search = cases_from(path, options)
     cases = list(search.cases)
     if not options["controls"]:
-        labels = labels_from(options, cases)
-        normals = normal_ids(canonical_labels(labels.entities))
+        tree = trained.tree.widened()
+        labels = labels_from(options, cases, tree)
+        normals = normal_ids(canonical_labels(labels.entities, tree))
         cases = [case for case in cases if case.case_id in normals]
         note_labels(labels)
     refuse_unwritable(out)

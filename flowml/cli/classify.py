@@ -13,6 +13,8 @@ from flowml.cli.options import (
     columns_from,
     columns_option,
     format_option,
+    given_from,
+    given_option,
     label_options,
     labels_from,
     model_hash_option,
@@ -20,11 +22,15 @@ from flowml.cli.options import (
     path_argument,
     reading_from,
     reading_options,
+    rules_option,
 )
+from flowml.cli.tables import is_table, table_from, table_labels, table_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowml.cases import Labels
+    from flowml.models import TrainedModel
     from flowml.pipeline import Classification
 
 
@@ -36,7 +42,10 @@ if TYPE_CHECKING:
               help="Gets results.csv and results.json.")  # fmt: skip
 @format_option
 @label_options(required=False)
+@table_options
 @columns_option
+@given_option
+@rules_option
 @reading_options
 def command(
     path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
@@ -45,19 +54,26 @@ def command(
 
     With --labels, only the cases that the table names (and --where selects) are classified, and
     the accuracy is printed.
+
+    FOLDER may also be a table of features (CSV, TSV, Parquet): --id names its column of ids,
+    and --label, for the accuracy, that of labels.
     """
-    from flowml.cli.talk import note_labels, note_model, progress
     from flowml.models import load_model
+
+    if is_table(path):
+        trained = load_model(model, sha256=model_sha256)
+        return _classify_table(path, trained, out, options)
+    from flowml.cli.talk import progress
     from flowml.pipeline import classify
-    from flowml.reports.results import write_results
     from flowml.safety import writable_folder
 
     if options["where"] and not options["label_table"]:
         raise click.UsageError("--where selects rows of a label table: give --labels too.")
     trained = load_model(model, sha256=model_sha256)
     search = cases_from(path, options)
-    cases = list(search.cases)
-    labels = labels_from(options, cases) if options["label_table"] else None
+    cases = given_from(options, search.cases)
+    tree = trained.tree.widened()
+    labels = labels_from(options, cases, tree) if options["label_table"] else None
     columns = columns_from(options, cases, labels.entities if labels else None)
     if labels is not None:
         cases = [case for case in cases if case.case_id in labels.entities]
@@ -65,8 +81,49 @@ def command(
         writable_folder(out)
     with progress("reading cases", len(cases), quiet=options["quiet"]) as advance:
         found = classify(
-            cases, trained, columns=columns, reading=reading_from(options), progress=advance
+            cases,
+            trained,
+            columns=columns,
+            reading=reading_from(options),
+            progress=advance,
+            rules=options["rules"],
         )
+    _report(found, trained, labels, out, options)
+    usable = all(prediction.was_usable for prediction in found.predictions)
+    return 0 if usable and not search.is_incomplete else 1
+
+
+def _classify_table(
+    path: Path | str, trained: TrainedModel, out: Path | None, options: dict[str, Any]
+) -> int:
+    """Classify the rows of a table of features."""
+    from flowml.safety import writable_folder
+    from flowml.tables import classify_table
+
+    table = table_from(path, options, trained)
+    labels = None
+    if options["label_table"] or table.labels:
+        labels = table_labels(table, options, trained.tree.widened())
+    if options["label_table"] and labels is not None:
+        table = table.rows(labels.entities)
+    if out is not None:
+        writable_folder(out)
+    found = classify_table(table, trained)
+    _report(found, trained, labels, out, options)
+    return 0 if all(prediction.was_usable for prediction in found.predictions) else 1
+
+
+def _report(
+    found: Classification,
+    trained: TrainedModel,
+    labels: Labels | None,
+    out: Path | None,
+    options: dict[str, Any],
+) -> None:
+    """Write and print the answers."""
+    from flowml.cli.talk import note_labels, note_model
+    from flowml.reports.results import write_results
+
     if out is not None:
         write_results(out, found.predictions, found.entities, found.provenance)
     _show(found, options)
@@ -74,8 +131,6 @@ def command(
     if labels is not None:
         note_labels(labels)
         _show_accuracy(found, labels.entities, options["form"])
-    usable = all(prediction.was_usable for prediction in found.predictions)
-    return 0 if usable and not search.is_incomplete else 1
 
 
 def _show(found: Classification, options: dict[str, Any]) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from flowml.cases import CaseSearch, Labels
     from flowml.features.columns import OtherResults
+    from flowml.knowledge import LabelTree
     from flowml.knowledge.marker_names import MarkerNames
     from flowml.reading import Reading
     from flowml.records import Case
@@ -78,6 +79,16 @@ columns_option = click.option(
     "--with-columns", multiple=True, metavar="[METHOD=]CSV",
     help="Join results of another method (blood counts, FISH, ...) by case id: numbers, yes or "
     "no; may be repeated.",
+)  # fmt: skip
+rules_option = click.option(
+    "--rules/--no-rules", default=True, show_default=True,
+    help="Ask the laboratory's own rules, too (light chains, APL alert, immature cells, ...), "
+    "and hold them against each answer.",
+)  # fmt: skip
+given_option = click.option(
+    "--given", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="CSV",
+    help="What is known of the cases beside their files, by case id: specimen, distribution, "
+    "clonal_b_cells, treated, ...; columns of a manifest or of --labels count, too.",
 )  # fmt: skip
 marker_names_option = click.option(
     "--marker-names", type=click.Path(path_type=Path), metavar="CSV",
@@ -245,15 +256,23 @@ def side_tables(options: dict[str, Any]) -> list[Path]:
     return [file for _, file in column_files(options)] + ([] if own is None else [own])
 
 
-def labels_from(options: dict[str, Any], cases: list[Case]) -> Labels:
-    """Read the label table."""
+def require_labels(options: dict[str, Any]) -> None:
+    """Refuse to go on without a table of labels, which FCS files cannot hold."""
+    if not options["label_table"]:
+        raise click.UsageError("Missing option '--labels'.")
+
+
+def labels_from(
+    options: dict[str, Any], cases: list[Case], tree: LabelTree | None = None
+) -> Labels:
+    """Read the label table; without a tree, labels are flowml's own entities."""
     from flowml.cases import read_labels
     from flowml.knowledge import load_label_tree
 
     return read_labels(
         options["label_table"],
         cases,
-        load_label_tree(),
+        tree or load_label_tree(),
         id_column=options["id_column"],
         label_column=options["label_column"],
         where=options["where"],
@@ -276,6 +295,24 @@ def _method_and_file(text: str) -> tuple[str, Path]:
             param_hint="'--with-columns'",
         )
     return method.strip(), Path(name)
+
+
+def given_from(
+    options: dict[str, Any], cases: Sequence[Case], *, is_whole: bool = False
+) -> list[Case]:
+    """Add what the label table and the table of what is given say of the cases.
+
+    Of the label table all columns if it is wanted whole, not only what may be given.
+    """
+    from flowml.cases import with_given
+
+    given = list(cases)
+    if options["label_table"]:
+        table, ids = options["label_table"], options["id_column"]
+        given = with_given(given, table, ids, is_whole=is_whole)
+    if options["given"]:
+        given = with_given(given, options["given"])
+    return given
 
 
 def columns_from(

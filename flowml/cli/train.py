@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowml.about import DISCLAIMER
+from flowml.cli.choosing import choosing_from, choosing_options, say_what_was_chosen
 from flowml.cli.features import recipe_from, recipe_options
 from flowml.cli.options import (
     cases_from,
@@ -20,15 +21,17 @@ from flowml.cli.options import (
     reading_options,
     refuse_overwriting,
     refuse_unwritable,
+    require_labels,
     seed_option,
     side_tables,
 )
+from flowml.cli.tables import is_table, table_from, table_labels, table_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowml.models import TrainedModel
-    from flowml.training import Training
+    from flowml.training import Training, TrainingSettings
 
 AUTO = "auto"  # as LineageClassifier(optional=...) takes it, which is slow to import
 FEW_CASES = 10  # of an entity, below which its answers deserve no trust
@@ -36,7 +39,9 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 
 @click.command(epilog=DISCLAIMER)
 @path_argument
-@label_options(required=True)
+@label_options(required=False)
+@table_options
+@choosing_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE", help="The model; usually ends in .flowml.")  # fmt: skip
 @click.option("--data-kind",
@@ -59,15 +64,24 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 @seed_option
 @reading_options
 def command(path: Path | str, out: Path, **options: Any) -> int:
-    """Train a model on the labelled cases in FOLDER, and write it to one file."""
-    from flowml.cli.talk import note_cases, note_labels, progress
-    from flowml.training import TrainingSettings, train
+    """Train a model on the labelled cases in FOLDER, and write it to one file.
 
-    refuse_overwriting(out, path, options["label_table"], *side_tables(options))
+    FOLDER may also be a table of features of any origin (CSV, TSV, Parquet): --id and --label
+    name its columns of ids and labels. Rows without a label are left out.
+    """
+    from flowml.cli.talk import note_cases, note_labels, progress
+    from flowml.training import train
+
+    inputs = (options["label_table"], options["scheme"], *side_tables(options))
+    refuse_overwriting(out, path, *filter(None, inputs))
+    settings = _settings(options)
+    if is_table(path):
+        return _train_on_table(path, out, settings, options)
+    require_labels(options)
     plan = recipe_from(options)
     search = cases_from(path, options)
     cases = list(search.cases)
-    labels = labels_from(options, cases)
+    labels = labels_from(options, cases, settings.scheme)
     columns = columns_from(options, cases, labels.entities)
     refuse_unwritable(out)
     with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
@@ -77,14 +91,7 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
             plan,
             columns=columns,
             reading=reading_from(options),
-            settings=TrainingSettings(
-                seed=options["seed"],
-                optional=_listed(options["optional"]),
-                tolerance=options["tolerance"],
-                stand_ins=_pairs(options["stand_ins"]),
-                data_kind=options["data_kind"],
-                align=options["align"],
-            ),
+            settings=settings,
             progress=advance,
         )
     training.classifier.save(out)
@@ -92,6 +99,39 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
     note_cases("cases could not be used", training.unusable)
     _say_what_was_trained(training, out)
     return 1 if training.unusable or labels.unlabelled or search.is_incomplete else 0
+
+
+def _settings(options: dict[str, Any]) -> TrainingSettings:
+    """Collect how the model is trained."""
+    from flowml.training import TrainingSettings
+
+    return TrainingSettings(
+        seed=options["seed"],
+        optional=_listed(options["optional"]),
+        tolerance=options["tolerance"],
+        stand_ins=_pairs(options["stand_ins"]),
+        data_kind=options["data_kind"],
+        align=options["align"],
+        **choosing_from(options),
+    )
+
+
+def _train_on_table(
+    path: Path | str, out: Path, settings: TrainingSettings, options: dict[str, Any]
+) -> int:
+    """Train on a table of features; rows without a label are no failure."""
+    from flowml.cli.talk import note_cases, note_labels
+    from flowml.tables import train_table
+
+    table = table_from(path, options)
+    labels = table_labels(table, options, settings.scheme)
+    refuse_unwritable(out)
+    training = train_table(table, labels.entities, settings=settings)
+    training.classifier.save(out)
+    note_labels(labels)
+    note_cases("cases could not be used", training.unusable)
+    _say_what_was_trained(training, out)
+    return 1 if training.unusable or (options["label_table"] and labels.unlabelled) else 0
 
 
 def _listed(text: str) -> str | list[str]:
@@ -154,7 +194,9 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
     click.echo(
         f"trained on {model.training['n_cases']} {model.training['data_kind']} cases: {counts}"
     )
-    click.echo(f"markers: {printable(', '.join(model.markers), 400)}")
+    used = "markers" if model.recipe else f"{len(model.feature_names)} columns"
+    click.echo(f"{used}: {printable(', '.join(model.markers), 400)}")
+    say_what_was_chosen(model)
     _say_what_may_be_missing(model)
     _say_what_may_stand_in(model)
     if model.results:

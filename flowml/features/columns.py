@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.cases import case_names, read_table
+from flowml.cases.table import separator_of
 from flowml.errors import CaseError, FlowmlError
 from flowml.features.names import BAR, RESULT
 from flowml.features.recipes.fitted import FEATURE_TYPE
@@ -281,7 +282,7 @@ def _read_sheet(file: Path) -> _Sheet:
     with file.open(newline="", encoding="utf-8-sig") as stream:
         heading = stream.readline()
         stream.seek(0)
-        delimiter = max(",;\t", key=heading.count)
+        delimiter = separator_of(heading)
         reader = csv.reader(stream, delimiter=delimiter)
         names = tuple(name.strip() for name in next(reader))
         line = reader.line_num + 1

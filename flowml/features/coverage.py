@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from flowml.features.names import BAR, COLON, feature_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +25,7 @@ class Coverage:
     """
 
     def __init__(self, feature_names: Sequence[str]) -> None:
+        self._names = tuple(feature_names)
         self._groups, self._group_of = feature_groups(feature_names)
 
     @property
@@ -71,6 +73,23 @@ class Coverage:
             for tube, names, result in self._groups
         ]
         return np.asarray(np.array(gone, dtype=bool)[self._group_of])
+
+    def within(self, units: Iterable[str]) -> frozenset[str]:
+        """Name the features that are missing where some of the units are.
+
+        Parameters
+        ----------
+        units : iterable of str
+            Some of `units`.
+
+        Returns
+        -------
+        frozenset of str
+            Names of features.
+        """
+        return frozenset(
+            name for unit in units for name in compress(self._names, self.about(unit))
+        )
 
     def lacking(self, blank: NDArray[np.bool_]) -> tuple[list[str], list[str]]:
         """Name what is missing.

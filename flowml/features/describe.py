@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.cases import at_hand
+from flowml.cases import at_hand, specimen_of
 from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
@@ -15,6 +15,8 @@ from flowml.features.stained import instrument_of
 from flowml.features.standin import choose_stand_ins, stand_in_finding
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
 from flowml.findings import Finding, Severity
+from flowml.gating.rules import evidence_of
+from flowml.gating.rules.evidence import Evidence, TubeEvents
 from flowml.knowledge.shapes import tube_label
 from flowml.quality import DEFAULT_PREPARATION, Preparation
 from flowml.safety import printable
@@ -53,6 +55,8 @@ class CaseFeatures:
         What was read.
     problem : str
         Why the case cannot be used; empty if it can.
+    evidence : Evidence or None
+        What the laboratory's own rules say; None where they were not asked.
     """
 
     case_id: str
@@ -61,6 +65,7 @@ class CaseFeatures:
     findings: tuple[Finding, ...]
     tubes: tuple[TubeRead, ...]
     problem: str = ""
+    evidence: Evidence | None = None
 
     @property
     def stained(self) -> list[StainedTube]:
@@ -91,7 +96,7 @@ def describe_case(
     recipe : FittedRecipe
         What to compute.
     how : Preparation
-        How the events of its tubes are made ready.
+        How the events of its tubes are made ready, and whether the rules are asked.
     chunk : int
         Events to read at a time; does not change the result.
     hashed : bool
@@ -126,7 +131,17 @@ def describe_case(
             code = REFUSED.get(type(error), UNREADABLE)
             unread = (_unread(case, tube, hashed=hashed),)
             return _unusable(case, done, unread, f"{where}{error}", code)
-    return _row(case, recipe, done)
+    found = _row(case, recipe, done)
+    return replace(found, evidence=_evidence(case, done)) if how.rules else found
+
+
+def _evidence(case: Case, tubes: Sequence[TubeCounts]) -> Evidence:
+    """Ask the rules about a case whose tubes were all counted."""
+    cells = [tube.cells for tube in tubes if tube.cells is not None]
+    if len(cells) < len(tubes):
+        events = tuple(TubeEvents(tube.read.name, tube.read.n_events) for tube in tubes)
+        return Evidence((), events, "values are on a display scale")
+    return evidence_of(cells, specimen_of(case.details))
 
 
 def _unread(case: Case, tube: Tube, *, hashed: bool) -> TubeRead:

@@ -171,13 +171,24 @@ def table_of(
     """
     refuse_doubles("rows", "case id", ids)
     refuse_doubles("columns", "name", names)
-    if any(np.isinf(column).any() for column in values.T):
-        raise FlowmlError(
-            "the feature table holds a value that is infinite or too large for float32. "
-            "Leave the cell empty where nothing was measured."
-        )
+    _refuse_infinite(names, ids, values)
     recipe, cases = _told(story or {"recipe": None, "cases": {}}, ids)
     return FeatureTable(tuple(names), values, tuple(cases), recipe)
+
+
+def _refuse_infinite(
+    names: Sequence[str], ids: Sequence[str], values: NDArray[np.float32]
+) -> None:
+    columns = zip(names, values.T, strict=True)
+    infinite = {name: column for name, column in columns if np.isinf(column).any()}
+    for name, column in infinite.items():
+        case_id = ids[int(np.isinf(column).argmax())]
+        more = f" and in {len(infinite) - 1} more columns" if len(infinite) > 1 else ""
+        raise FlowmlError(
+            "the feature table holds a value that is infinite or too large for float32: in the "
+            f"column {printable(name, 80)!r}, of the case {printable(case_id, 80)!r}{more}. "
+            "Leave the cell empty where nothing was measured."
+        )
 
 
 def refuse_doubles(what: str, name: str, found: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import FlowmlError
+from flowml.features.cells import read_cells
 from flowml.features.parquet import read_columns, write_columns
 from flowml.features.recipes.fitted import FEATURE_TYPE
 from flowml.features.table import ATTRS, INDEX, FeatureTable, refuse_doubles, table_of
@@ -18,16 +19,11 @@ from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TextIO
 
     from numpy.typing import NDArray
 
 SUFFIXES = (".parquet", ".csv")
-ROWS = 64  # of a CSV that are turned from columns into rows, or for which room is made, at once
-# what programs write where nothing was measured
-BLANK = frozenset(
-    ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-nan", "NULL", "null", "None")
-)
+ROWS = 64  # of a CSV that are turned from columns into rows at once
 
 
 def write_table(table: FeatureTable, path: Path | str) -> None:
@@ -57,7 +53,7 @@ def write_table(table: FeatureTable, path: Path | str) -> None:
         return
     with written_aside(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         stream.writelines(_lines(table))
-    with written_aside(_sidecar(file)) as aside, aside.open("w", encoding="utf-8") as stream:
+    with written_aside(story_file(file)) as aside, aside.open("w", encoding="utf-8") as stream:
         json.dump(table.story(), stream, indent=1)
 
 
@@ -143,7 +139,19 @@ def _without_apostrophe(cell: str) -> str:
     return cell[1:] if spreadsheet_cell(cell[1:]) == cell else cell
 
 
-def _sidecar(file: Path) -> Path:
+def story_file(file: Path) -> Path:
+    """Return where the story of a CSV is written.
+
+    Parameters
+    ----------
+    file : Path
+        The CSV.
+
+    Returns
+    -------
+    Path
+        Beside it.
+    """
     return file.with_suffix(".csv.json")
 
 
@@ -206,49 +214,46 @@ def _foreign_parquet(file: Path) -> FeatureTable:
 
 def _from_csv(file: Path) -> FeatureTable:
     with file.open(newline="", encoding="utf-8-sig") as stream:
-        names, ids, values = _rows(stream)
+        rows = csv.reader(stream)
+        heading = next(rows, [])
+        if not heading:
+            raise ValueError("it is empty")
+        refuse_doubles("columns", "name", heading[1:])
+        cells = read_cells(rows, heading, [0], range(1, len(heading)))
+    if cells.wrong:
+        raise FlowmlError(
+            f"the feature table holds what is not a number: {cells.said_wrong()}. Keep numbers "
+            "only, and leave cells empty where nothing was measured."
+        )
+    return told_by(file, list(cells.names), cells.texts[0], cells.values)
+
+
+def told_by(
+    file: Path, names: list[str], ids: list[str], values: NDArray[np.float32]
+) -> FeatureTable:
+    """Put a table together from a CSV and the story that may lie beside it.
+
+    Parameters
+    ----------
+    file : Path
+        The CSV.
+    names, ids : list of str
+        Of columns and rows, as they stand there.
+    values : ndarray, shape (n_cases, n_features), float32
+        Not copied.
+
+    Returns
+    -------
+    FeatureTable
+        Without recipe and findings where there is no story.
+
+    Raises
+    ------
+    FlowmlError
+        If the table cannot be used, or the story is damaged.
+    """
     story = None
-    if _sidecar(file).is_file():
-        story = json.loads(_sidecar(file).read_text(encoding="utf-8"))
+    if story_file(file).is_file():
+        story = json.loads(story_file(file).read_text(encoding="utf-8"))
         names, ids = [*map(_without_apostrophe, names)], [*map(_without_apostrophe, ids)]
     return table_of(names, ids, values, story)
-
-
-def _rows(stream: TextIO) -> tuple[list[str], list[str], NDArray[np.float32]]:
-    """Read a CSV row by row; as text, all of it would take ten times as much memory."""
-    rows = csv.reader(stream)
-    heading = next(rows, [])
-    if not heading:
-        raise ValueError("it is empty")
-    names, ids = heading[1:], list[str]()
-    refuse_doubles("columns", "name", names)
-    values = np.empty((0, len(names)), FEATURE_TYPE)
-    for cells in filter(None, rows):
-        if len(cells) != len(heading):
-            raise ValueError(
-                f"line {rows.line_num} has {len(cells)} cells, expected {len(heading)}"
-            )
-        if len(ids) == len(values):  # in its place, lest the table stand there twice
-            values.resize((len(ids) + ROWS, len(names)), refcheck=False)
-        with np.errstate(over="ignore"):  # told of as infinite
-            values[len(ids)] = _numbers(cells[1:])
-        ids.append(cells[0])
-    values.resize((len(ids), len(names)), refcheck=False)
-    return names, ids, values
-
-
-def _numbers(cells: list[str]) -> list[float]:
-    try:
-        return [float(cell) if cell else np.nan for cell in cells]
-    except ValueError:
-        return [np.nan if cell.strip() in BLANK else _number(cell) for cell in cells]
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        raise FlowmlError(
-            f"the feature table holds a value that is not a number: {printable(cell, 40)!r}. "
-            "Keep numbers only, and leave cells empty where nothing was measured."
-        ) from None

@@ -12,7 +12,7 @@ import numpy as np
 
 from flowml.cases import at_hand
 from flowml.errors import FlowmlError
-from flowml.events import COMPUTE_BLOCK
+from flowml.events import COMPUTE_BLOCK, RememberedSource
 from flowml.fcs.codes import finding
 from flowml.fcs.keys import SIMULATED_KEY
 from flowml.features.counting.blocks import largest
@@ -23,6 +23,7 @@ from flowml.features.recipes.plan import PartCounts, Plan, make_plan
 from flowml.features.stained import instrument_of, stained_tube
 from flowml.features.standin import AS_MEASURED, Substitution
 from flowml.findings import Finding, Severity
+from flowml.gating.rules.cells import open_cells
 from flowml.knowledge.shapes import StainedTube
 from flowml.preprocess import Unmixing
 from flowml.preprocess.compensate import ALREADY
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features.recipes.fitted import FittedRecipe
+    from flowml.gating.rules.cells import Cells
     from flowml.quality import Preparation
     from flowml.records import Tube
 
@@ -116,12 +118,15 @@ class TubeCounts:
         Of each part of the recipe.
     findings : tuple of Finding
         What was noticed.
+    cells : Cells or None
+        The events as the rules look at them, where they shall.
     """
 
     read: TubeRead
     key: str
     counts: list[PartCounts]
     findings: tuple[Finding, ...]
+    cells: Cells | None = None
 
 
 def count_tube(
@@ -164,6 +169,9 @@ def count_tube(
         If the tube cannot be used.
     """
     opened = open_tube(tube, how, recipe.markers, names)
+    if how.rules:  # they need all values together: kept as they pass, for the file is read once
+        remembered = RememberedSource(opened.sample.source)
+        opened = replace(opened, sample=replace(opened.sample, source=remembered))
     sample = opened.sample
     instrument = instrument_of(tube, sample.keywords)
     counts, odd = _counted(opened, recipe, instrument, chunk)
@@ -175,7 +183,13 @@ def count_tube(
     read = _record(opened, how, stained, instrument, sha256)
     doubts = (*_display_values(sample), *_not_aligned(recipe, instrument))
     findings = (*noticed, *opened.findings, *doubts, *odd_values)
-    return TubeCounts(read, tube_key(tube, opened.channels), counts, findings)
+    cells = _cells(sample, how.compensation) if how.rules else None
+    return TubeCounts(read, tube_key(tube, opened.channels), counts, findings, cells)
+
+
+def _cells(sample: Sample, compensation: str) -> Cells | None:
+    """Put the events on levels; None where they are on a display scale already."""
+    return None if sample.scale is Scale.DISPLAY else open_cells(sample, compensation)
 
 
 def _record(

@@ -158,6 +158,31 @@ class Entry:
                 raise entry.error("the name is given twice")
         return entries
 
+    def items(self, key: str) -> list[Entry]:
+        """Return a field that is a list of tables, which need no names of their own.
+
+        Parameters
+        ----------
+        key : str
+            Name of the field; an empty list where it is missing.
+
+        Returns
+        -------
+        list of Entry
+            Their messages call each by its number.
+
+        Raises
+        ------
+        KnowledgeError
+            If the field is not a list of tables.
+        """
+        found = self._values.get(key, [])
+        if not isinstance(found, list):
+            raise self.error(f"{key!r} is {printable(repr(found), 60)}, expected a list")
+        return [
+            Entry(item, f"{self.where}, {key} {number}") for number, item in enumerate(found, 1)
+        ]
+
     def text(self, key: str) -> str:
         """Return a field that is a text, and not an empty one.
 

@@ -5,7 +5,14 @@ needs neither scikit-learn nor xgboost.
 """
 
 from flowml.models.answer import Prediction
-from flowml.models.bundle import demo_model, load_model, save_model
+from flowml.models.bundle import demo_model, load_model, read_manifest, save_model
 from flowml.models.trained import TrainedModel
 
-__all__ = ["Prediction", "TrainedModel", "demo_model", "load_model", "save_model"]
+__all__ = [
+    "Prediction",
+    "TrainedModel",
+    "demo_model",
+    "load_model",
+    "read_manifest",
+    "save_model",
+]

@@ -1,9 +1,7 @@
 """From probabilities of entities to an answer that does not contradict itself.
 
-Probabilities of entities add up to lineage, category and the leukemia-or-lymphoma answer. The
-answers that are given hold *together* with at least the required probability: an entity that
-reaches it settles everything; otherwise the axes are taken in order of their probability, as
-long as the entities that agree with all of them still reach it.
+Probabilities of entities add up to lineage, category and the leukemia-or-lymphoma answer. Which
+of these are given, `flowml.models.settling` decides.
 """
 
 from __future__ import annotations
@@ -16,18 +14,25 @@ import numpy as np
 from flowml.findings import Finding, Severity
 from flowml.knowledge.assessed import Unassessed, one_line
 from flowml.knowledge.labels import AXES, LabelTree
+from flowml.models.levels import MAJORITY, NORMAL
+from flowml.models.settling import Settled, settle, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from flowml.gating.rules.evidence import Evidence
+    from flowml.models.caution import Caution
+    from flowml.models.novelty import Unlike
+
     Floats = NDArray[np.float64]
 
 RESULT_COLUMNS = (
     "case_id", "status", "decision", "lineage", "p_lineage", "category", "p_category",
-    "leukemia_vs_lymphoma", "p_leukemia", "p_lymphoma", "rule", "entity", "p_entity", "reason",
-    "findings",
+    "leukemia_vs_lymphoma", "p_leukemia", "p_lymphoma", "rule", "entity", "p_entity",
+    "candidates", "novelty", "reason", "findings", "leukemic_phase", "second_population",
+    "detection_limit_percent",
 )  # fmt: skip
 
 # An urgent entity at this probability keeps a case from being released automatically: a
@@ -69,8 +74,21 @@ class Prediction:
         Of every entity of the model.
     not_assessed : tuple of Unassessed
         Questions that the markers used leave open.
+    candidates : tuple of str
+        Entities that cannot be excluded, the likeliest first (`flowml.models.sets`).
+    novelty : float
+        How unlike the training cases the case is, 1 being usual; NaN where it is not known.
     panel : str
         Which of the training panels the case was stained with; empty where it is none of them.
+    leukemic_phase : str
+        ``yes`` or ``no`` where a count decides it for a lymphoma; empty where none does.
+    second_population : str
+        A second abnormal population, where the rules see one.
+    detection_limit_percent : float
+        Smallest share of a tube's events that could be seen as a population; NaN where it is
+        not known.
+    evidence : Evidence or None
+        What the laboratory's own rules say; None where they were not asked.
     """
 
     case_id: str
@@ -90,7 +108,13 @@ class Prediction:
     findings: tuple[Finding, ...] = ()
     probabilities: Mapping[str, float] = field(default_factory=dict)
     not_assessed: tuple[Unassessed, ...] = ()
+    candidates: tuple[str, ...] = ()
+    novelty: float = np.nan
     panel: str = ""
+    leukemic_phase: str = ""
+    second_population: str = ""
+    detection_limit_percent: float = np.nan
+    evidence: Evidence | None = None
 
     @property
     def was_usable(self) -> bool:
@@ -130,6 +154,7 @@ class Prediction:
             The columns of `RESULT_COLUMNS`, then ``probability_<entity>``.
         """
         row = {name: getattr(self, name) for name in RESULT_COLUMNS}
+        row["candidates"] = " ".join(self.candidates)
         row["findings"] = " ".join(dict.fromkeys(item.code for item in self.findings))
         probabilities = {
             f"probability_{name}": self.probabilities.get(name, np.nan) for name in entities
@@ -141,8 +166,9 @@ def answer(
     case_id: str,
     probabilities: Floats,
     tree: LabelTree,
-    min_probability: float,
+    caution: Caution,
     findings: Sequence[Finding] = (),
+    unlike: Unlike | None = None,
 ) -> Prediction:
     """Answer for one case, at the deepest level that the evidence supports.
 
@@ -154,10 +180,12 @@ def answer(
         In the order of the tree's entities; adds up to 1.
     tree : LabelTree
         The entities of the model.
-    min_probability : float
-        What the answers must reach together.
+    caution : Caution
+        What an answer must pass.
     findings : sequence of Finding
         Everything noticed on the way.
+    unlike : Unlike, optional
+        How unlike the training cases the case is.
 
     Returns
     -------
@@ -165,62 +193,46 @@ def answer(
         With `status` ``answered``, ``backed_off`` or ``not_classifiable``.
     """
     names = list(tree.entities)
-    best = int(np.argmax(probabilities))
-    settled = _settled(probabilities, tree, min_probability)
-    entity = names[best] if probabilities[best] >= min_probability else ""
-    status = "answered" if entity else "backed_off" if settled else "not_classifiable"
+    if unlike and unlike.is_novel:
+        findings = (*findings, _novel(unlike))
+    settled = settle(
+        probabilities, tree, caution.levels, is_novel=bool(unlike and unlike.is_novel)
+    )
+    values, entity = settled.values, settled.entity
+    status = "answered" if entity else "backed_off" if values else "not_classifiable"
     return Prediction(
         case_id=case_id,
         status=status,
-        decision=_decision(probabilities, tree, status, min_probability, findings),
-        reason=_reason(status, settled, probabilities, names, min_probability),
-        lineage=settled.get("lineage", ""),
-        p_lineage=_share(probabilities, tree, "lineage", settled.get("lineage")),
-        category=settled.get("category", ""),
-        p_category=_share(probabilities, tree, "category", settled.get("category")),
-        leukemia_vs_lymphoma=settled.get("answer", UNDETERMINED if settled else ""),
-        p_leukemia=_share(probabilities, tree, "answer", "leukemia"),
-        p_lymphoma=_share(probabilities, tree, "answer", "lymphoma"),
-        rule=_rule(probabilities, tree, settled),
+        decision=_decision(probabilities, tree, status, findings),
+        reason=_reason(status, settled, probabilities, names),
+        lineage=values.get("lineage", ""),
+        p_lineage=share(probabilities, tree, "lineage", values.get("lineage")),
+        category=values.get("category", ""),
+        p_category=share(probabilities, tree, "category", values.get("category")),
+        leukemia_vs_lymphoma=values.get("answer", UNDETERMINED if values else ""),
+        p_leukemia=share(probabilities, tree, "answer", "leukemia"),
+        p_lymphoma=share(probabilities, tree, "answer", "lymphoma"),
+        rule=_rule(probabilities, tree, values),
         entity=entity,
-        p_entity=float(probabilities[best]) if entity else np.nan,
+        p_entity=float(probabilities.max()) if entity else np.nan,
         findings=tuple(findings),
         probabilities=dict(zip(names, map(float, probabilities), strict=True)),
+        candidates=tuple(names[i] for i in caution.candidates(probabilities)),
+        novelty=unlike.score if unlike else np.nan,
     )
 
 
-def _settled(probabilities: Floats, tree: LabelTree, min_probability: float) -> dict[str, str]:
-    """Return the answers of the axes that hold together with the required probability."""
-    entities = list(tree.entities.values())
-    best = entities[int(np.argmax(probabilities))]
-    if probabilities.max() >= min_probability:
-        return {axis: getattr(best, axis) for axis in AXES}
-    leading = []
-    for axis in AXES:
-        shares: dict[str, float] = {}
-        for entity, p in zip(entities, probabilities, strict=True):
-            value = getattr(entity, axis)
-            shares[value] = shares.get(value, 0.0) + float(p)
-        value = max(shares, key=lambda key: shares[key])
-        leading.append((shares[value], axis, value))
-    settled: dict[str, str] = {}
-    agreeing = np.ones(len(entities), dtype=bool)
-    for _, axis, value in sorted(leading, key=lambda item: (-item[0], AXES.index(item[1]))):
-        narrower = agreeing & [getattr(entity, axis) == value for entity in entities]
-        if probabilities[narrower].sum() >= min_probability:
-            agreeing, settled[axis] = narrower, value
-    return settled
+def _novel(unlike: Unlike) -> Finding:
+    """Say that a case is unlike the training cases."""
+    message = (
+        f"the case is unlike the training cases: novelty {unlike.score:.2f}, usual is 1, and "
+        f"one in a hundred training cases held out reached {unlike.furthest:.2f}. It may be an "
+        "entity that the model does not know, or measured in another way"
+    )
+    return Finding("MODEL-NOVEL", message, Severity.REVIEW)
 
 
-def _share(probabilities: Floats, tree: LabelTree, axis: str, value: str | None) -> float:
-    """Return the summed probability of the entities with a value on an axis."""
-    if value is None:
-        return float("nan")
-    agreeing = [getattr(entity, axis) == value for entity in tree.entities.values()]
-    return float(probabilities[agreeing].sum())
-
-
-def _rule(probabilities: Floats, tree: LabelTree, settled: dict[str, str]) -> str:
+def _rule(probabilities: Floats, tree: LabelTree, settled: Mapping[str, str]) -> str:
     """Name the rule of the likeliest entity that gives the answer."""
     if "answer" not in settled:
         return NOT_SETTLED if settled else ""
@@ -233,16 +245,12 @@ def _rule(probabilities: Floats, tree: LabelTree, settled: dict[str, str]) -> st
 
 
 def _decision(
-    probabilities: Floats,
-    tree: LabelTree,
-    status: str,
-    min_probability: float,
-    findings: Sequence[Finding],
+    probabilities: Floats, tree: LabelTree, status: str, findings: Sequence[Finding]
 ) -> str:
     """Decide whether a person must look, and how soon."""
     urgent = [entity.urgent for entity in tree.entities.values()]
     p_urgent = float(probabilities[urgent].sum())
-    if p_urgent >= min_probability:
+    if p_urgent >= MAJORITY:
         return "urgent"
     doubtful = any(f.severity in {Severity.REVIEW, Severity.FAIL} for f in findings)
     if status != "answered" or doubtful or p_urgent >= URGENT_SUSPICION:
@@ -250,27 +258,21 @@ def _decision(
     return "auto"
 
 
-def _reason(
-    status: str,
-    settled: dict[str, str],
-    probabilities: Floats,
-    names: list[str],
-    min_probability: float,
-) -> str:
+def _reason(status: str, settled: Settled, probabilities: Floats, names: list[str]) -> str:
     """Say in one sentence why the answer is what it is."""
     order = np.argsort(-probabilities, kind="stable")[:SHOWN_CANDIDATES]
-    candidates = ", ".join(f"{names[i]} {probabilities[i]:.2f}" for i in order)
+    likely = ", ".join(f"{names[i]} {probabilities[i]:.2f}" for i in order)
     if status == "answered":
-        normal = settled["category"] == "no_abnormal_population"
+        normal = settled.values["category"] == NORMAL
         what = "no abnormal population seen with these markers" if normal else "most probable"
-        return f"{what}: {candidates}"
+        return f"{what}: {likely}"
+    why = "; ".join(settled.withheld)
     if status == "backed_off":
-        open_axes = [axis for axis in AXES if axis not in settled]
-        also = f" (nor {', '.join(open_axes)})".replace("answer", "leukemia vs lymphoma")
-        return (
-            f"no entity reaches {min_probability:.2f}{also if open_axes else ''}: {candidates}"
-        )
-    return f"not classifiable, because nothing reaches {min_probability:.2f}: {candidates}"
+        open_axes = ", ".join(axis for axis in AXES if axis not in settled.values)
+        also = f" (nor {open_axes})".replace("answer", "leukemia vs lymphoma")
+        what = f"no entity is sure enough{also if open_axes else ''}"
+        return f"{what}: {likely}{'; ' + why if why else ''}"
+    return f"not classifiable, because {why or 'nothing is sure enough'}: {likely}"
 
 
 def no_answer(

@@ -1,8 +1,9 @@
-"""A model in one file: a ZIP archive of JSON and Markdown, checked before anything is used.
+"""A model in one file: a ZIP archive of JSON, numbers and Markdown, checked before it is used.
 
 Members: ``manifest.json`` (format, recipe, label tree, thresholds, training summary, versions,
 SHA-256 of every other member), ``manifest.sha256`` (digest of the manifest), ``trees.json``
-(xgboost's own JSON) and ``card.md``. Nothing in it is executed or unpickled.
+(xgboost's own JSON; empty without trees), ``tables.bin`` (arrays, `flowml.models.tables`) and
+``card.md``. Nothing in it is executed or unpickled.
 """
 
 from __future__ import annotations
@@ -24,18 +25,28 @@ from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
 from flowml.models.absence import is_absence
+from flowml.models.caution import caution_from
 from flowml.models.panels import is_panel_record
 from flowml.models.plain import is_count
+from flowml.models.predictor import predictor_from
+from flowml.models.record import is_choice
 from flowml.models.standin import is_stand_ins
+from flowml.models.tables import pack_tables, unpack_tables
 from flowml.models.trained import TrainedModel
-from flowml.models.trees import read_trees
 from flowml.safety import printable, written_aside
 
 FORMAT = "flowml-model"
-FORMAT_VERSION = 1
-MANIFEST, DIGEST, TREES, CARD = "manifest.json", "manifest.sha256", "trees.json", "card.md"
-MEMBERS = (MANIFEST, DIGEST, TREES, CARD)
-LARGEST = {MANIFEST: 64 << 20, DIGEST: 1 << 10, TREES: 512 << 20, CARD: 1 << 20}  # bytes
+FORMAT_VERSION = 2
+MANIFEST, DIGEST, TREES = "manifest.json", "manifest.sha256", "trees.json"
+TABLES, CARD = "tables.bin", "card.md"
+MEMBERS = (MANIFEST, DIGEST, TREES, TABLES, CARD)
+LARGEST = {
+    MANIFEST: 64 << 20,
+    DIGEST: 1 << 10,
+    TREES: 512 << 20,
+    TABLES: 512 << 20,
+    CARD: 1 << 20,
+}  # bytes
 COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MOST_FEATURES = 1_000_000
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same model is the same file, whenever it is written
@@ -61,7 +72,8 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
     OutputError
         If the file cannot be written.
     """
-    members = {TREES: model.document, CARD: model.card.encode()}
+    tables, listing = pack_tables(model.predictor.tables() | model.caution.tables())
+    members = {TREES: model.predictor.document, TABLES: tables, CARD: model.card.encode()}
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -70,7 +82,9 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
         "entities": model.tree.to_list(),
         "recipe": model.recipe.to_dict() if model.recipe else None,
         "recipe_sha256": model.recipe.sha256 if model.recipe else None,
-        "min_probability": model.min_probability,
+        "weights": list(model.predictor.weights),
+        "caution": model.caution.to_dict(),
+        "tables": listing,
         "training": dict(model.training),
         "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
@@ -127,6 +141,29 @@ def load_model(path: Path | str, *, sha256: str | None = None) -> TrainedModel:
         raise ModelError(f"{printable(path)} cannot be used as a model: {error}") from error
 
 
+def read_manifest(path: Path | str) -> dict[str, Any]:
+    """Read the manifest of a model, as it stands in the file, after all checks.
+
+    Parameters
+    ----------
+    path : path-like
+        As of `load_model`.
+
+    Returns
+    -------
+    dict
+        Plain values.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a model, or is damaged.
+    """
+    load_model(path)
+    file = demo_model() if str(path) == DEMO else Path(path)
+    return _read_manifest(_read_members(file.read_bytes())[MANIFEST])
+
+
 def demo_model() -> Path:
     """Return the path of the bundled demonstration model.
 
@@ -167,17 +204,18 @@ def _from_members(members: dict[str, bytes]) -> TrainedModel:
         for name, digest in manifest["members"].items():
             if hashlib.sha256(members[name]).hexdigest() != digest:
                 raise ModelError(f"{name} does not match its digest: the file is damaged.")
-        if set(manifest["members"]) != {TREES, CARD}:
+        if set(manifest["members"]) != {TREES, TABLES, CARD}:
             raise ModelError("its manifest does not cover all of its parts.")
         tree = _label_tree(manifest["entities"])
         names = _feature_names(manifest)
+        tables = unpack_tables(members[TABLES], manifest["tables"])
+        sizes = len(names), len(tree.entities)
         return TrainedModel(
             feature_names=names,
             tree=tree,
-            ensemble=read_trees(members[TREES], len(names), len(tree.entities)),
-            document=members[TREES],
+            predictor=predictor_from(manifest["weights"], members[TREES], tables, *sizes),
+            caution=caution_from(manifest["caution"], tables, *sizes),
             recipe=_recipe(manifest),
-            min_probability=_probability(manifest["min_probability"]),
             training=_training(manifest["training"]),
             card=members[CARD].decode("utf-8"),
         )
@@ -240,12 +278,6 @@ def _recipe(manifest: dict[str, Any]) -> FittedRecipe | None:
     return recipe
 
 
-def _probability(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ModelError(f"its required probability is {printable(value, 20)!r}.")
-    return float(value)
-
-
 def _training(value: object) -> dict[str, Any]:
     """Check the training summary, which new cases are held against."""
     try:
@@ -258,6 +290,7 @@ def _training(value: object) -> dict[str, Any]:
             and is_absence(training.get("absence"))
             and is_panel_record(training)
             and is_stand_ins(training.get("stand_ins"))
+            and is_choice(training.get("choice"))
         )
     except (AttributeError, TypeError):
         usable = False

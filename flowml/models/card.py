@@ -13,10 +13,31 @@ if TYPE_CHECKING:
     from flowml.models.trained import TrainedModel
 
 _ANSWERS = (
-    "Entity, and by the label tree lineage, category and leukemia or lymphoma. Answers hold "
-    "together with a probability of at least {minimum:.2f}; otherwise the answer is less deep, "
-    "or there is none. Probabilities are not calibrated yet."
+    "Entity, and by the label tree lineage, category and leukemia or lymphoma. An answer is "
+    "given if the entities that agree with it reach together what its level requires; "
+    "otherwise the answer is less deep, or there is none."
 )
+_CALIBRATED = (
+    "Chosen and calibrated on {n_cases} training cases, held out by patient in {folds} parts: "
+    "{estimator}, with a mean log loss of {log_loss}; {settings}. Further settings tried: "
+    "{variants_tried}. Required probabilities were fixed on the same cases, so that on average "
+    "of cases drawn like them the shares answered wrongly stay within what was allowed. Cases "
+    "of another laboratory, panel or time are not drawn like them."
+)
+_NOT_CALIBRATED = (
+    "No case was held out: probabilities are not calibrated, and nothing tells how sure they "
+    "may be."
+)
+_NOVELTY = (
+    "A case is called unlike the training cases from a novelty of {furthest:.2f} on (usual is "
+    "1), which one in a hundred training cases held out reached. At most its lineage is then "
+    "given."
+)
+REQUIRED = {
+    "entity": "entity", "lineage": "lineage", "category": "category",
+    "answer": "leukemia or lymphoma", "normal": "no abnormal population",
+    "acute": "acute leukemia, from which on it is not excluded",
+}  # fmt: skip
 _SCOPE = (
     "Initial diagnosis from blood or marrow, measured with the panel and on instruments like "
     "those of the training cases. Entities that are not in the table above are unknown to the "
@@ -49,7 +70,8 @@ _STAND_INS = (
     "|---|---|---|---|---|",
 )
 NOT_LISTED = (
-    "absence", "cases", "data_kind", "dyes", "inputs", "panels", "scales", "stand_ins",
+    "absence", "cases", "choice", "data_kind", "dyes", "inputs", "panels", "scales",
+    "stand_ins",
 )  # fmt: skip
 
 
@@ -73,7 +95,8 @@ def model_card(model: TrainedModel) -> str:
         kind,
         *([f"**{SYNTHETIC_WARNING}**"] if model.is_synthetic else []),
         "## Answers",
-        _ANSWERS.format(minimum=model.min_probability),
+        _ANSWERS,
+        *_trust(model),
         _entities(model),
         "## Needs",
         *_markers(model),
@@ -87,6 +110,21 @@ def model_card(model: TrainedModel) -> str:
         *_origin(model),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _trust(model: TrainedModel) -> list[str]:
+    """Say how sure an answer must be, and how that was fixed."""
+    levels = model.caution.levels.to_dict()
+    rows = [f"| {said} | {levels[name]:.4f} |" for name, said in REQUIRED.items()]
+    choice, novelty = model.training.get("choice"), model.caution.novelty
+    how = [_NOT_CALIBRATED]
+    if choice:
+        losses = (f"{value:.3f} ({name})" for name, value in sorted(choice["log_loss"].items()))
+        settings = (f"{name} {value:g}" for name, value in sorted(choice["settings"].items()))
+        said = {"log_loss": ", ".join(losses), "settings": ", ".join(settings)}
+        how = [_CALIBRATED.format(**choice | said)]
+    far = [_NOVELTY.format(furthest=novelty.furthest)] if novelty else []
+    return ["\n".join(["| level | required probability |", "|---|---|", *rows]), *how, *far]
 
 
 def _markers(model: TrainedModel) -> list[str]:

@@ -1,8 +1,9 @@
-"""The scikit-learn estimator: gradient-boosted trees on entities, answers by the label tree."""
+"""The scikit-learn estimator: learns entities, and how sure it may be of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +16,19 @@ from flowml.features.coverage import Coverage
 from flowml.features.gaps import with_gaps
 from flowml.knowledge import LabelTree, load_label_tree
 from flowml.models.absence import TOLERANCE, validate_absence
-from flowml.models.boosting import boost
+from flowml.models.boosting import Boosting
 from flowml.models.bundle import save_model
 from flowml.models.card import model_card
+from flowml.models.caution import Caution, learned_caution
+from flowml.models.choosing import AUTO, Chooser, Chosen, Plan, unchosen
 from flowml.models.contract import training_record
-from flowml.models.heldout import FEWEST, Cohort, HeldOut
+from flowml.models.heldout import FEWEST, FOLDS, Cohort, HeldOut, parted
 from flowml.models.labelled import aligned_labels, usable_cases
+from flowml.models.levels import CONFIDENCE, MAJORITY, Levels, allowed_at
+from flowml.models.novelty import learned_novelty
+from flowml.models.predictor import Predictor
 from flowml.models.standin import StandIns, accepted_of, validate_stand_ins
 from flowml.models.trained import TrainedModel
-from flowml.models.trees import TreeEnsemble, read_trees
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
@@ -35,8 +40,6 @@ if TYPE_CHECKING:
 
     from flowml.features.table import FeatureTable
 
-AUTO = "auto"
-
 
 class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # sklearn is untyped
     """Predict the entity of a case, and from it lineage, category, leukemia or lymphoma.
@@ -47,8 +50,20 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         With a label tree, labels are turned into its canonical entities and any other label
         is an error. Without one, any labels are taken; `classify` and `save` then look them
         up in flowml's own tree.
+    estimator : str
+        ``boosted`` trees, ``logistic`` regression, a ``blend`` of both, or ``auto``: whichever
+        foresees training cases best that are held out by patient.
+    confidence : float
+        Share of cases whose entity is not to be wrong; the other levels are held to more
+        (`flowml.models.levels`).
+    min_probability : float, optional
+        What an answer must reach at every level, instead of what `confidence` fixes.
+    folds : int
+        Parts of the cases that are held out in turn; 0 holds none out: then nothing is chosen
+        or calibrated, and novelty is not learned.
     n_rounds : int
-        Boosting rounds; each adds one tree for every entity.
+        Boosting rounds, each a tree for every entity; fewer where cases that are held out are
+        no longer foreseen better.
     learning_rate : float
         Share of each tree that is added.
     max_depth : int
@@ -57,8 +72,15 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         Smallest sum of second derivatives in a leaf.
     subsample, colsample : float
         Shares of cases and features that a tree sees.
-    min_probability : float
-        What an answer must reach to be given.
+    most_features : int
+        Features that trees are offered: those that tell entities apart best.
+    strength : float
+        Expected variance of the margins of the logistic regression.
+    search : int
+        How many other settings are tried on cases held out, each kept if it is better.
+    budget : float, optional
+        Seconds after which no further setting is tried. What is found then depends on the
+        machine; the card says how many were tried.
     optional : sequence of str, or "auto"
         Markers (``CD23``), or pairs of them (``CD19:CD5``), that a later case may lack: copies
         of the cases without them are trained on as well, and what is lost without them is
@@ -82,25 +104,39 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         self,
         scheme: LabelTree | None = None,
         *,
-        n_rounds: int = 120,
+        estimator: str = AUTO,
+        confidence: float = CONFIDENCE,
+        min_probability: float | None = None,
+        folds: int = FOLDS,
+        n_rounds: int = 200,
         learning_rate: float = 0.15,
         max_depth: int = 4,
         min_child_weight: float = 0.5,
         subsample: float = 0.8,
         colsample: float = 0.3,
-        min_probability: float = 0.5,
+        most_features: int = 1000,
+        strength: float = 20.0,
+        search: int = 0,
+        budget: float | None = None,
         optional: Sequence[str] | str = (),
         tolerance: float = TOLERANCE,
         random_state: int = 0,
     ) -> None:
         self.scheme = scheme
+        self.estimator = estimator
+        self.confidence = confidence
+        self.min_probability = min_probability
+        self.folds = folds
         self.n_rounds = n_rounds
         self.learning_rate = learning_rate
         self.max_depth = max_depth
         self.min_child_weight = min_child_weight
         self.subsample = subsample
         self.colsample = colsample
-        self.min_probability = min_probability
+        self.most_features = most_features
+        self.strength = strength
+        self.search = search
+        self.budget = budget
         self.optional = optional
         self.tolerance = tolerance
         self.random_state = random_state
@@ -156,29 +192,81 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         gone = self._candidates(rows.shape[1])
         self.training_ = self._record(story, codes, training or {})
         patients = np.arange(len(rows)) if groups is None else np.asarray(groups)
-        self.training_ |= self._tried(Cohort(rows, codes, patients), gone, stand_ins)
+        cohort = Cohort(rows, codes, patients)
+        chosen = self._chosen(cohort, gone)
+        self.training_ |= self._tried(cohort, chosen, gone, stand_ins)
         accepted = accepted_of(self.training_)
         self.recipe_ = (
             replace(story.recipe, stand_ins=accepted) if story and story.recipe else None
         )
-        self.document_, self.ensemble_ = self._learned(rows, codes, gone)
+        self.predictor_ = self._learned(chosen, gone, rows, codes)
+        self.held_ = chosen.held
+        self.novelty_ = learned_novelty(cohort.rows, codes, chosen.held)
         return self
 
+    def _chosen(self, cohort: Cohort, gone: Mapping[str, NDArray[np.bool_]]) -> Chosen:
+        """Choose and calibrate a model on cases held out."""
+        boosting = Boosting(
+            self.n_rounds,
+            self.learning_rate,
+            self.max_depth,
+            self.min_child_weight,
+            self.subsample,
+            self.colsample,
+            self.most_features,
+            self.random_state,
+        )
+        plan = Plan(self.estimator, boosting, self.strength, self.search, self.budget)
+        allowed_at(self.confidence)  # refused before any work
+        parts = parted(cohort, self.random_state, self.folds)
+        if not parts:
+            return unchosen(plan)
+        chooser = Chooser(cohort, len(self.classes_), parts, partial(self._augmented, gone))
+        return chooser.chosen(plan)
+
+    def _augmented(
+        self,
+        gone: Mapping[str, NDArray[np.bool_]],
+        rows: NDArray[np.float32],
+        codes: NDArray[np.int64],
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Add copies of the cases with gaps, if there may be some."""
+        if not gone:
+            return rows, codes
+        rng = np.random.default_rng(self.random_state)
+        rows, source = with_gaps(rows, np.array(list(gone.values())), rng)
+        return rows, codes[source]
+
+    def _learned(
+        self,
+        chosen: Chosen,
+        gone: Mapping[str, NDArray[np.bool_]],
+        rows: NDArray[np.float32],
+        codes: NDArray[np.int64],
+    ) -> Predictor:
+        """Train what was chosen."""
+        more = self._augmented(gone, rows, codes)
+        return chosen.plan.trained(*more, len(self.classes_), chosen.weights)
+
     def _tried(
-        self, cohort: Cohort, gone: dict[str, NDArray[np.bool_]], declared: StandIns | None
+        self,
+        cohort: Cohort,
+        chosen: Chosen,
+        gone: dict[str, NDArray[np.bool_]],
+        declared: StandIns | None,
     ) -> dict[str, Any]:
         """Try out on cases held out what may be missing, and what may stand in for it."""
+        found: dict[str, Any] = {"choice": chosen.record} if chosen.record else {}
         if not gone and not declared:
-            return {}
+            return found
         held_out = None
         if gone or (cohort.n_patients() >= FEWEST).any():
             held_out = HeldOut(
-                lambda rows, codes: self._learned(rows, codes, gone)[1],
+                partial(self._learned, chosen, gone),
                 cohort,
-                self.min_probability,
+                self.min_probability or MAJORITY,
                 self.random_state,
             )
-        found = {}
         if gone and held_out:
             found["absence"] = validate_absence(held_out, gone, self.tolerance)
         if declared:
@@ -234,28 +322,6 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             )
         return {unit: coverage.about(unit) for unit in dict.fromkeys(self.optional)}
 
-    def _learned(
-        self,
-        rows: NDArray[np.float32],
-        codes: NDArray[np.int64],
-        gone: Mapping[str, NDArray[np.bool_]],
-    ) -> tuple[bytes, TreeEnsemble]:
-        """Train the trees, on copies of the cases with gaps too if there may be some."""
-        if gone:
-            rng = np.random.default_rng(self.random_state)
-            rows, source = with_gaps(rows, np.array(list(gone.values())), rng)
-            codes = codes[source]
-        settings = {
-            "eta": self.learning_rate,
-            "max_depth": self.max_depth,
-            "min_child_weight": self.min_child_weight,
-            "subsample": self.subsample,
-            "colsample_bytree": self.colsample,
-            "seed": self.random_state,
-        }
-        document = boost(rows, codes, len(self.classes_), settings, self.n_rounds)
-        return document, read_trees(document, rows.shape[1], len(self.classes_))
-
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of each class.
 
@@ -273,7 +339,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         rows = validate_data(
             self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False
         )
-        return self.ensemble_.probabilities(rows)
+        return self.predictor_.probabilities(rows)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class.
@@ -344,13 +410,19 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         model = TrainedModel(
             feature_names=tuple(map(str, self.feature_names_in_)),
             tree=tree,
-            ensemble=self.ensemble_,
-            document=self.document_,
+            predictor=self.predictor_,
+            caution=self._caution(tree),
             recipe=self.recipe_,
-            min_probability=self.min_probability,
             training=self.training_,
         )
         return model.with_card(model_card(model))
+
+    def _caution(self, tree: LabelTree) -> Caution:
+        """Fix what an answer must pass."""
+        caution = learned_caution(self.held_, self.novelty_, tree, self.confidence)
+        if self.min_probability is None:
+            return caution
+        return replace(caution, levels=Levels.equal(self.min_probability))
 
     def save(self, path: Path | str) -> None:
         """Write the model as one file, without pickle.

@@ -7,6 +7,7 @@ values were compensated as in training, and whether the case was one of the trai
 from __future__ import annotations
 
 import math
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -214,10 +215,13 @@ class Contract:
         alignment: Alignment | None = None,
     ) -> None:
         self._coverage = Coverage(feature_names)
+        is_ours = has_recipe or all(BAR in name for name in feature_names)
+        self._columns = () if is_ours else tuple(feature_names)
         self._markers = self._coverage.markers
         self.panels = TrainingPanels(training, self._markers)
         self._absence = training.get("absence", {})
         self._optional = frozenset(optional_of(training))
+        self._spared = self._coverage.within(self._optional)
         scales = training.get("scales", {})
         self._scales = {m: scales[m] for m in self._markers if m in scales}
         self._compensated = training.get("compensated", [])
@@ -242,7 +246,12 @@ class Contract:
         Lacking
             Markers and results.
         """
-        return Lacking(*map(tuple, self._coverage.lacking(np.isnan(row))))
+        blank = np.isnan(row)
+        markers, results = self._coverage.lacking(blank)
+        if self._columns:  # names of another origin say nothing of markers
+            empty = [n for n in compress(self._columns, blank) if n not in self._spared]
+            markers, results = [*(m for m in markers if m in self._optional), *empty], []
+        return Lacking(tuple(markers), tuple(results))
 
     def why_not(self, case: CaseFeatures, lacking: Lacking) -> str:
         """Say why the model must not be asked about a case; empty if it may.
@@ -263,12 +272,15 @@ class Contract:
             A reason for a person.
         """
         if self._markers and set(self._coverage.keys) <= set(lacking.markers):
+            if self._columns:
+                return "not classifiable, because all columns that the model needs are empty"
             return (
                 "not classifiable, because the case shares no marker with the model, which "
                 f"needs {listed(self._markers)}"
             )
         if needed := [unit for unit in lacking.markers if unit not in self._optional]:
-            return f"not classifiable, because these markers are missing: {listed(needed)}"
+            what = "columns are empty" if self._columns else "markers are missing"
+            return f"not classifiable, because these {what}: {listed(needed)}"
         if lacking.results:
             return (
                 "not classifiable, because these results of other methods are missing: "

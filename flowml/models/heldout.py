@@ -19,7 +19,7 @@ from flowml.models.plain import is_share
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flowml.models.trees import TreeEnsemble
+    from flowml.models.predictor import Predictor
 
     Rows = NDArray[np.float32]
     Mask = NDArray[np.bool_]
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDS, FEWEST = 5, 3  # parts; a class of fewer patients is trained on, but not tried
 Z_95 = 1.959963984540054  # standard normal quantile of 0.975
-Learn = Callable[["Rows", "NDArray[np.int64]"], "TreeEnsemble"]
+Learn = Callable[["Rows", "NDArray[np.int64]"], "Predictor"]
 
 
 class Loss(NamedTuple):
@@ -122,7 +122,7 @@ class HeldOut:
     Parameters
     ----------
     learn : callable
-        Trains on rows and codes, gaps included, and returns the trees.
+        Trains on rows and codes, gaps included, and returns what gives probabilities.
     cohort : Cohort
         Training cases.
     min_probability : float
@@ -146,7 +146,12 @@ class HeldOut:
     def __init__(self, learn: Learn, cohort: Cohort, min_probability: float, seed: int) -> None:
         self.cohort = cohort
         self._least = min_probability
-        parts = _parts(cohort, seed)
+        parts = parted(cohort, seed)
+        if not parts:
+            raise ModelError(
+                f"no entity has cases of {FEWEST} patients, so that the absence of markers "
+                "cannot be tried out. Add cases, or require all markers."
+            )
         self.n_folds = len(parts)
         self._models = [
             (learn(cohort.rows[train], cohort.codes[train]), test) for train, test in parts
@@ -216,18 +221,32 @@ def paired_loss(lost: Mask, won: Mask) -> Loss:
     return Loss((b - c) / n, max(-1.0, middle - spread), min(1.0, middle + spread))
 
 
-def _parts(cohort: Cohort, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Part the cases by patient; classes of very few patients are trained on, not tried."""
+def parted(
+    cohort: Cohort, seed: int, folds: int = FOLDS
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Part the cases by patient; classes of very few patients are trained on, not tried.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Training cases.
+    seed : int
+        Of the parts.
+    folds : int
+        Parts; fewer where a class has fewer patients.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Cases to train on and to try, of each part; empty where there is nothing to try.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     n_patients = cohort.n_patients()
     enough = n_patients >= FEWEST
-    if not enough.any():
-        raise ModelError(
-            f"no entity has cases of {FEWEST} patients, so that the absence of markers cannot "
-            "be tried out. Add cases, or require all markers."
-        )
-    folds = min(FOLDS, int(n_patients[enough].min()))
+    if not enough.any() or folds < 2:
+        return []
+    folds = min(folds, int(n_patients[enough].min()))
     tested = np.flatnonzero(enough[cohort.codes])
     rest = np.setdiff1d(np.arange(len(cohort.codes)), tested)
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

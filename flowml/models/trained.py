@@ -25,29 +25,30 @@ if TYPE_CHECKING:
     from flowml.features import CaseFeatures, FittedRecipe
     from flowml.features.recipes.alignment import Alignment
     from flowml.knowledge import LabelTree
-    from flowml.models.trees import TreeEnsemble
+    from flowml.models.caution import Caution
+    from flowml.models.contributions import Contributions
+    from flowml.models.novelty import Unlike
+    from flowml.models.predictor import Predictor
 
 NOT_CLASSIFIABLE = "not_classifiable"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainedModel:
-    """Trees, the features they need, and the label tree that turns them into answers.
+    """What gives probabilities, the features it needs, and what turns them into answers.
 
     Parameters
     ----------
     feature_names : tuple of str
-        Columns that the trees expect, in this order.
+        Columns that the model expects, in this order.
     tree : LabelTree
-        The entities, in the order of the trees' classes.
-    ensemble : TreeEnsemble
-        Checked trees.
-    document : bytes
-        xgboost's JSON, from which `ensemble` was read.
+        The entities, in the order of the predictor's classes.
+    predictor : Predictor
+        Trees, a linear model, or both.
+    caution : Caution
+        What an answer must pass.
     recipe : FittedRecipe or None
         How the features are computed; None if the table came from elsewhere.
-    min_probability : float
-        What an answer must reach.
     training : mapping
         Summary of the training cases, plain values; has the key ``data_kind``.
     card : str
@@ -58,10 +59,9 @@ class TrainedModel:
 
     feature_names: tuple[str, ...]
     tree: LabelTree
-    ensemble: TreeEnsemble
-    document: bytes
+    predictor: Predictor
+    caution: Caution
     recipe: FittedRecipe | None
-    min_probability: float
     training: Mapping[str, Any]
     card: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
@@ -115,11 +115,6 @@ class TrainedModel:
         return self.training.get("data_kind") == SYNTHETIC
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_probability <= 1:
-            raise ModelError(
-                f"the required probability is {self.min_probability}, expected a number above "
-                "0 and not above 1."
-            )
         kind = self.training.get("data_kind")
         if kind not in DATA_KINDS:
             raise ModelError(
@@ -161,7 +156,22 @@ class TrainedModel:
         ndarray, shape (n_cases, n_entities), float64
             A row does not depend on the other rows.
         """
-        return self.ensemble.probabilities(np.ascontiguousarray(values, dtype=np.float32))
+        return self.predictor.probabilities(np.ascontiguousarray(values, dtype=np.float32))
+
+    def contributions(self, row: NDArray[np.float32]) -> Contributions:
+        """Share out one case's margins among its features.
+
+        Parameters
+        ----------
+        row : ndarray, shape (n_features,), float32
+            In the order of `feature_names`; NaN is missing.
+
+        Returns
+        -------
+        Contributions
+            Of every feature to every entity.
+        """
+        return self.predictor.contributions(row)
 
     def classify(self, table: pd.DataFrame) -> pd.DataFrame:
         """Answer for every case: lineage, category, entity, reasons, or why not.
@@ -218,8 +228,9 @@ class TrainedModel:
             has_recipe=self.recipe is not None,
             alignment=self.alignment,
         )
-        every = zip(table.cases, values, self.predict_proba(values), strict=True)
-        return [self._prediction(contract, case, row, chances) for case, row, chances in every]
+        unlike = self.caution.unlike(np.ascontiguousarray(values, dtype=np.float32))
+        every = zip(table.cases, values, self.predict_proba(values), unlike, strict=True)
+        return [self._prediction(contract, *each) for each in every]
 
     def _prediction(
         self,
@@ -227,6 +238,7 @@ class TrainedModel:
         case: CaseFeatures,
         row: NDArray[np.float32],
         probabilities: NDArray[np.float64],
+        unlike: Unlike | None,
     ) -> Prediction:
         findings = (*with_cost(case, self.training), *contract.findings(case))
         if case.problem:
@@ -239,7 +251,7 @@ class TrainedModel:
         else:
             findings += contract.without(lacking)
             found = answer(
-                case.case_id, probabilities, self.tree, self.min_probability, findings
+                case.case_id, probabilities, self.tree, self.caution, findings, unlike
             ).leaving_open(contract.not_assessed(lacking, tuple(case.stand_ins)))
         return replace(found, panel=seen.panel)
 

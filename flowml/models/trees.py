@@ -10,7 +10,7 @@ is its base score plus the leaves of its trees (Chen & Guestrin, KDD 2016).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,8 @@ class TreeEnsemble:
         Where a split cuts; the value of a leaf.
     default_left : ndarray, shape (n_nodes,), bool
         Side of missing values.
+    cover : ndarray, shape (n_nodes,), float32
+        Second derivatives of the training cases in a node, added up: how many they count for.
     roots, tree_class : ndarray, shape (n_trees,), int32
         First node of each tree, and the class that it adds to.
     base : ndarray, shape (n_classes,), float64
@@ -55,6 +57,7 @@ class TreeEnsemble:
     right: Ints
     threshold: Floats32
     default_left: NDArray[np.bool_]
+    cover: Floats32
     roots: Ints
     tree_class: Ints
     base: NDArray[np.float64]
@@ -91,35 +94,52 @@ class TreeEnsemble:
         for _ in range(self.depth):
             is_split = self.left[nodes] != LEAF
             values = rows[line, np.where(is_split, self.feature[nodes], 0)]
-            goes_left = np.where(
-                np.isnan(values), self.default_left[nodes], values < self.threshold[nodes]
-            )
+            goes_left = self.goes_left(nodes, values)
             children = np.where(goes_left, self.left[nodes], self.right[nodes])
             nodes = np.where(is_split, children, nodes)
         return nodes
 
-    def probabilities(self, rows: Floats32) -> NDArray[np.float64]:
-        """Return the probability of each class (softmax of the margins).
+    def goes_left(self, nodes: NDArray[np.integer[Any]], values: Floats32) -> NDArray[np.bool_]:
+        """Tell to which side values go.
 
         Parameters
         ----------
-        rows : ndarray, shape (n_rows, n_features), float32
-            NaN is missing.
+        nodes : ndarray, any shape, int
+            Splits; what is said of a leaf means nothing.
+        values : ndarray, of the same shape, float32
+            Of the features that they split on; NaN is missing.
 
         Returns
         -------
-        ndarray, shape (n_rows, n_classes), float64
-            Each row adds up to 1.
+        ndarray, of the same shape, bool
+            True where the left child comes next.
         """
-        margins = self.margins(rows)
-        weights = np.exp(margins - margins.max(axis=1, keepdims=True))
-        total = np.zeros(len(rows))
-        for label in range(self.n_classes):  # in a fixed order, whatever the memory layout
-            total += weights[:, label]
-        return np.asarray(weights / total[:, None])
+        below = values < self.threshold[nodes]
+        return np.asarray(np.where(np.isnan(values), self.default_left[nodes], below))
+
+    def first(self, n_rounds: int) -> TreeEnsemble:
+        """Return the trees of the first rounds.
+
+        Parameters
+        ----------
+        n_rounds : int
+            Each round has a tree for every class.
+
+        Returns
+        -------
+        TreeEnsemble
+            What training for so many rounds would have given.
+        """
+        kept = n_rounds * self.n_classes
+        return replace(self, roots=self.roots[:kept], tree_class=self.tree_class[:kept])
 
 
-def read_trees(document: bytes, n_features: int, n_classes: int) -> TreeEnsemble:
+def read_trees(
+    document: bytes,
+    n_features: int,
+    n_classes: int,
+    columns: NDArray[np.int32] | None = None,
+) -> TreeEnsemble:
     """Read xgboost's JSON, and check everything that is used to index.
 
     Parameters
@@ -128,11 +148,13 @@ def read_trees(document: bytes, n_features: int, n_classes: int) -> TreeEnsemble
         As ``Booster.save_raw("json")`` gives it, objective ``multi:softprob``.
     n_features, n_classes : int
         What the model's manifest says.
+    columns : ndarray, shape (n_columns,), int32, optional
+        The features that the document counts, by their place among all; all of them without.
 
     Returns
     -------
     TreeEnsemble
-        Every index in bounds, every tree a tree.
+        Every index in bounds, every tree a tree; it counts all features.
 
     Raises
     ------
@@ -148,8 +170,14 @@ def read_trees(document: bytes, n_features: int, n_classes: int) -> TreeEnsemble
             ensemble = _assembled(booster["model"], _base_scores(learner, n_classes))
     except (LookupError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ModelError(f"the model's trees are damaged: {type(error).__name__}.") from error
-    _check_bounds(ensemble, n_features)
-    return ensemble
+    if columns is None:
+        _check_bounds(ensemble, n_features)
+        return ensemble
+    if np.any((columns < 0) | (columns >= n_features)):
+        raise ModelError(f"the model's trees use features outside its {n_features}.")
+    _check_bounds(ensemble, len(columns))
+    leaf = ensemble.left == LEAF
+    return replace(ensemble, feature=columns[np.where(leaf, 0, ensemble.feature)])
 
 
 def _base_scores(learner: dict[str, Any], n_classes: int) -> NDArray[np.float64]:
@@ -181,6 +209,7 @@ def _assembled(model: dict[str, Any], base: NDArray[np.float64]) -> TreeEnsemble
         right=right,
         threshold=_joined(trees, "split_conditions", sizes).astype(np.float32),
         default_left=_joined(trees, "default_left", sizes).astype(bool),
+        cover=_joined(trees, "sum_hessian", sizes).astype(np.float32),
         roots=starts.astype(np.int32),
         tree_class=_whole(np.array(model["tree_info"], dtype=np.float64)),
         base=base,
@@ -248,3 +277,5 @@ def _check_bounds(ensemble: TreeEnsemble, n_features: int) -> None:
         raise ModelError(f"the model's trees name classes outside its {ensemble.n_classes}.")
     if not (np.isfinite(ensemble.threshold).all() and np.isfinite(ensemble.base).all()):
         raise ModelError("the model's trees hold values that are not finite.")
+    if not np.all((ensemble.cover >= 0) & np.isfinite(ensemble.cover)):
+        raise ModelError("the model's trees hold covers that are below 0 or not finite.")

@@ -23,6 +23,8 @@ class Preparation:
         A laboratory's own names of markers; a sample in memory has its markers already.
     quality : str
         What is done about the quality of the tube, as in `flowml.quality.mask.admit`.
+    rules : bool
+        Whether the events are kept for the laboratory's own rules, which are asked of the case.
 
     Raises
     ------
@@ -33,6 +35,7 @@ class Preparation:
     compensation: str = "auto"
     marker_names: MarkerNames | None = None
     quality: str = OFF
+    rules: bool = False
 
     def __post_init__(self) -> None:
         check_policy(self.quality)

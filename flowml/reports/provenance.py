@@ -57,7 +57,7 @@ def describe_run(model: TrainedModel, table: FeatureTable, how: Preparation) -> 
             "compensation": policy_name(how.compensation),
             "marker_names": None if how.marker_names is None else str(how.marker_names),
             "quality": how.quality,
-            "min_probability": model.min_probability,
+            "required_probabilities": model.caution.levels.to_dict(),
         },
         "inputs": [input_record(case) for case in table.cases],
     }

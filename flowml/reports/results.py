@@ -16,6 +16,8 @@ from flowml.safety import encodable, printable, spreadsheet_cell, written_aside
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowml.gating.rules import RuleFinding
+    from flowml.gating.rules.evidence import Evidence
     from flowml.models import Prediction
 
 CSV_NAME, JSON_NAME = "results.csv", "results.json"
@@ -120,7 +122,7 @@ def results_document(
     str
         JSON; NaN becomes null.
     """
-    cases = [_json_case(prediction, prediction.as_row(entities)) for prediction in predictions]
+    cases = [case_document(prediction, entities) for prediction in predictions]
     return json_text({"provenance": dict(provenance), "cases": cases})
 
 
@@ -172,7 +174,22 @@ def _text_cell(text: str) -> str:
     return spreadsheet_cell(printable(encodable(text), limit=2000))
 
 
-def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]:
+def case_document(prediction: Prediction, entities: Sequence[str]) -> dict[str, Any]:
+    """Return the answer for one case as plain values.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        The answer.
+    entities : sequence of str
+        Entities of the model.
+
+    Returns
+    -------
+    dict
+        As it stands in ``results.json``.
+    """
+    row = prediction.as_row(entities)
     findings = [
         {"code": f.code, "severity": str(f.severity), "message": printable(f.message, 2000)}
         for f in prediction.findings
@@ -187,7 +204,43 @@ def _json_case(prediction: Prediction, row: Mapping[str, Any]) -> dict[str, Any]
         "panel": printable(prediction.panel, 60),
         "findings": findings,
         "not_assessed": open_questions,
+        "rules": rules_document(prediction.evidence) if prediction.evidence else None,
         "probabilities": dict(prediction.probabilities),
+    }
+
+
+def rules_document(evidence: Evidence) -> dict[str, Any]:
+    """Return what the rules say in full, as plain values.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of one case.
+
+    Returns
+    -------
+    dict
+        Every rule with its outcome, its numbers and the events behind it; the events of tubes.
+    """
+    return {
+        "problem": evidence.problem,
+        "tubes": [
+            {"tube": printable(t.name), "events": t.n_events, "intact": t.n_intact}
+            for t in evidence.tubes
+        ],
+        "rules": [_rule(found) for found in evidence.rules],
+    }
+
+
+def _rule(found: RuleFinding) -> dict[str, Any]:
+    texts = ("rule", "status", "summary", "population", "gate", "tube", "source")
+    told = {name: printable(getattr(found, name), 2000) for name in texts}
+    return told | {
+        "urgent": found.urgent,
+        "signs": list(found.signs),
+        "numbers": {name: float(number) for name, number in found.numbers.items()},
+        "events": found.n_events,
+        "missing": list(found.missing),
     }
 
 

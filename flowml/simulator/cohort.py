@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 LEAST_DIGITS = 4  # of a case id
 FIRST_DAY = dt.date(2024, 1, 1)
 DAYS = 730  # from the first case to the last
-REPEATED = 0.04  # share of the cases that are a second tube set of the case before them
+REPEATED = 0.04  # usual share of second tube sets of a patient
 MONTHS = (
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
 )  # fmt: skip
@@ -59,6 +59,8 @@ class Design:
         Range of the neoplastic share, in place of the entities' own.
     accidents : Accidents
         What goes wrong, and how often.
+    repeated : float
+        Share of the cases that are a second tube set of the case before them.
     """
 
     panel: Panel
@@ -67,6 +69,7 @@ class Design:
     seed: int
     share: Range | None
     accidents: Accidents
+    repeated: float = REPEATED
 
     def stream(self, entity: str, index: int, what: str) -> np.random.Generator:
         """Return a source of draws about one case.
@@ -241,7 +244,7 @@ def draw_case(design: Design, place: Place, biology: Biology) -> Draft:
 def _first_visit(design: Design, place: Place) -> int:
     """Return the number of the case in which this patient was seen first."""
     index = place.index
-    while index > 0 and design.stream(place.entity, index, "visit").random() < REPEATED:
+    while index > 0 and design.stream(place.entity, index, "visit").random() < design.repeated:
         index -= 1
     return index
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.judging import Answered
-from flowml.knowledge import load_label_tree
 from flowml.threads import one_thread
 from flowml.validation.circumstances import metadata, missingness
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.features import FeatureTable
+    from flowml.knowledge import LabelTree
     from flowml.validation.circumstances import Circumstances
     from flowml.validation.crossvalidation import OutOfFold
     from flowml.validation.splits import Splits
@@ -94,6 +94,7 @@ def baseline_answers(
     about: Circumstances,
     labels: Sequence[str],
     splits: Splits,
+    tree: LabelTree,
     seed: int = 0,
     names: Sequence[str] = tuple(METHODS),
 ) -> dict[str, Answered]:
@@ -109,6 +110,8 @@ def baseline_answers(
         Canonical entity of each case.
     splits : Splits
         Of the cases.
+    tree : LabelTree
+        Knows the entities of the labels.
     seed : int
         Of what is random.
     names : sequence of str
@@ -140,7 +143,7 @@ def baseline_answers(
         chances[:] = np.concatenate([_widened(part, len(entities)) for part in parts])
         chances[~usable[rows]] = np.nan
         truth = [labels[row] for row in rows]
-        found[name] = Answered.forced(ids, chances, entities, truth, load_label_tree())
+        found[name] = Answered.forced(ids, chances, entities, truth, tree)
     return found
 
 
@@ -191,7 +194,7 @@ def _widened(part: tuple[NDArray[np.intp], Floats], n_classes: int) -> Floats:
     return whole
 
 
-def answered_of(out: OutOfFold, labels: Sequence[str]) -> Answered:
+def answered_of(out: OutOfFold, labels: Sequence[str], tree: LabelTree) -> Answered:
     """Take the answers of a cross-validation apart.
 
     Parameters
@@ -200,10 +203,12 @@ def answered_of(out: OutOfFold, labels: Sequence[str]) -> Answered:
         Answers.
     labels : sequence of str
         Entity of each case.
+    tree : LabelTree
+        Knows the entities of labels and answers.
 
     Returns
     -------
     Answered
-        By flowml's own label tree.
+        On every level of the tree.
     """
-    return Answered.of(out.predictions, out.of(labels), load_label_tree())
+    return Answered.of(out.predictions, out.of(labels), tree)

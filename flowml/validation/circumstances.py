@@ -13,6 +13,7 @@ import numpy as np
 
 from flowml.batch import run
 from flowml.cases import at_hand, sample_of
+from flowml.cases.labels import PATIENT
 from flowml.errors import FlowmlError
 from flowml.models.panels import TrainingPanels, panel_record
 from flowml.safety import printable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from flowml.reading import Reading
     from flowml.records import Case
 
-PATIENT, LABORATORY, DATE = "patient_id", "laboratory", "date"  # details of a case
+LABORATORY, DATE = "laboratory", "date"  # details of a case
 OF_FILES = ("instrument", "panel")  # files tell it, if no detail does
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAY = re.compile(r"(\d{1,2})[-./ ]([a-z]{3})[a-z]*[-./ ](\d{4}|\d{2})", re.IGNORECASE)
@@ -245,8 +246,10 @@ def column_of(about: Circumstances, name: str) -> list[str]:
     Raises
     ------
     FlowmlError
-        If no case has it.
+        If no case has it, or it names patients.
     """
+    if name == PATIENT:
+        raise FlowmlError(f"{PATIENT} cannot part the figures: patients are never shown.")
     found = [own.get(name, "") for own in about.details]
     if not any(found) and name in OF_FILES:
         found = [" + ".join(sorted(own)) for own in about.of(name)]

@@ -80,8 +80,10 @@ def negative_controls(
     """
     wrong = shuffled(labels, groups, settings.seed)
     out = cross_validate(table, wrong, groups, settings, splits)
-    answers = {SHUFFLED: answered_of(out, wrong)}
-    answers |= baseline_answers(table, about, labels, splits, settings.seed, LEAKS)
+    answers = {SHUFFLED: answered_of(out, wrong, settings.tree)}
+    answers |= baseline_answers(
+        table, about, labels, splits, settings.tree, settings.seed, LEAKS
+    )
     return {
         name: beside(name, each, out.of(groups), out.splits, judging.seed, judging.resamples)
         for name, each in answers.items()

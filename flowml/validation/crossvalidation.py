@@ -11,7 +11,7 @@ import numpy as np
 
 from flowml.batch import run
 from flowml.errors import FlowmlError, LabelError
-from flowml.features.common import common_features
+from flowml.features.chosen import common_features, usable_rows
 from flowml.features.recipes.fitted import check_alignable
 from flowml.features.recipes.recipe import LEARNING
 from flowml.reading import extract_table
@@ -199,10 +199,10 @@ def learned(
     LabelError
         If the cases that can be used are of one entity.
     PanelError
-        If they share no marker.
+        If none can be used, or they share no marker.
     """
     keep = [not case.problem for case in table.cases]
-    usable = table.rows(keep)
+    usable, _ = usable_rows(table)
     entities = [label for label, kept in zip(labels, keep, strict=True) if kept]
     patients = [group for group, kept in zip(groups, keep, strict=True) if kept]
     if len(set(entities)) < 2:
@@ -210,11 +210,8 @@ def learned(
             "the cases of a training part that can be used are of fewer than two entities. Add "
             "labelled cases, or ask for fewer folds."
         )
-    names = common_features(usable)[0] if usable.recipe else list(usable.names)
-    said = {"seed": settings.seed} | (
-        {"data_kind": settings.data_kind} if settings.data_kind else {}
-    )
-    frame = usable.to_frame()[names]
+    frame = usable.to_frame()[common_features(usable)[0]]
+    said = settings.said(None)
     return settings.classifier().fit(frame, entities, said, patients).trained()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,14 @@ from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import input_record, policy_name
 from flowml.reports.results import csv_text
 from flowml.validation.baselines import LEAKS
+from flowml.validation.validate import TABLE
 
 if TYPE_CHECKING:
     from flowml.features import Recipe
     from flowml.judging import Judgement
     from flowml.judging.compare import Difference
     from flowml.reading import Reading
+    from flowml.training import TrainingSettings
     from flowml.validation.parting import Parting
     from flowml.validation.splits import Split
     from flowml.validation.validate import Trial, Validating, Validation
@@ -108,9 +111,10 @@ def _row(trial: Trial) -> tuple[str, int, Judgement, Difference | None]:
 def _heading(validation: Validation) -> str:
     trial = validation.trials[0]
     judged, kind = trial.judgement, trial.out.data_kind
+    features = trial.recipe if trial.recipe == TABLE else f"recipe {trial.recipe}"
     who = f"{judged.n_cases} cases of {judged.n_patients} patients ({kind})"
     lines = [
-        f"{who}; {validation.splits.how}; recipe {trial.recipe}",
+        f"{who}; {validation.splits.how}; {features}",
         "shares with 95 % intervals by patient; no case was seen by the model that answers it",
     ]
     if validation.is_shuffled:
@@ -120,9 +124,9 @@ def _heading(validation: Validation) -> str:
 
 def validation_document(
     validation: Validation,
-    recipes: Sequence[Recipe],
+    recipes: Sequence[Recipe | None],
     parting: Parting,
-    reading: Reading,
+    reading: Reading | None,
     how: Validating,
 ) -> dict[str, Any]:
     """Return what ``evaluation.json`` holds of a validation.
@@ -131,12 +135,12 @@ def validation_document(
     ----------
     validation : Validation
         Any.
-    recipes : sequence of Recipe
-        Those that were tried.
+    recipes : sequence of (Recipe or None)
+        Those that were tried; None for a table of features.
     parting : Parting
         How cases were parted.
-    reading : Reading
-        How files were read.
+    reading : Reading or None
+        How files were read; None for a table of features.
     how : Validating
         How models were trained and judged.
 
@@ -184,9 +188,8 @@ def _split(split: Split, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _provenance(
-    validation: Validation, parting: Parting, reading: Reading, how: Validating
+    validation: Validation, parting: Parting, reading: Reading | None, how: Validating
 ) -> dict[str, Any]:
-    names = reading.marker_names
     return {
         "disclaimer": DISCLAIMER,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -196,15 +199,28 @@ def _provenance(
             **{name: version(name) for name in LIBRARIES},
         },
         "parameters": {
-            "compensation": policy_name(reading.compensation),
-            "marker_names": None if names is None else str(names),
-            "quality": reading.quality,
+            **({} if reading is None else _reading(reading)),
             "parting": plain(parting) | {"first_day": str(parting.first_day or "")},
-            "training": plain(how.settings),
+            "training": _training(how.settings),
             "by": list(how.by),
         },
         "inputs": [input_record(case) for case in validation.table.cases],
     }
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    names = reading.marker_names
+    return {
+        "compensation": policy_name(reading.compensation),
+        "marker_names": None if names is None else str(names),
+        "quality": reading.quality,
+    }
+
+
+def _training(settings: TrainingSettings) -> dict[str, Any]:
+    scheme = settings.scheme
+    plainly = plain(replace(settings, scheme=None))
+    return {**plainly, "scheme": None if scheme is None else scheme.to_list()}
 
 
 def validation_csv(validation: Validation) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowml.cases import patients_of
+from flowml.cases.labels import PATIENT
 from flowml.errors import LabelError
 from flowml.features import make_recipe
 from flowml.judging import Answered, Draws, Judgement, judge_answered
@@ -23,7 +24,6 @@ from flowml.training import (
 )
 from flowml.validation.baselines import answered_of, baseline_answers
 from flowml.validation.circumstances import (
-    PATIENT,
     Circumstances,
     circumstances_of,
     column_of,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from flowml.features.columns import OtherResults
     from flowml.records import Case
 
-THE_MODEL, TABLE = "flowml", "table"  # what is tried, where it has no other name
+THE_MODEL, TABLE = "flowml", "table of features"  # what is tried, where it has no other name
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def validate_table(
     labels : sequence of str
         Entity of each case, by any name that the label tree knows.
     patients : sequence of str
-        Of each case.
+        Of each case; its own id where none is known.
     parting : Parting
         How cases are parted.
     details : sequence of mapping of str to str, optional
@@ -225,9 +225,11 @@ def validate_table(
             f"there are {len(labels)} labels and {len(patients)} patients for "
             f"{len(table.cases)} cases, expected one of each for every case."
         )
-    known = canonical_labels(dict(zip(table.case_ids, labels, strict=True)))
+    known = canonical_labels(
+        dict(zip(table.case_ids, labels, strict=True)), todo.settings.scheme
+    )
     own = [known[case_id] for case_id in table.case_ids]
-    groups, notes = joined_patients(table, patients)
+    groups, notes = _grouped(table, patients)
     given = shuffled(own, groups, todo.settings.seed) if todo.is_shuffled else own
     about = circumstances_of(table, details)
     cohort = _Cohort([], table, given, groups, about, notes)
@@ -241,20 +243,20 @@ def _validated(
     todo: Validating,
 ) -> Validation:
     """Try each table on the same splits, and hold all against the labels."""
-    judging, seed = todo.judging, todo.settings.seed
+    judging, seed, tree = todo.judging, todo.settings.seed, todo.settings.tree
     by = {name: column_of(cohort.about, name) for name in todo.by}
     splits = parting.splits(cohort.labels, cohort.groups, cohort.about)
     outs = [
         _tried(table, cohort, splits, todo, number * len(splits.parts))
         for number, table in enumerate(tables.values())
     ]
-    answers = [answered_of(out, cohort.labels) for out in outs]
+    answers = [answered_of(out, cohort.labels, tree) for out in outs]
     first, groups = outs[0], outs[0].of(cohort.groups)
     columns = {name: first.of(values) for name, values in by.items()}
     parts = [int(number) for number in first.splits]
     judgements = [judge_answered(each, groups, parts, columns, judging) for each in answers]
     every = {THE_MODEL: answers[0]}
-    every |= baseline_answers(cohort.table, cohort.about, cohort.labels, splits, seed)
+    every |= baseline_answers(cohort.table, cohort.about, cohort.labels, splits, tree, seed)
     return Validation(
         tuple(map(Trial, tables, outs, judgements, _apart(answers, groups, judging))),
         tuple(
@@ -295,7 +297,7 @@ def _cohort(
     todo: Validating,
 ) -> _Cohort:
     """Read the cases once, and gather what is known of them."""
-    known = canonical_labels(labels)
+    known = canonical_labels(labels, todo.settings.scheme)
     chosen = labelled_cases(found_cases(cases), known)
     own = [known[case.case_id] for case in chosen]
     if len(set(own)) < 2:
@@ -305,17 +307,22 @@ def _cohort(
     fixed = next((plan for plan in plans if not plan.learns), make_recipe("ecdf"))
     table = extract_table(chosen, fixed, reading, todo.progress, columns)
     about = circumstances_of(table, [c.details for c in chosen], days_of(chosen, reading))
-    patients = patients_of(chosen, table.case_ids)
-    groups, notes = joined_patients(table, patients)
-    if not any(case.details.get(PATIENT) for case in chosen):
-        notes.append(
-            f"no case tells its patient ({PATIENT}): each counts as one of its own, and a "
-            "patient with several cases would be on both sides"
-        )
+    groups, notes = _grouped(table, patients_of(chosen, table.case_ids))
     if fixed.name != plans[0].name or todo.settings.align:
         notes.append(f"the baselines see the features of {fixed.name}, not aligned")
     given = shuffled(own, groups, todo.settings.seed) if todo.is_shuffled else own
     return _Cohort(chosen, table, given, groups, about, notes)
+
+
+def _grouped(table: FeatureTable, patients: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the patients, and what must be known of them."""
+    groups, notes = joined_patients(table, patients)
+    if list(patients) == list(table.case_ids):
+        notes.append(
+            f"no case tells its patient ({PATIENT}): each counts as one of its own, and a "
+            "patient with several cases would be on both sides"
+        )
+    return groups, notes
 
 
 def joined_patients(

@@ -64,7 +64,7 @@ def test_a_model_is_trained_with_alignment_and_gets_a_further_instrument(flowml,
     assert "aligned by 6 normal cases: Dim 2" in found.out
     after = flowml("classify", folders / "other", "--model", more, "-v")
     assert "ALIGN-UNKNOWN" not in after.err
-    assert load_model(more).document == load_model(model).document
+    assert load_model(more).predictor.document == load_model(model).predictor.document
     assert "| Dim 2 | 6 |" in load_model(more).card
     assert "washes out disease" in load_model(more).card
 

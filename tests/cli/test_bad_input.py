@@ -166,7 +166,7 @@ def test_a_model_file_that_is_none(flowml, place, tmp_path):
         (("answer",), ("No such command 'answer'",)),
         (("classify",), ("Missing argument 'FOLDER'",)),
         (("classify", "."), ("Missing option '--model'",)),
-        (("train", "."), ("Missing option '--labels'",)),
+        (("train", ".", "--out", "m"), ("Missing option '--labels'",)),
         (("evaluate", ".", "--model", "demo"), ("Missing option '--labels'",)),
         (("inspect",), ("Missing argument 'PATH...'",)),
         (("simulate",), ("Missing argument 'OUT'",)),

@@ -255,7 +255,7 @@ def test_a_panel_is_read_anew(own):
         ('["lyric", "canto"]', "[]", "expected a list of names"),
         ('"lyric", "canto"', '"lyric", "lyric"', "'cytometers' holds a name twice"),
         ('"lyric", "canto"', '"navios"', "FITC.*|PE.*"),
-        ('"normal", "MM"', '"normal", "myelom"', "'myelom' is not an entity"),
+        ('"normal", "MM"', '"normal", "myelox"', "'myelox' is not an entity"),
         ('"normal", "MM"', '"normal", "SLL"', "'SLL' is called 'CLL'"),
         ('entities = ["normal"', 'entities = ["MM"', "'entities' holds a name twice"),
         ('entities = ["normal", "MM", "MGUS"]', "entities = 3", "expected a list of names"),

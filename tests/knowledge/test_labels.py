@@ -75,6 +75,94 @@ def test_aliases_resolve_in_any_letter_case(written, canonical):
     assert load_label_tree().canonical(written) == canonical
 
 
+# Every name of the design (LABELS), and what the classifications of 2022 call the same; British
+# and American, German with umlauts and without.
+NAMES = {
+    "AML": ["Acute myeloid leukaemia", "akute myeloische Leukaemie", "AML, NOS"],
+    "APL": ["Acute promyelocytic leukaemia with PML::RARA fusion", "Promyelozytenleukaemie"],
+    "B-ALL": ["B-lymphoblastic leukaemia/lymphoma", "pro-B", "common ALL", "pre-B", "c-ALL"],
+    "T-ALL": ["T-lymphoblastic leukaemia/lymphoma, NOS", "pro-T", "pre-T", "cortical T-ALL",
+              "mature T-ALL"],
+    "ETP-ALL": ["Early T-precursor lymphoblastic leukaemia/lymphoma", "ETP",
+                "Early T-cell precursor lymphoblastic leukemia"],
+    "MPAL": ["MPAL, B/myeloid", "MPAL T/myeloid", "MPAL B/T",
+             "Mixed-phenotype acute leukaemia, T/myeloid", "mixed phenotype acute leukemia"],
+    "AUL": ["Acute undifferentiated leukaemia"],
+    "CLL": ["SLL", "MBL", "CLL/SLL", "CLL+MBL", "chronische lymphatische Leukaemie",
+            "Chronic lymphocytic leukaemia/small lymphocytic lymphoma"],
+    "HCL": ["HZL", "Hairy cell leukaemia", "Haarzellleukaemie"],
+    "HCL-v": ["HCL variant", "HZL-Variante", "hairy cell leukaemia variant"],
+    "B-PLL": ["PL", "B-cell prolymphocytic leukemia", "B-prolymphocytic leukaemia"],
+    "SBLPN": ["Splenic B-cell lymphoma/leukaemia with prominent nucleoli"],
+    "SDRPL": ["Splenic diffuse red pulp small B-cell lymphoma"],
+    "MCL": ["Mantel", "Mantelzelllymphom", "Mantle cell lymphoma"],
+    "FL": ["Follicular lymphoma", "follikulaeres Lymphom"],
+    "MZL": ["Marginal", "SMZL", "Splenic marginal zone lymphoma",
+            "Nodal marginal zone lymphoma",
+            "Extranodal marginal zone lymphoma of mucosa-associated lymphoid tissue"],
+    "LPL": ["Waldenström", "Waldenstrom", "Waldenstroem", "Immunozytom",
+            "IgM-LPL/Waldenström Macroglobulinaemia"],
+    "DLBCL": ["Diffuse large B-cell lymphoma, NOS", "diffus grosszelliges B-Zell-Lymphom"],
+    "BL": ["Burkitt lymphoma", "Burkitt"],
+    "T-PLL": ["T-prolymphocytic leukaemia", "T-cell prolymphocytic leukemia"],
+    "T-LGLL": ["T-large granular lymphocytic leukaemia",
+               "T-cell large granular lymphocytic leukemia"],
+    "NK-LGLL": ["NK-large granular lymphocytic leukaemia",
+                "Chronic lymphoproliferative disorder of NK cells"],
+    "ANKL": ["Aggressive NK-cell leukaemia"],
+    "ATLL": ["Adult T-cell leukaemia/lymphoma", "ATL"],
+    "Sezary": ["Sézary syndrome", "Sezary-Syndrom", "Sézary-Syndrom"],
+    "PTCL": ["Peripheral T-cell lymphoma, NOS",
+             "Peripheral T-cell lymphoma, not otherwise specified"],
+    "AITL": ["Nodal TFH cell lymphoma, angioimmunoblastic type",
+             "Follicular helper T-cell lymphoma, angioimmunoblastic type"],
+    "HSTL": ["Hepatosplenic T-cell lymphoma"],
+    "NKTCL": ["NK/T lymphoma", "Extranodal NK/T-cell lymphoma",
+              "Extranodal NK/T-cell lymphoma, nasal type"],
+    "MM": ["Plasmozytom", "Plasma cell myeloma", "Multiple myeloma", "Multiples Myelom"],
+    "PCL": ["Plasma cell leukaemia", "Plasmazellleukaemie"],
+    "MGUS": ["monoclonal gammopathy of undetermined significance"],
+    "MDS": ["Myelodysplastic neoplasm", "Myelodysplastic syndrome"],
+    "MPN": ["Myeloproliferative neoplasm"],
+    "CML": ["Chronic myeloid leukaemia"],
+    "CMML": ["Chronic myelomonocytic leukaemia"],
+    "JMML": ["Juvenile myelomonocytic leukaemia"],
+    "BPDCN": ["Blastic plasmacytoid dendritic cell neoplasm"],
+    "normal": ["unauffällig", "unauffaellig", "gesund"],
+    "reactive": ["reaktiv"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("entity", NAMES)
+def test_the_names_of_who_and_icc_2022_and_german_ones_resolve(entity):
+    assert {name: load_label_tree().canonical(name) for name in NAMES[entity]} == dict.fromkeys(
+        NAMES[entity], entity
+    )
+    assert set(NAMES) == set(load_label_tree().entities)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["Se\u0301zary", "B\u2013PLL", "B\u2011ALL", "T\u00a0ALL", "HAARZELLLEUKA\u0308MIE"],
+)
+def test_how_letters_and_dashes_are_coded_does_not_matter(written):
+    assert load_label_tree().canonical(written) in {"Sezary", "B-PLL", "B-ALL", "T-ALL", "HCL"}
+
+
+def test_a_model_s_tree_goes_before_that_of_flowml(tmp_path):
+    own = own_tree(
+        tmp_path, AXES + ENTITY.format(name="B", lineage="B") + 'aliases = ["CLL", "hzl"]'
+    )
+    tree = read_label_tree(own).widened()
+    assert (tree.canonical("CLL"), tree.canonical("HZL")) == ("B", "B")
+    assert (tree.canonical("Mantel"), tree.canonical("gesund")) == ("MCL", "normal")
+    assert next(iter(tree.entities)) == "B"
+    assert "HCL" in tree.entities  # by the names that are left to it
+    assert tree.canonical("Haarzellleukämie") == "HCL"
+    with pytest.raises(LabelError, match="not an entity"):  # whose owner is not sure
+        tree.canonical("SLL")
+
+
 def test_canonical_names_are_their_own():
     tree = load_label_tree()
     for name in tree.known_names():
@@ -148,6 +236,13 @@ def test_a_laboratory_may_bring_its_own_tree(tmp_path):
         (AXES + ENTITY.format(name="X", lineage="B") + 'typo = "x"\n', "typo"),
         (AXES + ENTITY.format(name="X", lineage="B") + 'aliases = ["y"]\n'
          + ENTITY.format(name="Y", lineage="B"), "'Y' names both 'X' and 'Y'"),
+        (AXES + ENTITY.format(name="X", lineage="B") + 'aliases = "y"\n', "are no list"),
+        (AXES + ENTITY.format(name="X", lineage="B") + "aliases = [3]\n", "an alias is 3"),
+        (AXES + ENTITY.format(name="X", lineage="B") + "urgent = 1\n", "urgent is neither"),
+        (AXES + ENTITY.format(name="-", lineage="B"), "name is '-', expected a text"),
+        (AXES + ENTITY.format(name="\\u001b[2J", lineage="B"), "signs that can be shown"),
+        (AXES + 2 * ENTITY.format(name="X", lineage="B"), "an entity stands there twice"),
+        (ENTITY.format(name="X", lineage="Z"), "lineage 'Z'; expected one of B, T, NK"),
     ],
 )  # fmt: skip
 def test_a_tree_with_errors_names_them(tmp_path, text, message):

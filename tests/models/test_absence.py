@@ -131,7 +131,7 @@ def test_the_same_seed_gives_the_same_trials():
         for _ in range(2)
     )
     assert one.training_["absence"] == two.training_["absence"]
-    assert one.document_ == two.document_
+    assert one.predictor_.document == two.predictor_.document
 
 
 def test_patients_are_never_on_both_sides():

@@ -247,7 +247,7 @@ def test_random_mutations_are_refused_or_change_nothing(tmp_path):
         except ModelError:
             refusals += 1
             continue
-        assert found.document == model().document
+        assert found.predictor.document == model().predictor.document
         assert found.card == model().card
         assert found.feature_names == model().feature_names
     assert refusals > 200

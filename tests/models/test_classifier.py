@@ -18,11 +18,16 @@ from flowml.models import load_model
 from flowml.models.answer import RESULT_COLUMNS
 
 
+QUICK = {"estimator": "boosted", "folds": 0, "min_probability": 0.5, "n_rounds": 10, "max_depth": 2}
+
+
 def quick(**settings):
-    return flowml.LineageClassifier(**{"n_rounds": 10, "max_depth": 2, **settings})
+    return flowml.LineageClassifier(**{**QUICK, **settings})
 
 
-@parametrize_with_checks([quick(), quick(optional="auto")])
+@parametrize_with_checks([
+    quick(), quick(optional="auto"), quick(estimator="auto", folds=3, min_probability=None)
+])
 def test_scikit_learn_finds_nothing_to_object_to(estimator, check):
     check(estimator)
 
@@ -48,18 +53,18 @@ def test_the_lab_script_of_the_readme_runs(table, tmp_path):
 def test_labels_go_by_case_and_not_by_place(table):
     straight = quick().fit(table, entities_of(table))
     shuffled = quick().fit(table, entities_of(table).sample(frac=1, random_state=3))
-    assert straight.document_ == shuffled.document_
+    assert straight.predictor_.document == shuffled.predictor_.document
 
 
 def test_labels_without_an_index_go_by_place(table):
     by_index = quick().fit(table, entities_of(table))
     by_place = quick().fit(table, entities_of(table).tolist())
-    assert by_index.document_ == by_place.document_
+    assert by_index.predictor_.document == by_place.predictor_.document
 
 
 def test_the_same_seed_gives_the_same_trees_and_another_does_not(table):
     fits = [quick(random_state=seed).fit(table, entities_of(table)) for seed in (1, 1, 2)]
-    assert fits[0].document_ == fits[1].document_ != fits[2].document_
+    assert fits[0].predictor_.document == fits[1].predictor_.document != fits[2].predictor_.document
 
 
 def test_a_model_of_simulated_cases_says_so_without_being_told(table):
@@ -158,7 +163,7 @@ def test_labels_indexed_by_number_are_refused_where_cases_are_called_by_number(t
     with pytest.raises(LabelError, match="indexed by other cases"):
         quick().fit(numbered, pd.Series(values, index=range(len(table))))
     by_place = quick().fit(table, pd.Series(values, index=range(len(table))))
-    assert by_place.document_ == quick().fit(table, list(values)).document_
+    assert by_place.predictor_.document == quick().fit(table, list(values)).predictor_.document
 
 
 def test_double_ids_on_both_sides_are_refused(table):

@@ -144,7 +144,7 @@ def test_cases_that_could_not_be_read_are_left_out_of_a_fit(tmp_path):
         again = flowml.LineageClassifier(n_rounds=5).fit(
             frame.drop(index="S0002"), series.drop("S0002")
         )
-    assert again.document_ == fitted.document_
+    assert again.predictor_.document == fitted.predictor_.document
 
 
 def test_neither_a_sample_nor_a_model_shows_what_it_holds():

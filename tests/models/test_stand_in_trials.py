@@ -42,7 +42,7 @@ def test_a_copy_is_accepted_and_noise_is_not():
 
 
 def test_the_training_rows_and_trees_are_those_without_stand_ins():
-    assert trained([]).classifier.trained().document == model().document
+    assert trained([]).classifier.trained().predictor.document == model().predictor.document
 
 
 def test_a_case_without_the_marker_is_answered_as_with_it_and_told():

@@ -105,7 +105,10 @@ def refused(whole, match=None):
         read_trees(raw, N_FEATURES, 3)
 
 
-USED = ("left_children", "right_children", "split_indices", "split_conditions", "default_left")
+USED = (
+    "left_children", "right_children", "split_indices", "split_conditions", "default_left",
+    "sum_hessian",
+)  # fmt: skip
 
 
 def test_the_plain_document_is_read():

@@ -13,6 +13,8 @@ import pytest
 
 from flowml.errors import OutputError
 from flowml.findings import Finding, Severity
+from flowml.gating.rules import RuleFinding
+from flowml.gating.rules.evidence import Evidence, TubeEvents
 from flowml.knowledge.assessed import Unassessed
 from flowml.models.answer import RESULT_COLUMNS, Prediction, no_answer
 from flowml.reports.metrics import evaluate_predictions
@@ -28,7 +30,8 @@ from flowml.reports.tables import (
 ENTITIES = ["AML", "CLL"]
 COLUMNS = (
     "case_id,status,decision,lineage,p_lineage,category,p_category,leukemia_vs_lymphoma,"
-    "p_leukemia,p_lymphoma,rule,entity,p_entity,reason,findings,probability_AML,probability_CLL"
+    "p_leukemia,p_lymphoma,rule,entity,p_entity,reason,findings,leukemic_phase,"
+    "second_population,detection_limit_percent,probability_AML,probability_CLL"
 )
 HOSTILE = [
     "=1+1",
@@ -159,3 +162,26 @@ def test_what_is_not_assessed_is_listed_in_json_and_once_for_cases_alike():
     assert lines[0].endswith(f"of 3 {open_line}")
     assert lines[1].endswith("of 1 cases: NK cells (needs CD56 or CD16)")
     assert "not assessed" not in result_table([answered(), no_answer("p2", "x", "why")])
+
+
+def test_what_the_rules_say_stands_in_the_record_in_full():
+    found = RuleFinding(
+        "apl", "present", urgent=True, summary="Same day\x1b[31m", numbers={"share": np.nan},
+        n_events=70, population="cells", gate="a gate", tube="a.fcs", missing=("CD2",),
+        source="a paper", signs=("classic",),
+    )  # fmt: skip
+    seen = Evidence((found,), (TubeEvents("a.fcs", 100, 90),))
+    document = json.loads(results_document([answered(evidence=seen)], ENTITIES, {}))
+    assert document["cases"][0]["rules"] == {
+        "problem": "",
+        "tubes": [{"tube": "a.fcs", "events": 100, "intact": 90}],
+        "rules": [
+            {
+                "rule": "apl", "status": "present", "urgent": True, "summary": "Same day?[31m",
+                "numbers": {"share": None}, "events": 70, "population": "cells",
+                "gate": "a gate", "tube": "a.fcs", "missing": ["CD2"], "source": "a paper",
+                "signs": ["classic"],
+            }
+        ],
+    }  # fmt: skip
+    assert json.loads(results_document([answered()], ENTITIES, {}))["cases"][0]["rules"] is None

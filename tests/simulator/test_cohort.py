@@ -259,10 +259,9 @@ def test_instruments_are_used_alike_by_all_entities():
 # --- patients that are seen again --------------------------------------------------------
 
 
-def test_a_patient_who_is_seen_again_is_the_same(monkeypatch):
-    monkeypatch.setattr(cohorts, "REPEATED", 0.5)
-    visits = {}
-    for case in cohort("CLL", cases=30):
+def test_a_patient_who_is_seen_again_is_the_same():
+    usual, visits = cohort("CLL", cases=30), {}
+    for case in cohorts.Cohort(replace(usual.design, repeated=0.5), usual.places):
         visits.setdefault(case.details["patient_id"], []).append(case)
     assert max(map(len, visits.values())) > 1
     assert len(visits) > 5
@@ -281,6 +280,12 @@ def test_few_patients_are_seen_again():
     error = np.sqrt(cohorts.REPEATED * (1 - cohorts.REPEATED) / 2000)
     assert again == pytest.approx(cohorts.REPEATED, abs=5 * error)
     assert max(place.index - n for n, place in zip(first, cases.places, strict=True)) <= 3
+
+
+def test_none_is_seen_again_where_none_shall_be():
+    cases = cohort("CLL", cases=500)
+    once = replace(cases.design, repeated=0.0)
+    assert all(cohorts._first_visit(once, place) == place.index for place in cases.places)
 
 
 def test_patients_of_two_entities_or_seeds_are_never_one():

@@ -241,7 +241,7 @@ def test_baselines_answer_every_case_on_the_same_splits():
     table, entities = told_apart()
     splits, groups = by_patient(entities, names(60), 3), names(60)
     about = circumstances_of(table)
-    found = baseline_answers(table, about, entities, splits)
+    found = baseline_answers(table, about, entities, splits, load_label_tree())
     assert set(found) == set(METHODS)
     order = np.concatenate([part.test for part in splits.parts])
     reached = {}
@@ -266,7 +266,9 @@ def test_a_cohort_that_leaks_is_found_out():
     table = table_of(values, cases)
     about, groups = circumstances_of(table), names(n)
     splits = by_patient(entities, groups, 4)
-    for name, answered in baseline_answers(table, about, entities, splits, 0, LEAKS).items():
+    tree = load_label_tree()
+    found = baseline_answers(table, about, entities, splits, tree, 0, LEAKS)
+    for name, answered in found.items():
         parts = np.repeat(np.arange(4), [len(part.test) for part in splits.parts])
         order = np.concatenate([part.test for part in splits.parts])
         found = beside(name, answered, [groups[k] for k in order], parts, resamples=200)

@@ -214,7 +214,7 @@ def _finding(found: Look, status: str, summary: str, missing: tuple[str, ...]) -
         RULE, status, urgent=status == PRESENT, summary=summary, numbers=_numbers(found),
         n_events=int(found.suspects.sum()), population="cells like promyelocytes",
         gate=f"intact singlets, {_pattern(tube)}", tube=tube.name, missing=missing,
-        source=tube.book.sources[RULE],
+        source=tube.book.sources[RULE], signs=(found.arm,) if found.arm else (),
     )  # fmt: skip
 
 

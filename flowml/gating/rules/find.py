@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from flowml.gating.rules.apl import apl_finding
-from flowml.gating.rules.cells import open_cells
+from flowml.gating.rules.cells import Cells, open_cells
+from flowml.gating.rules.evidence import Evidence, TubeEvents
 from flowml.gating.rules.immature import immature_finding
 from flowml.gating.rules.light_chains import light_chain_finding
 from flowml.gating.rules.lineage import lineage_finding
@@ -53,9 +54,31 @@ def rule_findings(
     FcsError
         If a raw tube cannot be compensated.
     """
-    chosen = book or load_rulebook()
-    opened = [RuleTube(open_cells(tube, compensation), chosen, specimen) for tube in tubes]
-    return tuple(rule(opened) for rule in RULES.values())
+    return evidence_of([open_cells(tube, compensation) for tube in tubes], specimen, book).rules
+
+
+def evidence_of(
+    tubes: Sequence[Cells], specimen: str = "", book: Rulebook | None = None
+) -> Evidence:
+    """Say what the rules say of tubes that were opened for them, and what they stand on.
+
+    Parameters
+    ----------
+    tubes : sequence of Cells
+        All tubes of the case.
+    specimen : str
+        ``blood``, ``marrow``, or empty where it is not said.
+    book : Rulebook, optional
+        A laboratory's own thresholds; flowml's if not given.
+
+    Returns
+    -------
+    Evidence
+        One finding for each of `RULES`, and the events of each tube.
+    """
+    opened = [RuleTube(cells, book or load_rulebook(), specimen) for cells in tubes]
+    events = tuple(TubeEvents(t.name, t.cells.n_events, t.n_intact) for t in opened)
+    return Evidence(tuple(rule(opened) for rule in RULES.values()), events)
 
 
 RULES: dict[str, Callable[[Sequence[RuleTube]], RuleFinding]] = {

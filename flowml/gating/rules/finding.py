@@ -36,6 +36,10 @@ class RuleFinding:
         Markers that the rule lacks.
     source : str
         What the rule follows.
+    signs : tuple of str
+        What was seen, for programs: the light chains that stand alone, the measures of T cells
+        beyond their limits, ``for_cll`` or ``against_cll``, the arm of the alert, ``some`` or
+        ``many`` immature cells, lineages by WHO 2022. Empty where there is none.
     """
 
     rule: str
@@ -49,6 +53,7 @@ class RuleFinding:
     tube: str = ""
     missing: tuple[str, ...] = ()
     source: str = ""
+    signs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.status}{' (urgent)' if self.urgent else ''}. {self.summary}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flowml.gating.rules.tube import RuleTube
 
 RULE = "immature_cells"
+MANY, SOME = "many", "some"  # limits of the rulebook
 NEEDED = ("CD34", "CD117")
 WANTED = (*NEEDED, "CD45", "SSC")
 CAVEAT = "An estimate, not a morphologic blast count."
@@ -51,12 +52,13 @@ def _can_count(tube: RuleTube) -> bool:
 def _finding(tube: RuleTube, found: Precursors) -> RuleFinding:
     numbers = _numbers(tube, found)
     missing = tube.cells.lacks(*NEEDED)
-    many = numbers["share_of_intact"] >= tube.book.number(RULE, "some")
-    status = PRESENT if many else NOT_ASSESSABLE if missing else ABSENT
+    sign = _sign(tube, numbers["share_of_intact"])
+    status = PRESENT if sign else NOT_ASSESSABLE if missing else ABSENT
     return RuleFinding(
         RULE, status, urgent=False, summary=_summary(tube, numbers, missing), numbers=numbers,
         n_events=int(found.cells.sum()), population="immature cells", gate=found.gate,
         tube=tube.name, missing=missing, source=tube.book.sources[RULE],
+        signs=(sign,) if sign else (),
     )  # fmt: skip
 
 
@@ -91,11 +93,17 @@ def _summary(tube: RuleTube, numbers: dict[str, float], missing: tuple[str, ...]
     return head
 
 
+def _sign(tube: RuleTube, share: float) -> str:
+    """Name the highest limit that a share reaches."""
+    return next((name for name in (MANY, SOME) if share >= tube.book.number(RULE, name)), "")
+
+
 def _band(tube: RuleTube, share: float, missing: tuple[str, ...]) -> str:
     """Say which limit a share reaches; few are no absence where a marker is missing."""
-    if share >= tube.book.number(RULE, "many"):
+    sign = _sign(tube, share)
+    if sign == MANY:
         return "Immature cells 20 % and more"
-    if share >= tube.book.number(RULE, "some"):
+    if sign == SOME:
         return "Immature cells 10 to 19 %, where WHO 2022 and ICC differ"
     if missing:
         return f"More immature cells not excluded without {', '.join(missing)}"

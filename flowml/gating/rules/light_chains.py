@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from flowml.gating.rules.chains import (
+    KAPPA,
+    LAMBDA,
     NEITHER,
     Chains,
     Counts,
@@ -34,8 +37,11 @@ if TYPE_CHECKING:
 
 RULE = "light_chains"
 NEEDED = ("kappa", "lambda", "CD19")
+WITHOUT = "neither"  # light chain: a reason of `Clone`
 NOT_COMPARED = {"CD3", "FSC-H"}
+CHAINS = {"kappa": KAPPA, "lambda": LAMBDA}
 TELLING = 0.25  # decades by which a subset differs from the other B cells
+APART = 0.5  # decades by which a second clone differs from the other cells of its chain
 
 
 class Stained(NamedTuple):
@@ -101,16 +107,16 @@ def light_chain_finding(tubes: Sequence[RuleTube]) -> RuleFinding:
     RuleFinding
         About the tube with a restricted subset, or with most B cells.
     """
-    stained = [stain(tube) for tube in tubes if has_light_chains(tube)]
+    stained = [stained_once(tube) for tube in tubes if has_light_chains(tube)]
     if not stained:
         missing = _missing(tubes)
         return RuleFinding(
             RULE, NOT_ASSESSABLE, urgent=False, missing=missing,
             summary=f"Light chains not assessable: no tube has {', '.join(missing)} together.",
         )  # fmt: skip
-    clones = [clone for item in stained if (clone := find_clone(item))]
+    clones = [found for item in stained if (found := clones_once(item))]
     if clones:
-        return _present(max(clones, key=lambda clone: clone.counts.total))
+        return _present(max(clones, key=lambda found: found[0].counts.total))
     return _absent(max(stained, key=lambda item: len(item.chains)))
 
 
@@ -161,8 +167,47 @@ def _chains(tube: RuleTube, b_lineage: Mask, normal: Mask) -> Chains:
     return light_chains(kappa, lambda_, levels_off, tube.book.number(RULE, "least_expression"))
 
 
-def find_clone(stained: Stained) -> Clone | None:
-    """Find the largest part of the B cells that has one light chain only, or none.
+def stained_once(tube: RuleTube) -> Stained:
+    """Do what `stain` does, once for each tube.
+
+    Parameters
+    ----------
+    tube : RuleTube
+        `has_light_chains`.
+
+    Returns
+    -------
+    Stained
+        The same each time.
+    """
+    if "stained" not in tube.kept:
+        tube.kept["stained"] = stain(tube)
+    found: Stained = tube.kept["stained"]
+    return found
+
+
+def clones_once(stained: Stained) -> list[Clone]:
+    """Do what `find_clones` does, once for each tube.
+
+    Parameters
+    ----------
+    stained : Stained
+        Of `stained_once`.
+
+    Returns
+    -------
+    list of Clone
+        The same each time.
+    """
+    kept = stained.tube.kept
+    if "clones" not in kept:
+        kept["clones"] = find_clones(stained)
+    found: list[Clone] = kept["clones"]
+    return found
+
+
+def find_clones(stained: Stained) -> list[Clone]:
+    """Find every part of the B cells that has one light chain only, or none.
 
     Parameters
     ----------
@@ -171,21 +216,21 @@ def find_clone(stained: Stained) -> Clone | None:
 
     Returns
     -------
-    Clone or None
-        All B cells, if they qualify; else the largest subset that does, one with a chain
-        before one without.
+    list of Clone
+        All B cells alone, if they qualify; else at most one subset for each chain and one
+        without, those with a chain first, the larger first.
     """
     book, chains = stained.tube.book, stained.chains
     if len(chains) < book.number(RULE, "least_events"):
-        return None
+        return []
     everything = np.ones(len(chains), dtype=bool)
     if clone := _judged(stained, everything, book.number(RULE, "confidence")):
-        return clone
+        return [clone]
     confidence = book.number(RULE, "search_confidence")
     parts = one_sided(features(list(_levels(stained).values())), chains)
     judged = [_judged(stained, part, confidence) for part in parts.values()]
     found = [clone for clone in judged if clone]
-    return max(found, key=lambda c: (c.reason != "neither", c.counts.total), default=None)
+    return sorted(found, key=lambda c: (c.reason == WITHOUT, -c.counts.total))
 
 
 def _judged(stained: Stained, part: Mask, confidence: float) -> Clone | None:
@@ -198,8 +243,15 @@ def _levels(stained: Stained) -> dict[str, Levels]:
     """Return what B cells can be told apart by, but for their light chains."""
     return {
         key: aligned(values[stained.cells], stained.chains)
+        for key, values in _compared(stained).items()
+    }
+
+
+def _compared(stained: Stained) -> dict[str, Levels]:
+    return {
+        key: values
         for key, values in stained.tube.cells.levels.items()
-        if key not in NOT_COMPARED and not {"kappa", "lambda"} & set(key.split("+"))
+        if key not in NOT_COMPARED and not CHAINS.keys() & set(key.split("+"))
     }
 
 
@@ -214,7 +266,7 @@ def _restriction(counts: Counts, confidence: float, book: Rulebook) -> str:
         if high < book.number(RULE, "ratio_low"):
             return "lambda"
     without = share_interval(counts.neither, counts.total, confidence)[0]
-    return "neither" if without > book.number(RULE, "neither") else ""
+    return WITHOUT if without > book.number(RULE, "neither") else ""
 
 
 def _missing(tubes: Sequence[RuleTube]) -> tuple[str, ...]:
@@ -236,26 +288,64 @@ def _numbers(counts: Counts, confidence: float) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _present(clone: Clone) -> RuleFinding:
-    stained, counts = clone.stained, clone.counts
-    everything = count(stained.chains)
-    where = "all B cells" if clone.is_all else f"a subset of B cells ({_look(clone)})"
-    numbers = _numbers(counts, clone.confidence)
-    numbers |= {
-        "share_of_b_cells": counts.total / everything.total,
-        "share_of_intact": counts.total / max(stained.tube.n_intact, 1),
+def _present(clones: Sequence[Clone]) -> RuleFinding:
+    """Report the leading clone; one of the other light chain is a second one."""
+    clone = clones[0]
+    others = [c for c in clones[1:] if {c.reason, clone.reason} == set(CHAINS)]
+    second = next((c for c in others if _stands_apart(c)), None)
+    found = _one(clone)
+    if second is None:
+        return found
+    words = _sentence(second, "a second subset of B cells", _numbers_of(second))
+    numbers = {f"second_{key}": number for key, number in _numbers_of(second).items()}
+    return replace(
+        found,
+        summary=f"{found.summary} {words}",
+        numbers={**found.numbers, **numbers, "second_events": float(second.counts.total)},
+        signs=(clone.reason, second.reason),
+    )
+
+
+def _stands_apart(clone: Clone) -> bool:
+    """Tell whether a subset differs from the other cells of its chain, on levels as they are.
+
+    Where one clone is about half of its chain, to align the chains moves normal cells away from
+    their like: they have one-sided neighbours then, and are no second clone.
+    """
+    stained = clone.stained
+    chain = stained.chains == CHAINS[clone.reason]
+    own, rest = clone.part & chain, ~clone.part & chain
+    if not rest.any():
+        return True
+    return any(
+        abs(np.median(levels[own]) - np.median(levels[rest])) >= APART
+        for levels in (values[stained.cells] for values in _compared(stained).values())
+    )
+
+
+def _numbers_of(clone: Clone) -> dict[str, float]:
+    everything = count(clone.stained.chains)
+    return _numbers(clone.counts, clone.confidence) | {
+        "share_of_b_cells": clone.counts.total / everything.total,
+        "share_of_intact": clone.counts.total / max(clone.stained.tube.n_intact, 1),
         "ratio_of_all_b_cells": everything.ratios(clone.confidence)[0],
     }
+
+
+def _one(clone: Clone) -> RuleFinding:
+    stained, counts = clone.stained, clone.counts
+    where = "all B cells" if clone.is_all else f"a subset of B cells ({_look(clone)})"
+    numbers = _numbers_of(clone)
     return RuleFinding(
         RULE, PRESENT, urgent=False, summary=_sentence(clone, where, numbers), numbers=numbers,
         n_events=counts.total, population=where, gate=stained.gate, tube=stained.tube.name,
-        source=stained.tube.book.sources[RULE],
+        source=stained.tube.book.sources[RULE], signs=(clone.reason,),
     )  # fmt: skip
 
 
 def _sentence(clone: Clone, where: str, numbers: dict[str, float]) -> str:
     counts = clone.counts
-    if clone.reason == "neither":
+    if clone.reason == WITHOUT:
         what = f"{100 * numbers['neither_share']:.0f} % without either light chain"
     else:
         what = f"{clone.reason} restricted, kappa to lambda {counts.kappa}:{counts.lambda_}"

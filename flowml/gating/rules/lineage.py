@@ -141,7 +141,7 @@ def _finding(blasts: Sequence[Blasts], views: Views, missing: tuple[str, ...]) -
         n_events=min(int(item.cells.sum()) for item in blasts), population="immature cells",
         gate="; ".join(dict.fromkeys(item.gate for item in blasts)),
         tube="; ".join(item.tube.name for item in blasts), missing=missing,
-        source=book.sources[RULE],
+        source=book.sources[RULE], signs=tuple(NAMES[key] for key in NAMES if key in views.who),
     )  # fmt: skip
 
 

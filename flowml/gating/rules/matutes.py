@@ -10,7 +10,7 @@ import numpy as np
 from flowml.gating.rules.cuts import above_negatives, valley
 from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT, RuleFinding
 from flowml.gating.rules.landmarks import above
-from flowml.gating.rules.light_chains import Clone, find_clone, has_light_chains, stain
+from flowml.gating.rules.light_chains import Clone, clones_once, has_light_chains, stained_once
 from flowml.gating.rules.populations import b_cells, b_marker, bystanders, plasma_cells
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NEGATIVE_WIDTHS = 3.0  # standard deviations above the T cells from which a B cell is positive
 RULE = "matutes"
+FOR_CLL, AGAINST_CLL = "for_cll", "against_cll"  # limits of the rulebook
 SURFACE_IG, WEAK_SIGNAL = "surface Ig", "CD79b or CD22"
 POINTS = ("CD5", "CD23", "FMC7", WEAK_SIGNAL, SURFACE_IG)
 
@@ -108,10 +109,11 @@ def _restricted(tube: RuleTube) -> Target | None:
     """Choose the restricted B cells, where the tube shows light chains and there are any."""
     if not has_light_chains(tube):
         return None
-    stained = stain(tube)
-    clone = find_clone(stained)
-    if clone is None:
+    stained = stained_once(tube)
+    clones = clones_once(stained)
+    if not clones:
         return None
+    clone = clones[0]
     cells = tube.cells.nothing()
     cells[np.flatnonzero(stained.cells)[clone.part]] = True
     what = "all B cells" if clone.is_all else "the restricted B cells"
@@ -228,7 +230,7 @@ MEASURES: dict[str, Callable[[Target], Point | None]] = {
 def _finding(points: Sequence[Point], targets: Sequence[Target], book: Rulebook) -> RuleFinding:
     score = sum(point.given for point in points)
     missing = tuple(name for name in POINTS if name not in {point.name for point in points})
-    for_cll, against = book.number(RULE, "for_cll"), book.number(RULE, "against_cll")
+    for_cll, against = book.number(RULE, FOR_CLL), book.number(RULE, AGAINST_CLL)
     status = PRESENT if score >= for_cll else ABSENT
     if not points or (status == ABSENT and score + len(missing) >= for_cll):
         status = NOT_ASSESSABLE
@@ -241,8 +243,15 @@ def _finding(points: Sequence[Point], targets: Sequence[Target], book: Rulebook)
         numbers=numbers, n_events=min((point.cells for point in points), default=0),
         population=population, gate="CD19+ cells by the levels of the tube's own lymphocytes",
         tube="; ".join(dict.fromkeys(point.tube for point in points)), missing=missing,
-        source=book.sources[RULE],
+        source=book.sources[RULE], signs=_signs(status, score, against),
     )  # fmt: skip
+
+
+def _signs(status: str, score: int, against: float) -> tuple[str, ...]:
+    """Name what the score speaks for."""
+    if status == PRESENT:
+        return (FOR_CLL,)
+    return (AGAINST_CLL,) if status == ABSENT and score <= against else ()
 
 
 def _summary(

@@ -86,6 +86,7 @@ def t_cell_finding(tubes: Sequence[RuleTube]) -> RuleFinding:
         numbers=_numbers(looks), n_events=populations[first.name].n_events,
         population="T cells", gate=populations[first.name].gate, tube=first.name,
         missing=missing, source=first.book.sources[RULE],
+        signs=tuple(dict.fromkeys(look.name for look in abnormal)),
     )  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowml.gating.rules.cells import Cells
 from flowml.gating.rules.landmarks import Landmarks, find_landmarks
@@ -25,11 +25,14 @@ class RuleTube:
         What the rules go by.
     specimen : str
         ``blood``, ``marrow``, or empty where it is not said.
+    kept : dict
+        What one rule worked out and another one needs again.
     """
 
     cells: Cells
     book: Rulebook
     specimen: str = ""
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:

@@ -125,3 +125,25 @@ def test_counts_of_no_cells():
 def test_stained_cells_are_b_cells():
     stained = stain(polyclonal())
     assert stained.cells.sum() == len(stained.chains) == pytest.approx(1000, abs=20)
+
+
+HAIRY = {"CD5": 2.0, "CD20": 4.6, "CD19": 4.3}
+
+
+def test_two_clones_of_different_chains_are_both_reported():
+    two = (300, B | CLONE | {"kappa": 3.5}), (200, B | HAIRY | {"lambda": 3.7})
+    found = light_chain_finding([polyclonal(MARKERS, 3000, *two)])
+    assert found.status == "present"
+    assert found.signs == ("kappa", "lambda")
+    assert found.n_events == pytest.approx(300, rel=0.2)
+    assert found.numbers["second_events"] == pytest.approx(200, rel=0.2)
+    assert "A second subset of B cells: lambda restricted" in found.summary
+
+
+@pytest.mark.parametrize("size", [160, 400, 900, 1500])
+def test_one_clone_however_large_is_not_two(size):
+    found = light_chain_finding(
+        [polyclonal(MARKERS, 3000, (size, B | CLONE | {"lambda": 3.5}))]
+    )
+    assert found.signs == ("lambda",)
+    assert "second_events" not in found.numbers

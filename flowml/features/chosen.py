@@ -1,0 +1,91 @@
+"""Which rows and columns of a feature table a model may be trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowml.errors import PanelError
+from flowml.features.coverage import Coverage
+from flowml.safety import listed, printable
+
+if TYPE_CHECKING:
+    from flowml.features.table import FeatureTable
+
+MOST_SHOWN = 20
+
+
+def usable_rows(table: FeatureTable) -> tuple[FeatureTable, dict[str, str]]:
+    """Return the rows that can be used, and of the others the reason.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Of labelled cases.
+
+    Returns
+    -------
+    usable : FeatureTable
+        One row or more.
+    unusable : dict of str to str
+        Case id to reason.
+
+    Raises
+    ------
+    PanelError
+        If there is none.
+    """
+    unusable = {case.case_id: case.problem for case in table.cases if case.problem}
+    usable = table.rows([not case.problem for case in table.cases])
+    if not usable.cases:
+        first = next(iter(unusable.values()))
+        raise PanelError(
+            f"none of {len(table.cases)} labelled cases can be used; the first: {first}"
+        )
+    return usable, unusable
+
+
+def common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
+    """Keep the markers that every case measured, and the results that every one has.
+
+    Trees send a missing value where training told them, so that a marker that is sometimes
+    missing would teach them who orders it. The same holds for a column of another origin.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Of training cases.
+
+    Returns
+    -------
+    common : list of str
+        Features.
+    left_out : tuple of str
+        Markers and results that are left out; columns, where flowml did not compute them.
+
+    Raises
+    ------
+    PanelError
+        If nothing is common.
+    """
+    complete = np.asarray(np.isfinite(table.values).all(axis=0))
+    common = [name for name, is_whole in zip(table.names, complete, strict=True) if is_whole]
+    if table.recipe is None:
+        whole = set(common)
+        left = tuple(name for name in table.names if name not in whole)
+        if not common:
+            raise PanelError(
+                f"none of {len(left)} columns has a number for every training case: "
+                f"{printable(listed(left))}. Fill the gaps, or leave out the cases that have "
+                "them."
+            )
+        return common, left
+    markers, results = Coverage(table.names).lacking(~complete)
+    left_out = (*markers, *results)
+    if not Coverage(common).markers:
+        raise PanelError(
+            f"the training cases share no marker; they have "
+            f"{', '.join(left_out[:MOST_SHOWN])}. Train on cases of one panel."
+        )
+    return common, left_out
