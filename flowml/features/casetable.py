@@ -198,11 +198,7 @@ def read_case_table(
     sheet = read_sheet(file, Wanted(id_column, asked, needed))
     features = _fulfilling(file, sheet, conditions)
     labels, patients = (_told(sheet, name, features) for name in (label_column, group_column))
-    others = {name: _told(sheet, name, features) for name in drop}
-    details = {
-        case_id: {name: told[case_id] for name, told in others.items() if case_id in told}
-        for case_id in features.case_ids
-    }
+    details = _details(sheet, drop, features)
     return CaseTable(features, labels, patients, details, sheet.unused, file_sha256(file))
 
 
@@ -225,6 +221,17 @@ def _told(sheet: Sheet, column: str, features: FeatureTable) -> dict[str, str]:
         case_id: text
         for case_id, text in zip(sheet.features.case_ids, texts, strict=False)
         if case_id in kept and text not in BLANK
+    }
+
+
+def _details(
+    sheet: Sheet, columns: Sequence[str], features: FeatureTable
+) -> dict[str, dict[str, str]]:
+    """Return what several columns tell of cases, by their ids."""
+    told = {name: _told(sheet, name, features) for name in columns}
+    return {
+        case_id: {name: own[case_id] for name, own in told.items() if case_id in own}
+        for case_id in features.case_ids
     }
 
 
