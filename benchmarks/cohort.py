@@ -2,8 +2,8 @@
 
 Run: python benchmarks/cohort.py FOLDER [--cohorts cll-9f,acute,acute-strata] [--final]
 [--cases N] [--jobs N]. Cases are drawn in memory; FOLDER gets a folder a cohort with
-``features.parquet`` (the recipe `ecdf`, one row a case), ``cases.csv`` (what is true of each
-case, in the order of the rows) and ``cohort.json`` (what it was drawn from). A cohort that is
+``features.parquet`` (the recipe `ecdf+pairs`, one row a case), ``cases.csv`` (what is true of
+each case, in the order of the rows) and ``cohort.json`` (what it was drawn from). A cohort that is
 there is not drawn again. What is tuned is tuned on the development cohorts; the final ones
 have seeds of their own. Data kind: synthetic.
 """
@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 from cohort_strata import drawn_strata
 
-from flowml.features import FeatureTable, read_table, write_table
+from flowml.features import FeatureTable, make_recipe, read_table, write_table
 from flowml.reading import Reading, extract_table
 from flowml.records import Case, Sample
 from flowml.safety import written_aside
 from flowml.simulator import Cohort, knowledge_sha256, simulate
 
-RECIPE = "ecdf"
+RECIPE, PAIR_BINS = "ecdf+pairs", 8
 DEVELOPMENT, FINAL = 71_000, 74_000  # seeds; the second only for figures that are published
 CASES = {DEVELOPMENT: 1_300, FINAL: 3_040}  # of a panel
 STRATUM = {DEVELOPMENT: 40, FINAL: 125}  # acute cases of each stratum
@@ -101,7 +101,8 @@ def origin_of(name: str, base: int, sizes: Sequence[int]) -> dict[str, object]:
     """Say what a cohort is drawn from; the same, the same cases."""
     return {
         "cohort": name, "seed": base, "cases": sizes, "events": EVENTS, "recipe": RECIPE,
-        "instruments": INSTRUMENTS, "repeated": REPEATED, "knowledge": knowledge_sha256(),
+        "pair_bins": PAIR_BINS, "instruments": INSTRUMENTS, "repeated": REPEATED,
+        "knowledge": knowledge_sha256(),
     }  # fmt: skip
 
 
@@ -121,7 +122,9 @@ def keep(home: Path, name: str, base: int, sizes: Sequence[int], jobs: int = 2) 
     origin.unlink(missing_ok=True)
     drawn = list(cases_of(name, base, sizes))
     reading = Reading(jobs=jobs, hash_files=False)
-    write_table(extract_table([item.case for item in drawn], RECIPE, reading), place / FEATURES)
+    recipe = make_recipe(RECIPE, pair_bins=PAIR_BINS)
+    table = extract_table([item.case for item in drawn], recipe, reading)
+    write_table(table, place / FEATURES)
     write_rows(map(row_of, drawn), place / TRUTH)
     origin.write_text(said, encoding="utf-8")  # last: what is unfinished is drawn again
     return True

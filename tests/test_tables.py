@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from plain_tables import COLUMNS, rows_of
-from small import cohort, labels
+from small import QUICK, cohort, labels
 
 import flowml
 from flowml.errors import FlowmlError, LabelError, ModelError, PanelError
@@ -32,7 +32,7 @@ def given(frame):
 
 @pytest.fixture(scope="module")
 def model(frame, given):
-    return flowml.train_table(frame[list(COLUMNS)], given).classifier.trained()
+    return flowml.train_table(frame[list(COLUMNS)], given, settings=QUICK).classifier.trained()
 
 
 def test_a_frame_and_labels_become_a_model(frame, model):
@@ -47,13 +47,17 @@ def test_a_frame_and_labels_become_a_model(frame, model):
 def test_the_model_is_that_of_the_classifier_itself(frame, model):
     ordered = frame.sort_index()
     tree = load_label_tree()
-    own = flowml.LineageClassifier(tree).fit(ordered[list(COLUMNS)], ordered["label"])
-    assert own.predictor_.document == model.document
+    own = flowml.LineageClassifier(
+        tree, estimator=QUICK.estimator, confidence=QUICK.confidence
+    ).fit(ordered[list(COLUMNS)], ordered["label"])
+    values = ordered[list(COLUMNS)].to_numpy(np.float32)
+    assert own.predictor_.document == model.predictor.document != b""
+    assert own.predict_proba(values).tobytes() == model.predict_proba(values).tobytes()
 
 
 def test_rows_without_a_label_are_left_out(frame, given):
     some = {case_id: label for case_id, label in given.items() if not case_id.endswith("7")}
-    training = flowml.train_table(frame[list(COLUMNS)], some)
+    training = flowml.train_table(frame[list(COLUMNS)], some, settings=QUICK)
     assert training.classifier.trained().training["n_cases"] == 14
     # only the rows that were trained on are known again
     found = classify_table(frame[list(COLUMNS)], training.classifier.trained())
@@ -92,14 +96,14 @@ def test_a_table_of_flowml_gives_the_answers_of_its_files():
 
 def test_cases_that_could_not_be_used_are_left_out_with_their_reason():
     table = flowml.extract([*cohort(), flowml.Case("empty", ())])
-    training = flowml.train_table(table, labels() | {"empty": "AML"})
+    training = flowml.train_table(table, labels() | {"empty": "AML"}, settings=QUICK)
     assert training.unusable == {"empty": "the case holds no tube"}
 
 
 def test_a_marker_that_not_every_case_has_is_left_out(frame, given):
     gaps = frame[list(COLUMNS)].copy()
     gaps.iloc[0, 0] = np.nan
-    assert flowml.train_table(gaps, given).left_out_markers == ("CD34 %",)
+    assert flowml.train_table(gaps, given, settings=QUICK).left_out_markers == ("CD34 %",)
     gaps.iloc[0] = np.nan
     with pytest.raises(PanelError, match="none of 3 columns has a number for every"):
         flowml.train_table(gaps, given)

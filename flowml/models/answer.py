@@ -15,6 +15,7 @@ from flowml.findings import Finding, Severity
 from flowml.knowledge.assessed import Unassessed, one_line
 from flowml.knowledge.labels import AXES, LabelTree
 from flowml.models.levels import MAJORITY, NORMAL
+from flowml.models.novelty import FALSE_ALARMS, UNUSUAL
 from flowml.models.settling import Settled, settle, share
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def answer(
         With `status` ``answered``, ``backed_off`` or ``not_classifiable``.
     """
     names = list(tree.entities)
-    if unlike and unlike.is_novel:
+    if unlike and unlike.is_unusual:
         findings = (*findings, _novel(unlike))
     settled = settle(
         probabilities, tree, caution.levels, is_novel=bool(unlike and unlike.is_novel)
@@ -203,8 +204,8 @@ def answer(
     return Prediction(
         case_id=case_id,
         status=status,
-        decision=_decision(probabilities, tree, status, findings),
-        reason=_reason(status, settled, probabilities, names),
+        decision=_decision(probabilities, tree, status, caution.levels.release, findings),
+        reason=_reason(status, settled, probabilities, names, caution.levels.release),
         lineage=values.get("lineage", ""),
         p_lineage=share(probabilities, tree, "lineage", values.get("lineage")),
         category=values.get("category", ""),
@@ -223,13 +224,17 @@ def answer(
 
 
 def _novel(unlike: Unlike) -> Finding:
-    """Say that a case is unlike the training cases."""
+    """Say that a case is unusual, or unlike the training cases."""
+    how, often, edge = ("at the edge of", UNUSUAL, unlike.unusual)
+    if unlike.is_novel:
+        how, often, edge = ("unlike", FALSE_ALARMS, unlike.furthest)
     message = (
-        f"the case is unlike the training cases: novelty {unlike.score:.2f}, usual is 1, and "
-        f"one in a hundred training cases held out reached {unlike.furthest:.2f}. It may be an "
-        "entity that the model does not know, or measured in another way"
+        f"the case is {how} the training cases: novelty {unlike.score:.2f}, usual is 1, and "
+        f"{often:.0%} of training cases held out reached {edge:.2f}. It may be an entity that "
+        "the model does not know, or measured in another way"
     )
-    return Finding("MODEL-NOVEL", message, Severity.REVIEW)
+    code = "MODEL-NOVEL" if unlike.is_novel else "MODEL-UNUSUAL"
+    return Finding(code, message, Severity.REVIEW)
 
 
 def _rule(probabilities: Floats, tree: LabelTree, settled: Mapping[str, str]) -> str:
@@ -245,7 +250,11 @@ def _rule(probabilities: Floats, tree: LabelTree, settled: Mapping[str, str]) ->
 
 
 def _decision(
-    probabilities: Floats, tree: LabelTree, status: str, findings: Sequence[Finding]
+    probabilities: Floats,
+    tree: LabelTree,
+    status: str,
+    release: float,
+    findings: Sequence[Finding],
 ) -> str:
     """Decide whether a person must look, and how soon."""
     urgent = [entity.urgent for entity in tree.entities.values()]
@@ -253,19 +262,27 @@ def _decision(
     if p_urgent >= MAJORITY:
         return "urgent"
     doubtful = any(f.severity in {Severity.REVIEW, Severity.FAIL} for f in findings)
-    if status != "answered" or doubtful or p_urgent >= URGENT_SUSPICION:
+    is_sure = probabilities.max() >= release
+    if status != "answered" or doubtful or p_urgent >= URGENT_SUSPICION or not is_sure:
         return "review"
     return "auto"
 
 
-def _reason(status: str, settled: Settled, probabilities: Floats, names: list[str]) -> str:
+def _reason(
+    status: str,
+    settled: Settled,
+    probabilities: Floats,
+    names: list[str],
+    release: float,
+) -> str:
     """Say in one sentence why the answer is what it is."""
     order = np.argsort(-probabilities, kind="stable")[:SHOWN_CANDIDATES]
     likely = ", ".join(f"{names[i]} {probabilities[i]:.2f}" for i in order)
     if status == "answered":
         normal = settled.values["category"] == NORMAL
         what = "no abnormal population seen with these markers" if normal else "most probable"
-        return f"{what}: {likely}"
+        sure = probabilities.max() >= release
+        return f"{what}: {likely}{'' if sure else f'; below {release:.2f}, so for review'}"
     why = "; ".join(settled.withheld)
     if status == "backed_off":
         open_axes = ", ".join(axis for axis in AXES if axis not in settled.values)

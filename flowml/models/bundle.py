@@ -201,30 +201,38 @@ def _read_members(raw: bytes) -> dict[str, bytes]:
 def _from_members(members: dict[str, bytes]) -> TrainedModel:
     manifest = _read_manifest(members[MANIFEST])
     try:
-        for name, digest in manifest["members"].items():
-            if hashlib.sha256(members[name]).hexdigest() != digest:
-                raise ModelError(f"{name} does not match its digest: the file is damaged.")
-        if set(manifest["members"]) != {TREES, TABLES, CARD}:
-            raise ModelError("its manifest does not cover all of its parts.")
-        tree = _label_tree(manifest["entities"])
-        names = _feature_names(manifest)
-        tables = unpack_tables(members[TABLES], manifest["tables"])
-        sizes = len(names), len(tree.entities)
-        return TrainedModel(
-            feature_names=names,
-            tree=tree,
-            predictor=predictor_from(manifest["weights"], members[TREES], tables, *sizes),
-            caution=caution_from(manifest["caution"], tables, *sizes),
-            recipe=_recipe(manifest),
-            training=_training(manifest["training"]),
-            card=members[CARD].decode("utf-8"),
-        )
+        return _checked(manifest, members)
     except ModelError:
         raise
     except FlowmlError as error:
         raise ModelError(str(error)) from error
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ModelError(f"its manifest lacks or misstates {printable(error, 80)}.") from error
+
+
+def _checked(manifest: dict[str, Any], members: dict[str, bytes]) -> TrainedModel:
+    """Put a model together, checking every part of it."""
+    for name, digest in manifest["members"].items():
+        if hashlib.sha256(members[name]).hexdigest() != digest:
+            raise ModelError(f"{name} does not match its digest: the file is damaged.")
+    if set(manifest["members"]) != {TREES, TABLES, CARD}:
+        raise ModelError("its manifest does not cover all of its parts.")
+    tree = _label_tree(manifest["entities"])
+    names = _feature_names(manifest)
+    tables = unpack_tables(members[TABLES], manifest["tables"])
+    sizes = len(names), len(tree.entities)
+    model = TrainedModel(
+        feature_names=names,
+        tree=tree,
+        predictor=predictor_from(manifest["weights"], members[TREES], tables, *sizes),
+        caution=caution_from(manifest["caution"], tables, *sizes),
+        recipe=_recipe(manifest),
+        training=_training(manifest["training"]),
+        card=members[CARD].decode("utf-8"),
+    )
+    if set(tables) != set(model.predictor.tables() | model.caution.tables()):
+        raise ModelError("it holds tables that count for nothing.")
+    return model
 
 
 def _read_manifest(raw: bytes) -> dict[str, Any]:

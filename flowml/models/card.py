@@ -29,14 +29,15 @@ _NOT_CALIBRATED = (
     "may be."
 )
 _NOVELTY = (
-    "A case is called unlike the training cases from a novelty of {furthest:.2f} on (usual is "
-    "1), which one in a hundred training cases held out reached. At most its lineage is then "
-    "given."
+    "A case is for review from a novelty of {unusual:.2f} on (usual is 1), which one in twenty "
+    "training cases held out reached; and unlike the training cases from {furthest:.2f} on, "
+    "which one in a hundred reached: at most its lineage is then given."
 )
 REQUIRED = {
     "entity": "entity", "lineage": "lineage", "category": "category",
     "answer": "leukemia or lymphoma", "normal": "no abnormal population",
     "acute": "acute leukemia, from which on it is not excluded",
+    "release": "entity, to be released without a person looking at it",
 }  # fmt: skip
 _SCOPE = (
     "Initial diagnosis from blood or marrow, measured with the panel and on instruments like "
@@ -123,7 +124,9 @@ def _trust(model: TrainedModel) -> list[str]:
         settings = (f"{name} {value:g}" for name, value in sorted(choice["settings"].items()))
         said = {"log_loss": ", ".join(losses), "settings": ", ".join(settings)}
         how = [_CALIBRATED.format(**choice | said)]
-    far = [_NOVELTY.format(furthest=novelty.furthest)] if novelty else []
+    far = (
+        [_NOVELTY.format(unusual=novelty.unusual, furthest=novelty.furthest)] if novelty else []
+    )
     return ["\n".join(["| level | required probability |", "|---|---|", *rows]), *how, *far]
 
 

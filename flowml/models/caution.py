@@ -80,7 +80,8 @@ class Caution:
         if self.novelty is None:
             return [None] * len(rows)
         scores = self.novelty.scores(rows)
-        return [Unlike(float(score), self.novelty.furthest) for score in scores]
+        limits = self.novelty.unusual, self.novelty.furthest
+        return [Unlike(float(score), *limits) for score in scores]
 
     def candidates(self, probabilities: Floats) -> NDArray[np.intp]:
         """Return the entities that cannot be excluded, the likeliest first.
@@ -99,11 +100,12 @@ class Caution:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain values, for the bundle; `tables` has the arrays."""
-        furthest = None if self.novelty is None else self.novelty.furthest
+        novelty = self.novelty
+        edges = None if novelty is None else [novelty.unusual, novelty.furthest]
         return {
             "levels": self.levels.to_dict(),
             "limits": list(self.limits),
-            "furthest": furthest,
+            "edges": edges,
         }
 
     def tables(self) -> dict[str, NDArray[Any]]:
@@ -164,17 +166,22 @@ def caution_from(
     ModelError
         If anything else is found.
     """
-    if not isinstance(value, dict) or set(value) != {"levels", "limits", "furthest"}:
+    if not isinstance(value, dict) or set(value) != {"levels", "limits", "edges"}:
         raise ModelError("what it requires of an answer is not what flowml wrote.")
-    limits, furthest = value["limits"], value["furthest"]
+    limits, edges = value["limits"], value["edges"]
     if not isinstance(limits, list) or len(limits) != n_entities:
         raise ModelError(f"its limits are not those of {n_entities} entities.")
     if not all(is_share(limit) and limit >= 0 for limit in limits):
         raise ModelError("a limit of an entity is no probability.")
     levels = levels_from(value["levels"])
-    if furthest is None:
+    if edges is None:
         return Caution(levels, tuple(map(float, limits)))
-    if isinstance(furthest, bool) or not isinstance(furthest, int | float) or not furthest > 0:
-        raise ModelError("its limit of novelty is no number above 0.")
-    novelty = novelty_from(tables, n_features, n_entities, float(furthest))
+    if not isinstance(edges, list) or len(edges) != 2 or not all(map(_is_positive, edges)):
+        raise ModelError("its limits of novelty are not two numbers above 0.")
+    both = float(edges[0]), float(edges[1])
+    novelty = novelty_from(tables, n_features, n_entities, both)
     return Caution(levels, tuple(map(float, limits)), novelty)
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0

@@ -201,7 +201,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         )
         self.predictor_ = self._learned(chosen, gone, rows, codes)
         self.held_ = chosen.held
-        self.novelty_ = learned_novelty(cohort.rows, codes, chosen.held)
+        self.novelty_ = learned_novelty(cohort, chosen.held)
         return self
 
     def _chosen(self, cohort: Cohort, gone: Mapping[str, NDArray[np.bool_]]) -> Chosen:

@@ -2,8 +2,8 @@
 
 The risk of a level is the share of cases that get a wrong answer there. It falls as the
 required probability rises, so that the smallest requirement may be taken at which the risk,
-with one wrong case added, is within what is allowed (conformal risk control; Angelopoulos et al.,
-arXiv:2208.02814). The promise holds on average for cases drawn as the training cases were.
+with one wrong case added, is within what is allowed (conformal risk control; Angelopoulos et
+al., arXiv:2208.02814). The promise holds on average for cases drawn as the training cases were.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class Levels:
         The same for "no abnormal population".
     acute : float
         From this probability of an acute leukemia on no other category is given.
+    release : float
+        What an entity must reach to be released without a person looking at it.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Levels:
     answer: float
     normal: float
     acute: float
+    release: float
 
     def __post_init__(self) -> None:
         for name, value in self.to_dict().items():
@@ -89,7 +92,7 @@ class Levels:
         Levels
             Nothing in it was fixed on cases.
         """
-        return cls(least, least, least, least, least, SUSPICION)
+        return cls(least, least, least, least, least, SUSPICION, least)
 
     def to_dict(self) -> dict[str, float]:
         """Return plain values, for the bundle."""
@@ -160,6 +163,7 @@ def fixed_levels(
         **found,
         normal=_threshold(p_normal, len(p_normal), allowed["normal"], 1 - allowed["entity"]),
         acute=_ruled_out(p_acute, allowed["acute"]),
+        release=confidence,
     )
 
 

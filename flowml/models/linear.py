@@ -87,7 +87,8 @@ class Standard:
         ndarray, shape (..., n_features), float64
             0 where a value is missing; at most `FURTHEST` from it.
         """
-        scores = (_by_odds(rows, self.shares) - self.center) / self.spread
+        with np.errstate(over="ignore"):  # infinitely far is clipped
+            scores = (_by_odds(rows, self.shares) - self.center) / self.spread
         return np.where(np.isnan(scores), 0.0, np.clip(scores, -FURTHEST, FURTHEST))
 
 
@@ -135,6 +136,12 @@ class LinearModel:
             scores = self.standard.of_rows(row)
             found[place] = (self.coefficients * scores).sum(axis=1) + self.intercept
         return found
+
+    def largest_margin(self) -> float:
+        """Return what no margin is above, whatever the row; infinity where it overflows."""
+        with np.errstate(over="ignore"):
+            scores = FURTHEST * np.abs(self.coefficients).sum(axis=1)
+            return float((scores + np.abs(self.intercept)).max())
 
     def contributions(self, row: NDArray[np.float32]) -> Contributions:
         """Share out the margins of one case: coefficient times standard score.
@@ -222,6 +229,8 @@ def fit_linear(
     from sklearn.linear_model import LogisticRegression
 
     standard = Standard.of(rows)
+    if len(present := np.unique(codes)) == 1:  # the others' cases are all held out
+        return _certain(standard, int(present[0]), n_classes)
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # far enough: calibration follows
         scores, axes = _condensed(standard.of_rows(rows))
@@ -238,13 +247,20 @@ def fit_linear(
     return LinearModel(standard, coefficients, intercept)
 
 
+def _certain(standard: Standard, code: int, n_classes: int) -> LinearModel:
+    """Return a model of cases that are all of one class."""
+    intercept = np.full(n_classes, ABSENT)
+    intercept[code] = 0.0
+    return LinearModel(standard, np.zeros((n_classes, len(standard.center))), intercept)
+
+
 def _condensed(scores: Floats) -> tuple[Floats, Floats | None]:
     """Return fewer columns that say the same, where there are more features than cases.
 
     With a quadratic penalty the best coefficients are combinations of cases, so that nothing is
     lost (Hastie & Tibshirani, Biostatistics 2004; 5:329).
     """
-    if scores.shape[1] <= len(scores):
+    if scores.shape[1] <= len(scores) or not scores.any():
         return scores, None
     sizes, vectors = np.linalg.eigh(scores @ scores.T)
     kept = sizes > sizes[-1] * 1e-10

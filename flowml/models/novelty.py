@@ -1,9 +1,9 @@
 """How unlike the training cases a case is, whatever the model answers.
 
 Standard scores are turned onto the main axes of the training cases, and scaled by how much
-cases of one entity differ there. The distance to an entity is that to its mean (Mahalanobis; Lee et
-al., NeurIPS 2018), in units of the usual distance of its own cases that were held out, as
-entities differ in how much their cases do. The smallest of them is the novelty.
+cases of one entity differ there. The distance to an entity is that to its mean (Mahalanobis;
+Lee et al., NeurIPS 2018), in units of the usual distance of its own cases that were held out,
+as entities differ in how much their cases do. The smallest of them is the novelty.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowml.models.choosing import Held
+    from flowml.models.heldout import Cohort
 
     Rows = NDArray[np.float32]
     Codes = NDArray[np.int64]
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 AXES = 100  # main axes; fewer where there are fewer cases or features
 SHRINKAGE = 0.1  # of the covariance to a sphere: directions that were hardly seen count less
-FALSE_ALARMS = 0.01  # share of cases like the training cases that are called unlike them
+# Shares of cases like the training cases that are called unlike them, and unusual: those are
+# answered, but a person looks at them.
+FALSE_ALARMS, UNUSUAL = 0.01, 0.05
 TINY = 1e-9  # keeps the covariance of cases that do not differ invertible
 FEWEST = 3  # cases of an entity whose distances tell what is usual
 TABLES = ("novelty_center", "novelty_spread", "novelty_shares", "novelty_axes",
@@ -44,17 +47,23 @@ class Unlike(NamedTuple):
     ----------
     score : float
         About 1 for a usual case.
-    furthest : float
-        Score from which a case is called unlike them.
+    unusual, furthest : float
+        Scores from which a case is called unusual, and unlike them.
     """
 
     score: float
+    unusual: float
     furthest: float
 
     @property
     def is_novel(self) -> bool:
         """Whether the case is unlike the training cases."""
         return self.score >= self.furthest
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether the case is at the edge of the training cases, or beyond it."""
+        return self.score >= self.unusual
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +80,15 @@ class Novelty:
         Of each entity on these axes.
     usual : ndarray, shape (n_classes,), float64
         Usual squared distance of an entity's cases.
-    furthest : float
-        Novelty from which a case is unlike the training cases.
+    unusual, furthest : float
+        Novelty from which a case is unusual, and unlike the training cases.
     """
 
     standard: Standard
     axes: NDArray[np.float32]
     means: Floats
     usual: Floats
+    unusual: float = np.inf
     furthest: float = np.inf
 
     def scores(self, rows: Rows) -> Floats:
@@ -95,8 +105,9 @@ class Novelty:
             About 1 for a usual case. A row's bits do not depend on the other rows.
         """
         found = np.empty(len(rows))
-        for place, row in enumerate(rows):
-            found[place] = (self._squared(row) / self.usual).min()
+        with np.errstate(over="ignore"):  # infinitely far is an answer
+            for place, row in enumerate(rows):
+                found[place] = (self._squared(row) / self.usual).min()
         return found
 
     def _squared(self, row: NDArray[np.float32]) -> Floats:
@@ -153,7 +164,7 @@ def fit_novelty(rows: Rows, codes: Codes, n_classes: int) -> Novelty:
             means[code] = points[codes == code].mean(axis=0)
         rest = points - means[codes]
         spread = rest.T @ rest / len(rest)
-        round_one = np.trace(spread) / len(main) * np.eye(len(main))
+        round_one = np.trace(spread) / max(len(main), 1) * np.eye(len(main))
         covariance = (1 - SHRINKAGE) * spread + SHRINKAGE * round_one + TINY * np.eye(len(main))
         whiten = np.linalg.inv(np.linalg.cholesky(covariance))
         present = np.isfinite(means).all(axis=1)
@@ -174,15 +185,13 @@ def _main_axes(scores: Floats) -> Floats:
     return np.asarray(chosen.T @ scores)
 
 
-def learned_novelty(rows: Rows, codes: Codes, held: Held | None) -> Novelty | None:
-    """Measure training cases, and how far those held out lie from the others.
+def learned_novelty(cohort: Cohort, held: Held | None) -> Novelty | None:
+    """Measure training cases, and how far those held out lie from those of other patients.
 
     Parameters
     ----------
-    rows : ndarray, shape (n_cases, n_features), float32
-        NaN is missing.
-    codes : ndarray, shape (n_cases,), int64
-        Entities, from 0.
+    cohort : Cohort
+        Training cases.
     held : Held or None
         Cases that were held out, and which of them together.
 
@@ -195,10 +204,11 @@ def learned_novelty(rows: Rows, codes: Codes, held: Held | None) -> Novelty | No
         return None
     n_classes = held.probabilities.shape[1]
     cases, part, truth = held.cases, held.part, held.codes
+    rows, codes, patients = cohort.rows, cohort.codes, cohort.patients
     squared = np.empty((len(cases), n_classes))
     for number in np.unique(part):
         test = cases[part == number]
-        train = np.setdiff1d(np.arange(len(codes)), test)
+        train = ~np.isin(patients, patients[test])
         found = fit_novelty(rows[train], codes[train], n_classes)
         squared[part == number] = found.squared(rows[test])
     own = squared[np.arange(len(truth)), truth]
@@ -211,22 +221,26 @@ def learned_novelty(rows: Rows, codes: Codes, held: Held | None) -> Novelty | No
             usual[code] = max(float(np.median(of_class)), TINY)
     scores = (squared / usual).min(axis=1)
     novelty = fit_novelty(rows, codes, n_classes)
-    return replace(novelty, usual=usual, furthest=_furthest(scores))
+    limits = _reached_by(scores, UNUSUAL), _reached_by(scores, FALSE_ALARMS)
+    return replace(novelty, usual=usual, unusual=limits[0], furthest=limits[1])
 
 
-def _furthest(scores: Floats) -> float:
-    """Return the novelty that `FALSE_ALARMS` of cases held out reach.
+def _reached_by(scores: Floats, share: float) -> float:
+    """Return the novelty that a share of cases held out reach.
 
     One case more is counted, so that the share holds for a new one (split conformal).
     """
-    place = int(np.ceil((1 - FALSE_ALARMS) * (len(scores) + 1))) - 1
+    place = int(np.ceil((1 - share) * (len(scores) + 1))) - 1
     largest = float(scores.max())
     found = float(np.sort(scores)[place]) if place < len(scores) else 2 * largest
     return max(found, TINY)
 
 
 def novelty_from(
-    tables: Mapping[str, NDArray[Any]], n_features: int, n_classes: int, furthest: float
+    tables: Mapping[str, NDArray[Any]],
+    n_features: int,
+    n_classes: int,
+    limits: tuple[float, float],
 ) -> Novelty:
     """Put a novelty together from arrays, none of which is trusted.
 
@@ -236,8 +250,8 @@ def novelty_from(
         As `Novelty.tables` gives them; finite.
     n_features, n_classes : int
         What the model's manifest says.
-    furthest : float
-        Novelty from which a case is unlike the training cases.
+    limits : (float, float)
+        Novelty from which a case is unusual, and unlike the training cases.
 
     Returns
     -------
@@ -260,4 +274,4 @@ def novelty_from(
     center, spread, shares, axes, means, usual = (tables[name] for name in TABLES)
     if not ((spread > 0).all() and (usual > 0).all()):
         raise ModelError("a spread of the model's novelty is not above 0.")
-    return Novelty(Standard(center, spread, shares), axes, means, usual, furthest)
+    return Novelty(Standard(center, spread, shares), axes, means, usual, *limits)

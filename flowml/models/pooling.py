@@ -55,6 +55,7 @@ def fit_weights(margins: Sequence[Floats], codes: NDArray[np.int64]) -> tuple[fl
         1999 does with two classes), so that few cases never make a model quite sure.
     """
     from scipy.optimize import minimize
+    from scipy.special import logsumexp
 
     n_cases, n_classes = margins[0].shape
     doubt = 1 / (n_cases + 1)
@@ -62,9 +63,9 @@ def fit_weights(margins: Sequence[Floats], codes: NDArray[np.int64]) -> tuple[fl
     truth[np.arange(n_cases), codes] = 1 - doubt
 
     def _loss(weights: Floats) -> tuple[float, Floats]:
-        total = sum(w * m for w, m in zip(weights, margins, strict=True))
-        chances = softmax(np.asarray(total))
-        loss = -(truth * np.log(np.maximum(chances, TINY))).sum() / n_cases
+        total = np.asarray(sum(w * m for w, m in zip(weights, margins, strict=True)))
+        chances = softmax(total)
+        loss = float((logsumexp(total, axis=1) - (truth * total).sum(axis=1)).mean())
         slope = [float(((chances - truth) * m).sum()) / n_cases for m in margins]
         return loss, np.array(slope)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COLUMNS = "tree_columns"
 BOOSTED, LOGISTIC, BLEND = "boosted", "logistic", "blend"
+LARGEST_MARGIN = 1e9  # beyond it sums of margins may be no numbers; models stay below 1e5
 KINDS = (BOOSTED, LOGISTIC, BLEND)
 
 
@@ -92,6 +93,12 @@ class Predictor:
         parts = zip((self.trees, self.linear), self.weights, strict=True)
         found = [weight * part.margins(rows) for part, weight in parts if part is not None]
         return found[0] if len(found) == 1 else found[0] + found[1]
+
+    def largest_margin(self) -> float:
+        """Return what no margin is above, whatever the row."""
+        parts = zip((self.trees, self.linear), self.weights, strict=True)
+        with np.errstate(over="ignore"):  # infinity is an answer here
+            return sum(weight * part.largest_margin() for part, weight in parts if part)
 
     @property
     def n_classes(self) -> int:
@@ -179,9 +186,12 @@ def predictor_from(
         raise ModelError(f"the model's table {COLUMNS!r} is not a list of whole numbers.")
     trees = read_trees(document, n_features, n_classes, columns) if both[0] else None
     linear = linear_from(tables, n_features, n_classes) if both[1] else None
-    if trees is None and document:
+    if trees is None and (document or columns is not None):
         raise ModelError("it holds trees that count for nothing.")
-    return Predictor(trees, document, linear, both, columns)
+    found = Predictor(trees, document, linear, both, columns)
+    if not found.largest_margin() <= LARGEST_MARGIN:
+        raise ModelError("its margins may grow beyond any that training gives.")
+    return found
 
 
 def _is_number(value: object) -> bool:

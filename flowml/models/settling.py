@@ -72,13 +72,13 @@ def settle(
     entity = best.name if probabilities.max() >= levels.entity and values == own else ""
     withheld: list[str] = []
     p_normal = share(probabilities, tree, "category", NORMAL)
-    if values.get("category") == NORMAL and p_normal < levels.normal:
+    if p_normal < levels.normal and _categories(values, tree) == {NORMAL}:
         values, entity = _without_normal(values), ""
         withheld.append(
             f"a neoplasm is not excluded ({1 - p_normal:.3f}, at most {1 - levels.normal:.3f})"
         )
     p_acute = share(probabilities, tree, "category", ACUTE)
-    if values.get("category", ACUTE) != ACUTE and p_acute >= levels.acute:
+    if values and p_acute >= levels.acute and ACUTE not in _categories(values, tree):
         values, entity = _without_category(values), ""
         withheld.append(
             f"an acute leukemia is not excluded ({p_acute:.3f}, below {levels.acute:.3f})"
@@ -112,6 +112,18 @@ def _axes(probabilities: Floats, tree: LabelTree, levels: Levels) -> dict[str, s
         if probabilities[narrower].sum() >= more:
             agreeing, required, settled[axis] = narrower, more, value
     return {axis: settled[axis] for axis in AXES if axis in settled}
+
+
+def _categories(values: dict[str, str], tree: LabelTree) -> set[str]:
+    """Return the categories of the entities that agree with all answers.
+
+    They may say it all without the category: what has no lineage is normal.
+    """
+    return {
+        entity.category
+        for entity in tree.entities.values()
+        if all(getattr(entity, axis) == value for axis, value in values.items())
+    }
 
 
 def _without_normal(values: dict[str, str]) -> dict[str, str]:

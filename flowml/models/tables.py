@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KINDS = ("<f8", "<f4", "<i4", "|b1")
 MOST_AXES = 2
+LONGEST = 2**31  # of an axis; an empty table of a longer one would be no error of its size
 
 
 def pack_tables(tables: Arrays) -> tuple[bytes, list[dict[str, Any]]]:
@@ -98,7 +99,7 @@ def _is_item(item: object) -> bool:
         and item["kind"] in KINDS
         and isinstance(shape, list)
         and 1 <= len(shape) <= MOST_AXES
-        and all(map(is_count, shape))
+        and all(is_count(length) and length < LONGEST for length in shape)
     )
 
 

@@ -117,6 +117,11 @@ class TreeEnsemble:
         below = values < self.threshold[nodes]
         return np.asarray(np.where(np.isnan(values), self.default_left[nodes], below))
 
+    def largest_margin(self) -> float:
+        """Return what no margin is above, whatever the row."""
+        leaves = np.abs(self.threshold[self.left == LEAF]).sum(dtype=np.float64)
+        return float(leaves + np.abs(self.base).max())
+
     def first(self, n_rounds: int) -> TreeEnsemble:
         """Return the trees of the first rounds.
 
@@ -173,7 +178,7 @@ def read_trees(
     if columns is None:
         _check_bounds(ensemble, n_features)
         return ensemble
-    if np.any((columns < 0) | (columns >= n_features)):
+    if len(columns) == 0 or np.any((columns < 0) | (columns >= n_features)):
         raise ModelError(f"the model's trees use features outside its {n_features}.")
     _check_bounds(ensemble, len(columns))
     leaf = ensemble.left == LEAF

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import cohort, labels, on_disk, one_tube, plain_sample
+from small import QUICK, cohort, labels, on_disk, one_tube, plain_sample
 
 import flowml
 from flowml.cases import find_cases
@@ -350,7 +350,7 @@ def test_the_script_gets_the_columns_too():
 
 @pytest.fixture(scope="module")
 def trained():
-    return train(cohort(), labels(), columns=[counts()])
+    return train(cohort(), labels(), columns=[counts()], settings=QUICK)
 
 
 def test_a_model_needs_what_it_was_trained_with(trained):
@@ -379,7 +379,7 @@ def test_what_was_joined_is_on_record(trained):
 
 def test_a_quantity_that_one_case_lacks_is_left_out_of_training():
     values = dict.fromkeys(labels(), (1.0, 2.0)) | {"S0004": (1.0, math.nan)}
-    training = train(cohort(), labels(), columns=[counts(**values)])
+    training = train(cohort(), labels(), columns=[counts(**values)], settings=QUICK)
     assert training.classifier.trained().results == ("counts|wbc",)
     assert training.left_out_markers == ("counts|hb",)
 
@@ -388,7 +388,7 @@ def test_results_can_tell_what_the_events_cannot():
     told = {c: (float(entity == "CLL"), 0.0) for c, entity in labels().items()}
     frame = flowml.extract(cohort(), columns=[counts(**told)])
     only = frame[["counts|wbc|result"]]
-    classifier = flowml.LineageClassifier(n_rounds=20, colsample=1.0)
+    classifier = flowml.LineageClassifier(estimator="boosted", folds=0, n_rounds=20, colsample=1.0)
     found = classifier.fit(only, [labels()[c] == "CLL" for c in only.index]).predict(only)
     assert found.tolist() == [labels()[c] == "CLL" for c in only.index]
 

@@ -19,7 +19,10 @@ from flowml.models.absence import is_absence
 from flowml.models.heldout import paired_loss
 from flowml.training import TrainingSettings, train
 
-QUICK = {"n_rounds": 15, "max_depth": 2, "colsample": 1.0, "subsample": 1.0}
+QUICK = {
+    "estimator": "boosted", "folds": 0, "min_probability": 0.5, "n_rounds": 15,
+    "max_depth": 2, "colsample": 1.0, "subsample": 1.0,
+}  # fmt: skip
 
 
 def told(n=400, seed=0, noise=0.4):

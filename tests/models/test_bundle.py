@@ -18,8 +18,11 @@ from small import cohort, model, saved_model, training
 from flowml.errors import ModelError, OutputError
 from flowml.features import FeatureTable, make_recipe
 from flowml.models import bundle, load_model, save_model
-from flowml.models.bundle import CARD, DIGEST, MANIFEST, MEMBERS, TREES
+from flowml.models.bundle import CARD, DIGEST, MANIFEST, MEMBERS, TABLES, TREES
 from flowml.pipeline import extract_table
+
+
+PARTS = (TREES, TABLES, CARD)
 
 
 @cache
@@ -45,7 +48,7 @@ def consistent(change=None, **parts):
     """Pack members again, with all digests right."""
     held = members() | parts
     manifest = json.loads(held[MANIFEST])
-    manifest["members"] = {n: hashlib.sha256(held[n]).hexdigest() for n in (TREES, CARD)}
+    manifest["members"] = {n: hashlib.sha256(held[n]).hexdigest() for n in PARTS}
     if change is not None:
         change(manifest)
     held[MANIFEST] = json.dumps(manifest).encode()
@@ -91,7 +94,6 @@ def test_the_same_model_is_the_same_file(tmp_path):
 def test_nothing_in_the_file_is_a_pickle():
     assert set(members()) == set(MEMBERS)
     for data in members().values():
-        data.decode("utf-8")
         with pytest.raises(ValueError, match=r".*"):
             list(pickletools.genops(data))
     json.loads(members()[TREES])
@@ -180,9 +182,8 @@ def test_trees_of_another_size_are_refused(tmp_path):
     refused(tmp_path, consistent(fewer_entities))
 
 
-KEYS = ("feature_names", "entities", "recipe", "recipe_sha256", "min_probability", "training",
-        "members",
-        "format", "format_version")  # fmt: skip
+KEYS = ("feature_names", "entities", "recipe", "recipe_sha256", "weights", "caution", "tables",
+        "training", "members", "format", "format_version")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -193,15 +194,18 @@ def test_a_manifest_without_a_key_is_refused(tmp_path, key):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("format", "other"), ("format_version", 2), ("format_version", "1" * 1000),
+        ("format", "other"), ("format_version", 1), ("format_version", 3), ("format_version", "1" * 1000),
         ("feature_names", []), ("feature_names", ["a", "a"]), ("feature_names", "abc"),
         ("feature_names", [1, 2]), ("entities", []), ("entities", {}), ("entities", [1, 2]),
         ("entities", [{"name": "AML"}] * 3), ("recipe", []), ("recipe", {"name": "ecdf"}),
         ("recipe", {"name": "ecdf", "transform": "logicle", "bins": 33}), ("recipe", None),
         ("recipe", {"name": ["ecdf"], "transform": "logicle", "bins": 32}),
-        ("recipe_sha256", "0"), ("min_probability", 0), ("min_probability", 1.01),
-        ("min_probability", True), ("min_probability", "0.5"),
-        ("min_probability", float("nan")),
+        ("recipe_sha256", "0"), ("weights", []), ("weights", [0, 0]), ("weights", [1, 0]),
+        ("weights", [0, 1]), ("weights", [-1, 1]), ("weights", [True, 1]),
+        ("weights", ["1", 1]), ("weights", [float("nan"), 1]), ("weights", [1e300, 1]),
+        ("weights", [10**400, 1]), ("weights", [1, float("inf")]), ("weights", None),
+        ("caution", None), ("caution", {}), ("caution", []), ("tables", []), ("tables", {}),
+        ("tables", None),
         ("training", []), ("training", {}), ("training", {"data_kind": "dreamt"}),
         ("training", {"data_kind": ["real"]}), ("members", {}), ("members", []),
         ("members", {"x": "y"}),
@@ -209,6 +213,44 @@ def test_a_manifest_without_a_key_is_refused(tmp_path, key):
 )  # fmt: skip
 def test_a_manifest_with_a_wrong_value_is_refused(tmp_path, key, value):
     refused(tmp_path, consistent(lambda manifest: manifest.update({key: value})))
+
+
+LEVELS = ("entity", "lineage", "category", "answer", "normal", "acute")
+NO_LEVELS = (0, 1.01, -1, True, "0.5", None, float("nan"), 10**400)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_required_probability_that_is_none_is_refused(tmp_path, level):
+    for value in NO_LEVELS:
+        refused(tmp_path, cautious(lambda found, v=value: found["levels"].update({level: v})))
+    refused(tmp_path, cautious(lambda found: found["levels"].pop(level)))
+
+
+def cautious(change):
+    return consistent(lambda manifest: change(manifest["caution"]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("limits", []), ("limits", [0.1]), ("limits", [0.1, 0.1, 1.5]), ("limits", None),
+        ("limits", [0.1, -0.1, 0]), ("limits", [True, 0, 0]), ("limits", [float("nan"), 0, 0]),
+        ("furthest", 0), ("furthest", -1), ("furthest", "2"), ("furthest", float("nan")),
+        ("furthest", True), ("furthest", 10**400), ("furthest", None), ("levels", None),
+        ("levels", {}), ("levels", [0.5] * 6), ("more", 1),
+    ],
+)  # fmt: skip
+def test_an_odd_caution_is_refused(tmp_path, key, value):
+    refused(tmp_path, cautious(lambda found: found.update({key: value})))
+
+
+def test_tables_that_count_for_nothing_are_refused(tmp_path):
+    more = members()[TABLES] + np.float64(1).tobytes()
+
+    def listed(manifest):
+        manifest["tables"].append({"name": "more", "kind": "<f8", "shape": [1]})
+
+    refused(tmp_path, consistent(listed, **{TABLES: more}), "count for nothing")
 
 
 @pytest.mark.parametrize(

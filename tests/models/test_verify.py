@@ -40,8 +40,9 @@ def test_another_hash_a_damaged_and_a_missing_file_fail(path, tmp_path):
 
 def altered(change):
     """Return the model with other trees in memory than in its document."""
-    trees = model().ensemble
-    return replace(model(), ensemble=replace(trees, **change(trees)))
+    own = model().predictor
+    trees = replace(own.trees, **change(own.trees))
+    return replace(model(), predictor=replace(own, trees=trees))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_trees_that_are_not_those_of_the_document_fail(path, monkeypatch, change
 
 
 def test_contributions_that_do_not_add_up_fail(path, monkeypatch):
-    monkeypatch.setattr("flowml.models.trained.tree_contributions", shifted)
+    monkeypatch.setattr("flowml.models.predictor.tree_contributions", shifted)
     assert [name for name, passed in found(path).items() if not passed] == ["contributions"]
 
 
@@ -76,6 +77,7 @@ def shifted(ensemble, row):
 
 def test_the_manifest_is_that_of_the_file(path):
     manifest = read_manifest(path)
-    assert manifest["min_probability"] == model().min_probability
+    assert tuple(manifest["weights"]) == model().predictor.weights
+    assert manifest["caution"] == model().caution.to_dict()
     assert tuple(manifest["feature_names"]) == model().feature_names
     assert json.dumps(manifest)

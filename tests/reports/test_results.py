@@ -30,8 +30,8 @@ from flowml.reports.tables import (
 ENTITIES = ["AML", "CLL"]
 COLUMNS = (
     "case_id,status,decision,lineage,p_lineage,category,p_category,leukemia_vs_lymphoma,"
-    "p_leukemia,p_lymphoma,rule,entity,p_entity,reason,findings,leukemic_phase,"
-    "second_population,detection_limit_percent,probability_AML,probability_CLL"
+    "p_leukemia,p_lymphoma,rule,entity,p_entity,candidates,novelty,reason,findings,"
+    "leukemic_phase,second_population,detection_limit_percent,probability_AML,probability_CLL"
 )
 HOSTILE = [
     "=1+1",
