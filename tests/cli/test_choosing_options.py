@@ -21,6 +21,11 @@ def flowml(capsys):
     return run_here(capsys)
 
 
+@pytest.fixture(autouse=True)
+def quick_training():
+    """Leave the defaults as they are: these tests are about them."""
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     rows = rows_of(["aml", "normal"], count=30)
@@ -73,7 +78,7 @@ def test_the_required_probabilities_are_said(trained):
     assert [float(number) for number in re.findall(r"\d\.\d{4}", line)] == [
         round(value, 4)
         for value in (levels.entity, levels.lineage, levels.category, levels.answer,
-                      levels.normal, levels.acute)
+                      levels.normal, levels.acute, levels.release)
     ]  # fmt: skip
     assert f"| entity | {levels.entity:.4f} |" in model.card
     assert "cases held out: logistic (" in said

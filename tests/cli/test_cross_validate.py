@@ -13,7 +13,7 @@ from small import cohort, flat, saved_model
 import flowml as package
 from flowml.simulator import held
 
-PATIENTS = 30
+QUICK = ("--estimator", "logistic", "--confidence", 0.6)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def run(cases, tmp_path_factory):
     found = flowml_process(
         "evaluate", cases, "--labels", cases / "cases.csv", "--cross-validate", 3,
         "--recipes", "ecdf,moments", "--by", "neoplastic_share", "--prior",
-        "acute_leukemia=0.05", "--out", out,
+        "acute_leukemia=0.05", "--out", out, *QUICK,
     )  # fmt: skip
     return found, out
 
@@ -119,7 +119,7 @@ def test_the_same_command_gives_the_same_figures(flowml, run, cases):
     found = flowml(
         "evaluate", cases, "--labels", cases / "cases.csv", "--cross-validate", 3,
         "--prior", "acute_leukemia=0.05", "--by", "neoplastic_share", "--format", "json",
-        "--jobs", 2, "-q",
+        "--jobs", 2, "-q", *QUICK,
     )  # fmt: skip
     again = json.loads(found.out)
     assert again["recipes"][0]["judgement"] == record["recipes"][0]["judgement"]
