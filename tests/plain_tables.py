@@ -9,13 +9,13 @@ import numpy as np
 COLUMNS = ("CD34 %", "CD45-ECD_mean", "blasts|share")
 
 
-def rows_of(entities, count=8, seed=3):
+def rows_of(entities, count=20, seed=3):
     """Return rows of a dict each: an id, a label, and numbers that tell the entities apart."""
     rng = np.random.default_rng(seed)
     return [
         {"subject": f"{entity[:3]}-{n}", "label": entity}
         | {
-            column: f"{3 * place * (k + 1) + rng.normal():.4f}"
+            column: f"{5 * place * (k + 1) + rng.normal():.4f}"
             for k, column in enumerate(COLUMNS)
         }
         for place, entity in enumerate(entities)

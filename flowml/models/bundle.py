@@ -40,13 +40,14 @@ FORMAT_VERSION = 2
 MANIFEST, DIGEST, TREES = "manifest.json", "manifest.sha256", "trees.json"
 TABLES, CARD = "tables.bin", "card.md"
 MEMBERS = (MANIFEST, DIGEST, TREES, TABLES, CARD)
+# In bytes. A file of 200 kB may unpack to as much; JSON takes up to 15 times that in memory.
 LARGEST = {
-    MANIFEST: 64 << 20,
+    MANIFEST: 16 << 20,
     DIGEST: 1 << 10,
-    TREES: 512 << 20,
-    TABLES: 512 << 20,
+    TREES: 64 << 20,
+    TABLES: 256 << 20,
     CARD: 1 << 20,
-}  # bytes
+}
 COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MOST_FEATURES = 1_000_000
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same model is the same file, whenever it is written
@@ -71,6 +72,8 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
     ------
     OutputError
         If the file cannot be written.
+    ModelError
+        If a part of it would be too large to be read again.
     """
     tables, listing = pack_tables(model.predictor.tables() | model.caution.tables())
     members = {TREES: model.predictor.document, TABLES: tables, CARD: model.card.encode()}
@@ -83,6 +86,7 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
         "recipe": model.recipe.to_dict() if model.recipe else None,
         "recipe_sha256": model.recipe.sha256 if model.recipe else None,
         "weights": list(model.predictor.weights),
+        "shifts": list(model.predictor.shifts),
         "caution": model.caution.to_dict(),
         "tables": listing,
         "training": dict(model.training),
@@ -90,6 +94,7 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
     }
     members[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     members[DIGEST] = hashlib.sha256(members[MANIFEST]).hexdigest().encode()
+    _refuse_too_large({name: len(data) for name, data in members.items()})
     with written_aside(path) as aside, zipfile.ZipFile(aside, "w") as archive:
         for name in MEMBERS:
             info = zipfile.ZipInfo(name, LONG_AGO)
@@ -182,10 +187,7 @@ def _read_members(raw: bytes) -> dict[str, bytes]:
             infos = {info.filename: info for info in archive.infolist()}
             if set(infos) != set(MEMBERS) or len(archive.infolist()) != len(MEMBERS):
                 raise ModelError("it is an archive, but not of a flowml model.")
-            too_large = [name for name in MEMBERS if infos[name].file_size > LARGEST[name]]
-            if too_large:
-                name = too_large[0]
-                raise ModelError(f"{name} in it is larger than {LARGEST[name]} bytes.")
+            _refuse_too_large({name: info.file_size for name, info in infos.items()})
             if any(info.compress_type not in COMPRESSION for info in infos.values()):
                 raise ModelError("it is compressed in a way that flowml does not write.")
             members = {name: archive.read(infos[name]) for name in MEMBERS}
@@ -196,6 +198,12 @@ def _read_members(raw: bytes) -> dict[str, bytes]:
     if hashlib.sha256(members[MANIFEST]).hexdigest().encode() != members[DIGEST].strip():
         raise ModelError("its manifest does not match its digest: the file is damaged.")
     return members
+
+
+def _refuse_too_large(sizes: dict[str, int]) -> None:
+    for name, size in sizes.items():
+        if size > LARGEST[name]:
+            raise ModelError(f"{name} in it is larger than {LARGEST[name]} bytes.")
 
 
 def _from_members(members: dict[str, bytes]) -> TrainedModel:
@@ -224,7 +232,7 @@ def _checked(manifest: dict[str, Any], members: dict[str, bytes]) -> TrainedMode
     model = TrainedModel(
         feature_names=names,
         tree=tree,
-        predictor=predictor_from(manifest["weights"], members[TREES], tables, *sizes),
+        predictor=predictor_from(_pool(manifest), members[TREES], tables, *sizes),
         caution=caution_from(manifest["caution"], tables, *sizes),
         recipe=_recipe(manifest),
         training=_training(manifest["training"]),
@@ -242,12 +250,18 @@ def _read_manifest(raw: bytes) -> dict[str, Any]:
         raise ModelError("its manifest is not JSON.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ModelError("its manifest is not that of a flowml model.")
+    if not isinstance(manifest.get("flowml_version"), str):
+        raise ModelError("its manifest does not say which flowml wrote it.")
     if manifest.get("format_version") != FORMAT_VERSION:
         raise ModelError(
             f"its format is version {printable(manifest.get('format_version'), 20)}; this "
             f"flowml ({__version__}) reads version {FORMAT_VERSION}."
         )
     return manifest
+
+
+def _pool(manifest: dict[str, Any]) -> tuple[object, object]:
+    return manifest["weights"], manifest["shifts"]
 
 
 def _feature_names(manifest: dict[str, Any]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from flowml.errors import ModelError
 from flowml.models.boosting import Boosting, boost, strongest_features
 from flowml.models.linear import LinearModel, fit_linear
-from flowml.models.pooling import cross_fitted, fit_weights, log_losses
+from flowml.models.pooling import Pool, cross_fitted, fit_pool, log_losses
 from flowml.models.predictor import BLEND, BOOSTED, KINDS, LOGISTIC, Predictor
 from flowml.models.trees import TreeEnsemble, read_trees
 from flowml.safety import printable
@@ -94,9 +94,7 @@ class Plan:
         rest = {key: value for key, value in variant.items() if key != "strength"}
         return replace(self, boosting=replace(self.boosting, **rest), **own)
 
-    def trained(
-        self, rows: Rows, codes: Codes, n_classes: int, weights: tuple[float, float]
-    ) -> Predictor:
+    def trained(self, rows: Rows, codes: Codes, n_classes: int, pool: Pool) -> Predictor:
         """Train the parts that have a weight.
 
         Parameters
@@ -107,8 +105,8 @@ class Plan:
             Classes, from 0.
         n_classes : int
             Number of classes.
-        weights : (float, float)
-            Of the margins of trees and linear model.
+        pool : Pool
+            Of the margins of trees and linear model; a part whose weight is 0 is not trained.
 
         Returns
         -------
@@ -116,13 +114,14 @@ class Plan:
             The same for the same cases.
         """
         document, columns, trees, linear = b"", None, None, None
-        if weights[0]:
+        if pool.weights[0]:
             columns = strongest_features(rows, codes, self.boosting.most_features)
             document, _ = boost(rows[:, columns], codes, n_classes, self.boosting)
             trees = read_trees(document, rows.shape[1], n_classes, columns)
-        if weights[1]:
+        if pool.weights[1]:
             linear = fit_linear(rows, codes, n_classes, self.strength)
-        return Predictor(trees, document, linear, weights, columns)
+        both = pool.weights[0], pool.weights[1]
+        return Predictor(trees, document, linear, both, columns, pool.shifts)
 
 
 class Held(NamedTuple):
@@ -153,7 +152,7 @@ class Chosen(NamedTuple):
     ----------
     plan : Plan
         With the rounds and settings that were best.
-    weights : (float, float)
+    pool : Pool
         Of the margins of trees and linear model.
     held : Held or None
         None where no case could be held out.
@@ -162,7 +161,7 @@ class Chosen(NamedTuple):
     """
 
     plan: Plan
-    weights: tuple[float, float]
+    pool: Pool
     held: Held | None
     record: dict[str, Any]
 
@@ -285,17 +284,18 @@ class Chooser:
         name = _simplest(losses)
         if trees is not None:
             plan = replace(plan, boosting=replace(plan.boosting, n_rounds=trees.n_rounds))
-        fitted = fit_weights(every[name], self.truth)
+        fitted = fit_pool(every[name], self.truth)
         held = Held(self.cases, self.part, self.truth, found[name])
         record = _record(name, plan, losses, held, tried)
         return Chosen(plan, _both(name, fitted), held, record)
 
 
-def _both(name: str, fitted: tuple[float, ...]) -> tuple[float, float]:
-    """Return the weights of trees and linear model, 0 for what is not there."""
+def _both(name: str, pool: Pool) -> Pool:
+    """Give trees and linear model a weight each, 0 for what is not there."""
     if name == BLEND:
-        return fitted[0], fitted[1]
-    return (fitted[0], 0.0) if name == BOOSTED else (0.0, fitted[0])
+        return pool
+    own = pool.weights[0]
+    return pool._replace(weights=(own, 0.0) if name == BOOSTED else (0.0, own))
 
 
 def _simplest(losses: Mapping[str, Floats]) -> str:
@@ -328,13 +328,15 @@ def _record(
     }
 
 
-def unchosen(plan: Plan) -> Chosen:
+def unchosen(plan: Plan, n_classes: int) -> Chosen:
     """Return what is trained where no case can be held out.
 
     Parameters
     ----------
     plan : Plan
         What may be chosen.
+    n_classes : int
+        Number of classes.
 
     Returns
     -------
@@ -342,4 +344,5 @@ def unchosen(plan: Plan) -> Chosen:
         With weights of 1, or halves, that nothing has calibrated.
     """
     name = BOOSTED if plan.estimator == AUTO else plan.estimator
-    return Chosen(plan, _both(name, (0.5, 0.5) if name == BLEND else (1.0,)), None, {})
+    weights = (0.5, 0.5) if name == BLEND else (1.0,)
+    return Chosen(plan, _both(name, Pool(weights, (0.0,) * n_classes)), None, {})

@@ -186,8 +186,8 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         """
         X, labels, groups, story = usable_cases(X, aligned_labels(X, y), groups)
         rows, labels = validate_data(
-            self, X, labels, dtype=np.float32, ensure_all_finite="allow-nan"
-        )
+            self, X, labels, dtype=np.float32, order="C", ensure_all_finite="allow-nan"
+        )  # in one order: sums of rows that lie in another one have other bits
         codes = self._codes(labels)
         gone = self._candidates(rows.shape[1])
         self.training_ = self._record(story, codes, training or {})
@@ -220,7 +220,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         allowed_at(self.confidence)  # refused before any work
         parts = parted(cohort, self.random_state, self.folds)
         if not parts:
-            return unchosen(plan)
+            return unchosen(plan, len(self.classes_))
         chooser = Chooser(cohort, len(self.classes_), parts, partial(self._augmented, gone))
         return chooser.chosen(plan)
 
@@ -246,7 +246,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     ) -> Predictor:
         """Train what was chosen."""
         more = self._augmented(gone, rows, codes)
-        return chosen.plan.trained(*more, len(self.classes_), chosen.weights)
+        return chosen.plan.trained(*more, len(self.classes_), chosen.pool)
 
     def _tried(
         self,

@@ -46,6 +46,8 @@ class Predictor:
         Of the margins of the trees and of the linear model.
     columns : ndarray, shape (n_columns,), int32, or None
         Features that the trees' own document counts; None for all of them.
+    shifts : tuple of float
+        Added to the margin of each class; empty for none.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Predictor:
     linear: LinearModel | None
     weights: tuple[float, float]
     columns: NDArray[np.int32] | None = None
+    shifts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for part, weight in zip((self.trees, self.linear), self.weights, strict=True):
@@ -92,13 +95,18 @@ class Predictor:
         """
         parts = zip((self.trees, self.linear), self.weights, strict=True)
         found = [weight * part.margins(rows) for part, weight in parts if part is not None]
-        return found[0] if len(found) == 1 else found[0] + found[1]
+        total = found[0] if len(found) == 1 else found[0] + found[1]
+        return total + self._shift()
+
+    def _shift(self) -> Floats:
+        return np.array(self.shifts or (0.0,) * self.n_classes)
 
     def largest_margin(self) -> float:
         """Return what no margin is above, whatever the row."""
         parts = zip((self.trees, self.linear), self.weights, strict=True)
         with np.errstate(over="ignore"):  # infinity is an answer here
-            return sum(weight * part.largest_margin() for part, weight in parts if part)
+            found = sum(weight * part.largest_margin() for part, weight in parts if part)
+            return found + float(np.abs(self._shift()).max())
 
     @property
     def n_classes(self) -> int:
@@ -130,7 +138,8 @@ class Predictor:
             found.append(tree_contributions(self.trees, row).times(self.weights[0]))
         if self.linear is not None:
             found.append(self.linear.contributions(row).times(self.weights[1]))
-        return found[0] if len(found) == 1 else found[0] + found[1]
+        total = found[0] if len(found) == 1 else found[0] + found[1]
+        return Contributions(total.values, total.bias + self._shift())
 
     def probabilities(self, rows: NDArray[np.float32]) -> Floats:
         """Return the probability of each class.
@@ -149,7 +158,7 @@ class Predictor:
 
 
 def predictor_from(
-    weights: object,
+    pool: tuple[object, object],
     document: bytes,
     tables: Mapping[str, NDArray[Any]],
     n_features: int,
@@ -159,8 +168,8 @@ def predictor_from(
 
     Parameters
     ----------
-    weights : object
-        Of the margins of trees and linear model.
+    pool : (object, object)
+        Weights of the margins of trees and linear model, and shifts of the classes.
     document : bytes
         xgboost's JSON; empty without trees.
     tables : mapping of str to ndarray
@@ -178,9 +187,8 @@ def predictor_from(
     ModelError
         If anything else is found.
     """
-    if not isinstance(weights, list) or len(weights) != 2 or not all(map(_is_number, weights)):
-        raise ModelError("the weights of its parts are not two numbers.")
-    both = float(weights[0]), float(weights[1])
+    both = _numbers(pool[0], 2, "weights of its parts")
+    shifts = _numbers(pool[1], n_classes, "shifts of its classes")
     columns = tables.get(COLUMNS)
     if columns is not None and (columns.dtype != np.int32 or columns.ndim != 1):
         raise ModelError(f"the model's table {COLUMNS!r} is not a list of whole numbers.")
@@ -188,14 +196,19 @@ def predictor_from(
     linear = linear_from(tables, n_features, n_classes) if both[1] else None
     if trees is None and (document or columns is not None):
         raise ModelError("it holds trees that count for nothing.")
-    found = Predictor(trees, document, linear, both, columns)
+    found = Predictor(trees, document, linear, (both[0], both[1]), columns, shifts)
     if not found.largest_margin() <= LARGEST_MARGIN:
         raise ModelError("its margins may grow beyond any that training gives.")
     return found
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _numbers(values: object, length: int, what: str) -> tuple[float, ...]:
+    """Return plain numbers, after checking that they are."""
+    if not isinstance(values, list) or len(values) != length:
+        raise ModelError(f"the {what} are not {length} numbers.")
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        raise ModelError(f"the {what} are no numbers.")
+    return tuple(map(float, values))
 
 
 def softmax(margins: Floats) -> Floats:

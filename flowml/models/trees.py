@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_NODES = 20_000_000
 DEEPEST = 64
+MOST_PARTS = 2_000_000  # lists and objects of a document; some 15 a tree
 LEAF = -1
 
 
@@ -166,6 +167,8 @@ def read_trees(
     ModelError
         If the document is anything else.
     """
+    if document.count(b"[") + document.count(b"{") > MOST_PARTS:
+        raise ModelError("the model's trees are in too many parts.")
     try:
         learner = json.loads(document)["learner"]
         booster = learner["gradient_booster"]

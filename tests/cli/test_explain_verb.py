@@ -122,10 +122,11 @@ def test_a_model_is_shown(flowml, saved):
     assert found.status == 0
     assert file_sha256(saved) in found.out
     assert model().card.splitlines()[0] in found.out
-    assert "min probability" in found.out
+    assert "caution" in found.out
     document = json.loads(flowml("model", "show", saved, "--format", "json").out)
     assert document["required"] == list(model().required)
-    assert document["settings"]["min_probability"] == model().min_probability
+    assert document["settings"]["caution"] == model().caution.to_dict()
+    assert document["settings"]["weights"] == list(model().predictor.weights)
     assert document["recipe"]["sha256"] == model().recipe.sha256
     assert list(document["entities"]) == list(model().entities)
 

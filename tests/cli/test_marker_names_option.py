@@ -18,7 +18,7 @@ from flowml.quality import Preparation
 from flowml.reading import Reading, extract_table
 from flowml.safety import file_sha256
 
-CASES = 6
+CASES = 12
 
 
 @pytest.fixture

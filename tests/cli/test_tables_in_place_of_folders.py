@@ -38,7 +38,7 @@ def results(folder):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Sixteen labelled subjects, and four without a label."""
+    """Forty labelled subjects, and four without a label."""
     labelled = rows_of(["aml", "normal"])
     return labelled + [r | {"label": ""} for r in rows_of(["x", "y"], count=2, seed=4)]
 
@@ -54,7 +54,7 @@ def trained(flowml, table, tmp_path):
     model = tmp_path / "m.flowml"
     found = flowml("train", table, "--id", "subject", "--label", "label", "--out", model)
     assert says(
-        found, 0, "trained on 16 unknown cases: 8 AML, 8 normal", "4 cases have no label"
+        found, 0, "trained on 40 unknown cases: 20 AML, 20 normal", "4 cases have no label"
     )
     return model
 
@@ -68,11 +68,11 @@ def test_the_commands_of_the_issue(flowml, table, trained, tmp_path, rows):
     assert [row["case_id"] for row in answers] == [row["subject"] for row in rows]
     assert {row["decision"] for row in answers} >= {"auto", "urgent"}
     entity = {row["subject"]: {"aml": "AML"}.get(row["label"], row["label"]) for row in rows}
-    assert all(row["entity"] == entity[row["case_id"]] for row in answers[:16])
+    assert all(row["entity"] == entity[row["case_id"]] for row in answers[:40])
     # nothing is said of panels, scales or recipes; rows of training are known again
-    assert [row["findings"] for row in answers] == ["MODEL-TRAINED-ON"] * 16 + [""] * 4
+    assert [row["findings"] for row in answers] == ["MODEL-TRAINED-ON"] * 40 + [""] * 4
     document = json.loads((tmp_path / "o" / "results.json").read_text())
-    assert document["provenance"]["table"]["n_rows"] == 20
+    assert document["provenance"]["table"]["n_rows"] == 44
     levels = load_model(trained).caution.levels
     assert document["provenance"]["parameters"] == {"required_probabilities": levels.to_dict()}
 
@@ -82,14 +82,14 @@ def test_evaluate_takes_the_labelled_rows(flowml, table, trained, tmp_path):
         "evaluate", table, "--id", "subject", "--label", "label", "--model", trained,
         "--out", tmp_path / "o",
     )  # fmt: skip
-    assert says(found, 0, "16 of 16 labelled cases right", "4 cases have no label")
-    assert len(results(tmp_path / "o")) == 16
+    assert says(found, 0, "40 of 40 labelled cases right", "4 cases have no label")
+    assert len(results(tmp_path / "o")) == 40
     assert (tmp_path / "o" / "evaluation.json").is_file()
 
 
 def test_a_column_of_labels_gives_the_accuracy_and_leaves_no_row_out(flowml, table, trained):
     found = flowml("classify", table, "--id", "subject", "--label", "label", "--model", trained)
-    assert says(found, 0, "accuracy: 16 of 16")
+    assert says(found, 0, "accuracy: 40 of 40")
     assert "further column" not in found.err
 
 
@@ -114,7 +114,7 @@ def test_parquet_and_tabs_are_tables_too(flowml, trained, tmp_path, rows):
 def test_groups_dropped_columns_and_conditions(flowml, tmp_path, rows):
     more = [
         row | {"who": f"P{n // 2}", "sex": "f", "split": "train" if n % 4 else "test"}
-        for n, row in enumerate(rows[:16])
+        for n, row in enumerate(rows[:40])
     ]
     table, model = written(tmp_path / "t.csv", more), tmp_path / "m.flowml"
     command = ("train", table, "--id", "subject", "--label", "label", "--out", model)
@@ -122,7 +122,7 @@ def test_groups_dropped_columns_and_conditions(flowml, tmp_path, rows):
                 "--drop COLUMN")  # fmt: skip
     assert not model.exists()
     found = flowml(*command, "--group", "who", "--drop", "sex", "--where", "split=train")
-    assert says(found, 0, "trained on 12 unknown cases", "3 columns: CD34 %")
+    assert says(found, 0, "trained on 30 unknown cases", "3 columns: CD34 %")
     assert load_model(model).feature_names == COLUMNS
 
 
@@ -137,7 +137,7 @@ def test_labels_may_lie_in_a_table_of_their_own(flowml, trained, tmp_path, rows)
     # as for a folder: cases that the table of labels leaves open are a status of 1
     assert says(flowml("train", table, *how, "--out", model), 1, "4 cases have no label")
     assert model.read_bytes() == trained.read_bytes()
-    assert says(flowml("classify", table, *how, "--model", model), 0, "accuracy: 16 of 16")
+    assert says(flowml("classify", table, *how, "--model", model), 0, "accuracy: 40 of 40")
 
 
 def test_a_table_of_flowml_is_trained_on_as_its_folder_is(flowml, tmp_path):
@@ -196,10 +196,10 @@ def test_a_gap_is_refused_by_the_name_of_its_column(flowml, trained, tmp_path, r
 
 
 def test_a_column_with_a_gap_in_training_is_left_out_and_named(flowml, tmp_path, rows):
-    table = written(tmp_path / "t.csv", [rows[0] | {COLUMNS[2]: ""}, *rows[1:16]])
+    table = written(tmp_path / "t.csv", [rows[0] | {COLUMNS[2]: ""}, *rows[1:40]])
     command = ("train", table, "--id", "subject", "--label", "label", "--out", tmp_path / "m")
     assert says(flowml(*command), 0, "left out, because not every case has them: blasts|share")
-    empty = [row | dict.fromkeys(COLUMNS, "") for row in rows[:16]]
+    empty = [row | dict.fromkeys(COLUMNS, "") for row in rows[:40]]
     written(table, empty)
     assert says(flowml(*command), 2, "none of 3 columns has a number for every training case")
 
@@ -228,7 +228,7 @@ def test_a_column_may_be_optional(flowml, tmp_path):
         (["--id", "subject", "--label", "label", "--group", "g"], ("no column 'g'",)),
         (["--id", "subject", "--label", "label", "--drop", "d"], ("no column 'd'",)),
         (["--id", "label", "--label", "label"], ("said to hold the labels, and something",)),
-        (["--id", "label", "--label", "subject"], ("row 17 of 20 has no 'label'",)),
+        (["--id", "label", "--label", "subject"], ("row 41 of 44 has no 'label'",)),
         (["--id", "subject", "--label", "CD34 %", "--drop", "label"], ("is not an entity",)),
         (["--id", "subject", "--label", "label", "--where", "a=1"], ("no column 'a'",)),
         (["--id", "subject", "--label", "label", "--recipe", "pairs"],
@@ -247,13 +247,13 @@ def test_what_cannot_be_meant_is_status_2(flowml, table, tmp_path, options, word
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda rows: [row | {"label": ""} for row in rows], ("'label' is empty in all 20",)),
+        (lambda rows: [row | {"label": ""} for row in rows], ("'label' is empty in all 44",)),
         (lambda rows: [*rows, rows[0]], ("the same case id, 'aml-0'",)),
         (lambda rows: [rows[0] | {"CD34 %": "high"}, *rows[1:]], ("'CD34 %' (line 2)",)),
         (lambda rows: [rows[0] | {"CD34 %": "-inf"}, *rows[1:]], ("infinite", "'CD34 %'")),
         (lambda rows: [row | {"\x1b[2J": "1"} for row in rows], ("'?[2J' cannot be the name",)),
         (lambda rows: [row | {"": "1"} for row in rows], ("column 6 has no name",)),
-        (lambda rows: rows[:8], ("found 1 class, 'AML', expected 2 or more",)),
+        (lambda rows: rows[:20], ("found 1 class, 'AML', expected 2 or more",)),
         (lambda rows: [rows[0] | {"label": "amll"}, *rows[1:]], ("'amll' is not an", "AML")),
     ],
 )  # fmt: skip
@@ -302,17 +302,17 @@ def test_the_scheme_of_two_entities(flowml, table, tmp_path):
     model = tmp_path / "m.flowml"
     how = ("--id", "subject", "--label", "label")
     found = flowml("train", table, *how, "--scheme", SCHEMES / "flowcap.toml", "--out", model)
-    assert says(found, 0, "8 AML, 8 no AML")
+    assert says(found, 0, "20 AML, 20 no AML")
     assert load_model(model).entities == ("AML", "no AML")
     # labels are those of the model's own scheme, wherever the model goes
     found = flowml("evaluate", table, *how, "--model", model)
-    assert says(found, 0, "16 of 16 labelled cases right", "no AML")
+    assert says(found, 0, "40 of 40 labelled cases right", "no AML")
     found = flowml("classify", table, "--id", "subject", "--model", model, "--out", tmp_path)
     assert {row["entity"] for row in results(tmp_path)} == {"AML", "no AML"}
 
 
 def test_the_scheme_of_eight_classes_of_mature_b_cells(flowml, tmp_path):
-    table = written(tmp_path / "t.csv", rows_of(EIGHT))
+    table = written(tmp_path / "t.csv", rows_of(EIGHT, count=8))
     model, how = tmp_path / "m.flowml", ("--id", "subject", "--label", "label")
     scheme = SCHEMES / "mature_b_8.toml"
     found = flowml("train", table, *how, "--scheme", scheme, "--out", model)

@@ -182,7 +182,14 @@ def test_trees_of_another_size_are_refused(tmp_path):
     refused(tmp_path, consistent(fewer_entities))
 
 
-KEYS = ("feature_names", "entities", "recipe", "recipe_sha256", "weights", "caution", "tables",
+def test_what_could_not_be_read_again_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(bundle.LARGEST, "tables.bin", 1000)
+    with pytest.raises(ModelError, match="tables.bin in it is larger than 1000 bytes"):
+        save_model(model(), tmp_path / "m.flowml")
+    assert list(tmp_path.iterdir()) == []
+
+
+KEYS = ("flowml_version", "feature_names", "entities", "recipe", "recipe_sha256", "weights", "caution", "tables",
         "training", "members", "format", "format_version")  # fmt: skip
 
 

@@ -18,16 +18,22 @@ from flowml.models import load_model
 from flowml.models.answer import RESULT_COLUMNS
 
 
-QUICK = {"estimator": "boosted", "folds": 0, "min_probability": 0.5, "n_rounds": 10, "max_depth": 2}
+QUICK = {
+    "estimator": "boosted",
+    "folds": 0,
+    "min_probability": 0.5,
+    "n_rounds": 10,
+    "max_depth": 2,
+}
 
 
 def quick(**settings):
     return flowml.LineageClassifier(**{**QUICK, **settings})
 
 
-@parametrize_with_checks([
-    quick(), quick(optional="auto"), quick(estimator="auto", folds=3, min_probability=None)
-])
+@parametrize_with_checks(
+    [quick(), quick(optional="auto"), quick(estimator="auto", folds=3, min_probability=None)]
+)
 def test_scikit_learn_finds_nothing_to_object_to(estimator, check):
     check(estimator)
 
@@ -64,7 +70,11 @@ def test_labels_without_an_index_go_by_place(table):
 
 def test_the_same_seed_gives_the_same_trees_and_another_does_not(table):
     fits = [quick(random_state=seed).fit(table, entities_of(table)) for seed in (1, 1, 2)]
-    assert fits[0].predictor_.document == fits[1].predictor_.document != fits[2].predictor_.document
+    assert (
+        fits[0].predictor_.document
+        == fits[1].predictor_.document
+        != fits[2].predictor_.document
+    )
 
 
 def test_a_model_of_simulated_cases_says_so_without_being_told(table):

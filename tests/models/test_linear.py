@@ -88,9 +88,11 @@ def test_rounding_of_large_numbers_is_no_spread():
 @pytest.mark.parametrize("shape", [(6, 3), (3, 6)])
 def test_cases_that_are_all_alike_are_each_class_as_often_as_it_is(shape):
     codes = np.array([0, 0, 1, 0, 0, 1][: shape[0]])
-    found = softmax(fit_linear(np.ones(shape, np.float32), codes, 2, STRENGTH).margins(
-        np.ones((1, shape[1]), np.float32)
-    ))
+    found = softmax(
+        fit_linear(np.ones(shape, np.float32), codes, 2, STRENGTH).margins(
+            np.ones((1, shape[1]), np.float32)
+        )
+    )
     assert found[0, 1] == pytest.approx(1 / 3, abs=0.01)
 
 

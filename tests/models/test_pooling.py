@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowml.models.pooling import LEAST, MOST, cross_fitted, fit_weights, log_losses
+from flowml.models.pooling import LEAST, MOST, cross_fitted, fit_pool, log_losses
 from flowml.models.predictor import softmax
 
 
@@ -39,7 +39,7 @@ def test_losses_by_hand():
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_a_weight_is_the_inverse_of_the_temperature(temperature):
     margins, codes = drawn(20_000, temperature=temperature)
-    (weight,) = fit_weights([margins], codes)
+    (weight,) = fit_pool([margins], codes).weights
     assert weight == pytest.approx(1 / temperature, rel=0.05)
 
 
@@ -47,7 +47,7 @@ def test_one_weight_is_the_best_of_a_grid():
     margins, codes = drawn(60, temperature=2.0)
     grid = np.geomspace(0.01, 20, 4001)
     best = grid[np.argmin([doubtful_loss([w], [margins], codes) for w in grid])]
-    assert fit_weights([margins], codes)[0] == pytest.approx(best, rel=0.01)
+    assert fit_pool([margins], codes).weights[0] == pytest.approx(best, rel=0.01)
 
 
 def test_two_weights_are_the_best_of_a_grid():
@@ -57,7 +57,7 @@ def test_two_weights_are_the_best_of_a_grid():
     grid = np.linspace(0.001, 1.5, 61)
     every = [(a, b) for a in grid for b in grid]
     best = min(doubtful_loss(pair, [one, other], codes) for pair in every)
-    found = fit_weights([one, other], codes)
+    found = fit_pool([one, other], codes).weights
     assert doubtful_loss(found, [one, other], codes) <= best + 1e-7
 
 
@@ -65,13 +65,13 @@ def test_two_weights_are_the_best_of_a_grid():
 @given(st.integers(0, 1000), st.sampled_from([0.25, 0.5, 2.0, 4.0]))
 def test_larger_margins_have_smaller_weights(seed, factor):
     margins, codes = drawn(150, seed=seed)
-    (plain,), (scaled,) = (fit_weights([m], codes) for m in (margins, margins * factor))
+    (plain,), (scaled,) = (fit_pool([m], codes).weights for m in (margins, margins * factor))
     assert scaled * factor == pytest.approx(plain, rel=0.01)
 
 
 def test_a_perfect_part_stays_in_doubt():
     codes = np.arange(30) % 3
-    (weight,) = fit_weights([np.eye(3)[codes] * 10], codes)
+    (weight,) = fit_pool([np.eye(3)[codes] * 10], codes).weights
     sure = softmax(np.array([[10.0, 0, 0]]) * weight)[0, 0]
     assert LEAST < weight < MOST
     assert sure == pytest.approx(1 - 1 / 31, abs=1e-3)  # one in n + 1
@@ -80,9 +80,9 @@ def test_a_perfect_part_stays_in_doubt():
 def test_margins_of_nothing_and_huge_ones_are_weighed_too():
     codes = np.arange(12) % 3
     for margins in (np.zeros((12, 3)), np.eye(3)[codes] * 1e4, -np.eye(3)[codes] * 1e4):
-        (weight,) = fit_weights([margins], codes)
+        (weight,) = fit_pool([margins], codes).weights
         assert LEAST <= weight <= MOST
-    assert fit_weights([-np.eye(3)[codes] * 10], codes) == (LEAST,)
+    assert fit_pool([-np.eye(3)[codes] * 10], codes).weights == (LEAST,)
 
 
 def test_temperature_scaling_of_scikit_learn_finds_the_same():
@@ -92,7 +92,7 @@ def test_temperature_scaling_of_scikit_learn_finds_the_same():
         pytest.skip("this scikit-learn has no temperature scaling")
     margins, codes = drawn(8000, temperature=1.7)
     beta = scaling().fit(margins, codes).beta_
-    assert fit_weights([margins], codes)[0] == pytest.approx(beta, rel=0.01)
+    assert fit_pool([margins], codes).weights[0] == pytest.approx(beta, rel=0.01)
 
 
 def test_a_part_is_answered_by_weights_of_the_others():
@@ -101,7 +101,7 @@ def test_a_part_is_answered_by_weights_of_the_others():
     found = cross_fitted([margins], codes, part)
     for number in range(3):
         own = part == number
-        (weight,) = fit_weights([margins[~own]], codes[~own])
+        (weight,) = fit_pool([margins[~own]], codes[~own]).weights
         assert found[own].tobytes() == softmax(margins[own] * weight).tobytes()
     turned = codes.copy()
     turned[part == 1] = (turned[part == 1] + 1) % 4

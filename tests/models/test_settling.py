@@ -103,8 +103,7 @@ def test_nothing_contradicts(question, is_novel):
     values, entity, withheld = settle(p, tree, levels, is_novel=is_novel)
     entities = list(tree.entities.values())
     agreeing = [
-        all(getattr(each, axis) == value for axis, value in values.items())
-        for each in entities
+        all(getattr(each, axis) == value for axis, value in values.items()) for each in entities
     ]
     for axis in values:
         assert p[agreeing].sum() >= getattr(levels, axis) - ROUNDING
@@ -115,7 +114,9 @@ def test_nothing_contradicts(question, is_novel):
         assert not is_novel
     if not values:
         return
-    categories = {each.category for each, agrees in zip(entities, agreeing, strict=True) if agrees}
+    categories = {
+        each.category for each, agrees in zip(entities, agreeing, strict=True) if agrees
+    }
     if categories == {NORMAL}:
         assert share(p, tree, "category", NORMAL) >= levels.normal
     if ACUTE not in categories and share(p, tree, "category", ACUTE) >= levels.acute:

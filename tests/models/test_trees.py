@@ -215,6 +215,10 @@ def test_a_tree_may_be_deep_but_not_without_end():
     refused(whole, "too deep")
 
 
+def test_a_document_of_very_many_parts_is_refused_before_it_is_read():
+    refused(b"[" + b"{}," * 2_000_000 + b"0]", "too many parts")
+
+
 def test_categories_are_refused():
     whole = plain()
     trees(whole)[0]["split_type"][0] = 1
