@@ -11,15 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flowml.cases import patients_of
 from flowml.errors import ModelError
-from flowml.features import CaseFeatures, FittedRecipe
+from flowml.features import CaseFeatures, FeatureTable, FittedRecipe
 from flowml.features.columns import OtherResults
 from flowml.gating.rules.evidence import TubeEvents
+from flowml.judging import Judgement, judge
+from flowml.judging.judge import DEFAULT_JUDGING, JudgeSettings
+from flowml.knowledge import LabelTree
 from flowml.models import Prediction, TrainedModel, load_model
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
+from flowml.records import Case
 from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import describe_run
 from flowml.training import canonical_labels, labelled_cases
+from flowml.validation.circumstances import circumstances_of, column_of
 from flowml.verdict import settled
 
 
@@ -35,11 +41,14 @@ class Classification:
         Entities of the model.
     provenance : mapping
         Versions, hashes, parameters and inputs, plain values.
+    table : FeatureTable
+        What the model was asked about.
     """
 
     predictions: tuple[Prediction, ...]
     entities: tuple[str, ...]
     provenance: Mapping[str, Any]
+    table: FeatureTable
 
 
 def classify(
@@ -91,7 +100,9 @@ def classify(
             trained.predictions(table), found, table.cases, strict=True
         )
     ]
-    return Classification(tuple(answers), trained.entities, provenance | {"rules": rules})
+    return Classification(
+        tuple(answers), trained.entities, provenance | {"rules": rules}, table
+    )
 
 
 def model_for_files(model: TrainedModel | Path | str) -> tuple[TrainedModel, FittedRecipe]:
@@ -194,3 +205,51 @@ def evaluate(
         labelled, trained, columns=columns, reading=reading, progress=progress, rules=rules
     )
     return evaluate_predictions(found.predictions, known), found
+
+
+def judge_classification(
+    found: Classification,
+    cases: Sequence[Case],
+    labels: Mapping[str, str],
+    tree: LabelTree,
+    by: Sequence[str] = (),
+    settings: JudgeSettings = DEFAULT_JUDGING,
+) -> Judgement:
+    """Hold the answers of a model against labels, with all figures.
+
+    Parameters
+    ----------
+    found : Classification
+        The answers.
+    cases : sequence of Case
+        Of which at least these were asked about; their details name patients and columns.
+    labels : mapping of str to str
+        Case id to entity.
+    tree : LabelTree
+        Knows the entities of the labels and those of the model (`LabelTree.widened`).
+    by : sequence of str
+        Columns of the details by which cases are parted.
+    settings : JudgeSettings
+        Priors, and how patients are drawn.
+
+    Returns
+    -------
+    Judgement
+        With 95 % intervals by patient.
+
+    Raises
+    ------
+    FlowmlError
+        If no case has a column.
+    """
+    known, own = canonical_labels(labels, tree), {case.case_id: case for case in cases}
+    chosen = [own[p.case_id] for p in found.predictions]
+    about = circumstances_of(found.table, [case.details for case in chosen])
+    return judge(
+        found.predictions,
+        [known[case.case_id] for case in chosen],
+        tree,
+        patients_of(chosen, [case.case_id for case in chosen]),
+        by={name: column_of(about, name) for name in by},
+        settings=settings,
+    )

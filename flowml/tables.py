@@ -79,8 +79,7 @@ def train_table(
     _refuse_settings(settings)
     given = _as_case_table(table)
     known = canonical_labels(_labels(given, labels), settings.scheme)
-    features = _in_order(given.features, known)
-    usable, unusable = usable_rows(features)
+    usable, unusable = usable_rows(given.in_order(known).features)
     common, left_out = common_features(usable)
     named = given.patients if patients is None else patients
     groups = [str(named.get(case_id, case_id)) for case_id in usable.case_ids]
@@ -122,7 +121,7 @@ def classify_table(table: CaseTable | pd.DataFrame, model: TrainedModel) -> Clas
     record = describe_run(model, features, Preparation())
     record["parameters"] = {"required_probabilities": model.caution.levels.to_dict()}
     record["table"] = {"sha256": given.sha256 or None, "n_rows": len(features.cases)}
-    return Classification(predictions, model.entities, record)
+    return Classification(predictions, model.entities, record, features)
 
 
 def evaluate_table(
@@ -158,8 +157,7 @@ def evaluate_table(
     """
     given = _as_case_table(table)
     known = canonical_labels(_labels(given, labels), model.tree.widened())
-    chosen = replace(given, features=_in_order(given.features, known))
-    found = classify_table(chosen, model)
+    found = classify_table(given.in_order(known), model)
     return evaluate_predictions(found.predictions, known), found
 
 
@@ -204,14 +202,6 @@ def _labels(table: CaseTable, labels: Mapping[str, str] | None) -> Mapping[str, 
             f"none of {len(ids)} rows has a label: {why}. Labels go by the id of the row."
         )
     return {case_id: label for case_id, label in found.items() if case_id in rows}
-
-
-def _in_order(features: FeatureTable, labels: Mapping[str, str]) -> FeatureTable:
-    """Return the labelled rows in the order of their ids: that of a table is an accident."""
-    place = {case_id: n for n, case_id in enumerate(features.case_ids)}
-    order = [place[case_id] for case_id in sorted(labels)]
-    values = features.values[order]
-    return replace(features, values=values, cases=tuple(features.cases[n] for n in order))
 
 
 def _row_hashes(values: np.typing.NDArray[np.float32]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from flowml.cases import patients_of
 from flowml.errors import LabelError
 from flowml.features import FeatureTable, Recipe
 from flowml.features.chosen import common_features, usable_rows
@@ -104,13 +105,18 @@ class TrainingSettings:
         )
         return cast("tuple[tuple[str, str], ...]", tuple(named))  # checked once made
 
+    @property
+    def tree(self) -> LabelTree:
+        """The entities that labels may name."""
+        return self.scheme or load_label_tree()
+
     def classifier(self) -> LineageClassifier:
         """Return a classifier that knows the entities of the scheme, not fitted yet."""
         from flowml.models.classifier import LineageClassifier
 
         names = self.optional
         return LineageClassifier(
-            self.scheme or load_label_tree(),
+            self.tree,
             random_state=self.seed,
             optional=names if isinstance(names, str) else canonical_markers(names),
             tolerance=self.tolerance,
@@ -232,7 +238,7 @@ def train(
     usable, unusable = usable_rows(table)
     entities = _checked_entities(usable, known)
     common, left_out = common_features(usable)
-    frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
+    frame, patients = usable.to_frame()[common], patients_of(chosen, usable.case_ids)
     pairs = declared_stand_ins(settings.pairs, chosen, usable, common, (reading, columns))
     said = settings.said(reading)
     classifier = settings.classifier().fit(frame, entities, said, patients, pairs)
@@ -278,12 +284,6 @@ def _checked_entities(table: FeatureTable, labels: Mapping[str, str]) -> list[st
     _check_entities(entities)
     _refuse_contradictions(table, entities)
     return entities
-
-
-def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
-    """Return the patient of each case; where none is named, every case has its own."""
-    named = {case.case_id: case.details.get("patient_id") for case in cases}
-    return [named[case_id] or case_id for case_id in case_ids]
 
 
 def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import statistics
 import sys
 import time
@@ -30,8 +29,11 @@ import numpy as np
 import flowml
 from flowml.features import FittedRecipe, Recipe, describe_case, make_recipe
 from flowml.features.assemble import assemble
+from flowml.judging import Draws
+from flowml.judging.compare import holm, mcnemar
+from flowml.judging.intervals import wilson_interval
+from flowml.judging.scores import class_means
 from flowml.records import Case, Tube
-from flowml.reports.metrics import wilson_interval
 from flowml.safety import written_aside
 from flowml.simulator import held, known_entities, simulate
 
@@ -60,7 +62,6 @@ ROWS: dict[str, dict[str, Any]] = {
 MODELS = ("boosted", "logistic")
 DRAWS = 2000
 FEWEST_TO_DRAW = 30  # of fewer cases a bootstrap does not show how uncertain they are
-LEVEL = 0.05
 SHARES = (0.025, 0.975)
 
 Array = np.ndarray[Any, Any]
@@ -170,25 +171,16 @@ def majority(labels: Array, fold: Fold) -> Array:
     return np.full(len(fold.answer), names[counts.argmax()])
 
 
-def macro_f1(truth: Array, given: Array, n_classes: int) -> Array:
-    """Return the mean F1 over classes of each draw, from codes of shape (n_draws, n_cases)."""
-    each = np.stack([(truth == k, given == k) for k in range(n_classes)], axis=1)
-    right = (each[0] & each[1]).sum(axis=2)
-    both = each.sum(axis=(0, 3))
-    with np.errstate(invalid="ignore"):
-        return np.nanmean(2 * right / both, axis=0)  # not of classes that a draw lacks
-
-
 def f1_of(truth: Array, given: Array, seed: int) -> dict[str, Any]:
     """Return the mean F1 over classes, and a bootstrap interval over cases."""
-    names = np.unique(np.concatenate([truth, given]))
+    names, n = np.unique(np.concatenate([truth, given])), len(truth)
     codes = [np.searchsorted(names, each) for each in (truth, given)]
-    value = float(macro_f1(codes[0][None], codes[1][None], len(names))[0])
-    if len(truth) < FEWEST_TO_DRAW:
-        return {"macro_f1": value, "macro_f1_interval_95": None}
-    drawn = np.random.default_rng(seed).integers(len(truth), size=(DRAWS, len(truth)))
-    draws = macro_f1(codes[0][drawn], codes[1][drawn], len(names))
-    return {"macro_f1": value, "macro_f1_interval_95": np.quantile(draws, SHARES).tolist()}
+    drawn = np.random.default_rng(seed).integers(n, size=(DRAWS, n))
+    counts = [np.ones(n), *(np.bincount(rows, minlength=n) for rows in drawn)]
+    draws = Draws(np.array(counts, dtype=np.float32), np.arange(n), np.ones(n))
+    values = class_means(*codes, len(names), draws)[1]
+    ends = None if n < FEWEST_TO_DRAW else np.quantile(values[1:], SHARES).tolist()
+    return {"macro_f1": float(values[0]), "macro_f1_interval_95": ends}
 
 
 def accuracy_of(truth: Array, given: Array) -> dict[str, Any]:
@@ -196,23 +188,6 @@ def accuracy_of(truth: Array, given: Array) -> dict[str, Any]:
     n_right, n = int((truth == given).sum()), len(truth)
     low_high = list(wilson_interval(n_right, n))
     return {"n": n, "n_right": n_right, "accuracy": n_right / n, "interval_95": low_high}
-
-
-def mcnemar(gained: int, lost: int) -> float:
-    """Return the exact two-sided p of McNemar's test on cases right by one of two only."""
-    n = gained + lost
-    tail = sum(math.comb(n, k) for k in range(min(gained, lost) + 1)) / 2**n
-    return min(1.0, 2 * tail)
-
-
-def holm(values: Mapping[Any, float], level: float = LEVEL) -> set[Any]:
-    """Return the keys whose p stands, though there are so many (Holm, 1979)."""
-    kept: set[Any] = set()
-    for place, key in enumerate(sorted(values, key=lambda key: values[key])):
-        if values[key] > level / (len(values) - place):
-            break
-        kept.add(key)
-    return kept
 
 
 def compare(given: Mapping[Key, Array], truth: Array) -> dict[Any, dict[str, Any]]:

@@ -17,12 +17,12 @@ import numpy as np
 
 from flowml.aligning import align_model
 from flowml.events import ArraySource
+from flowml.judging.intervals import wilson_interval
 from flowml.models import TrainedModel
 from flowml.models.heldout import paired_loss
 from flowml.pipeline import classify
 from flowml.reading import Reading
 from flowml.records import Case, Role
-from flowml.reports.metrics import wilson_interval
 from flowml.simulator import Cohort, simulate
 from flowml.training import TrainingSettings, train
 

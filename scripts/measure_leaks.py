@@ -20,6 +20,8 @@ import numpy as np
 import flowml
 from flowml.errors import FcsError
 from flowml.fcs import read_fcs
+from flowml.judging import Draws, Estimate
+from flowml.judging.chances import auc_series, mean_of_known
 from flowml.records import Case
 from flowml.simulator import Cohort, simulate, write_cohort
 
@@ -94,41 +96,13 @@ def scores(
     return found
 
 
-def area(entities: np.ndarray, chances: np.ndarray, left_out: np.ndarray) -> float:
-    """Return the mean area under the curve of one entity against the rest, within folds.
-
-    Pooled over folds it lies below one half for a model that knows nothing: what a fold has
-    more of, the others have less of.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    names = np.unique(entities)
-    found = []
-    for fold in range(FOLDS):
-        own = left_out == fold
-        for column, name in enumerate(names):
-            is_it = entities[own] == name
-            if is_it.any() and not is_it.all():
-                found.append(roc_auc_score(is_it, chances[own, column]))
-    return float(np.mean(found))
-
-
-def interval(
+def area(
     entities: np.ndarray, chances: np.ndarray, left_out: np.ndarray, patients: np.ndarray
-) -> tuple[float, float]:
-    """Resample patients, within entities so that none is lost."""
-    rng = np.random.default_rng(0)
-    rows = {patient: np.flatnonzero(patients == patient) for patient in np.unique(patients)}
-    of_entity: dict[str, list[str]] = {}
-    for patient, own in rows.items():
-        of_entity.setdefault(entities[own[0]], []).append(patient)
-    found = []
-    for _ in range(RESAMPLES):
-        drawn = [rng.choice(own, size=len(own)) for own in of_entity.values()]
-        chosen = np.concatenate([rows[patient] for patient in np.concatenate(drawn)])
-        found.append(area(entities[chosen], chances[chosen], left_out[chosen]))
-    low, high = np.quantile(found, (0.025, 0.975))
-    return float(low), float(high)
+) -> Estimate:
+    """Return the mean area under the curve of one entity against the rest, within folds."""
+    draws = Draws.of(list(patients), seed=0, resamples=RESAMPLES)
+    hits = entities[:, None] == np.unique(entities)
+    return draws.estimate(mean_of_known(auc_series(hits, chances, left_out, draws).T))
 
 
 def main() -> None:
@@ -153,8 +127,7 @@ def main() -> None:
     print("| from | model | AUC | 95 % interval |\n|---|---|---|---|")
     for name, values in zip(NAMES, both, strict=True):
         for model, (chances, left_out) in scores(values, entities, patients).items():
-            low, high = interval(entities, chances, left_out, patients)
-            middle = area(entities, chances, left_out)
+            middle, low, high = area(entities, chances, left_out, patients)
             print(f"| {name} | {model} | {middle:.3f} | {low:.3f} to {high:.3f} |")
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowml.aligning import align_model
+from flowml.judging.intervals import wilson_interval
 from flowml.models import Prediction, TrainedModel
 from flowml.models.contract import said_of_trial
 from flowml.pipeline import classify
 from flowml.reading import Reading
 from flowml.records import Case
-from flowml.reports.metrics import wilson_interval
 from flowml.simulator import simulate
 from flowml.training import TrainingSettings, train
 

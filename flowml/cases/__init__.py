@@ -6,7 +6,7 @@ from flowml.cases.entries import Found
 from flowml.cases.files import FileSearch, find_files, search_files
 from flowml.cases.find import CaseSearch, find_cases, search_cases
 from flowml.cases.given import Given, given_of, specimen_of
-from flowml.cases.labels import Labels, case_names, read_labels
+from flowml.cases.labels import Labels, case_names, patients_of, read_labels
 from flowml.cases.remote import at_hand, fetched, is_address, sample_of
 from flowml.cases.table import read_table
 
@@ -25,6 +25,7 @@ __all__ = [
     "find_files",
     "given_of",
     "is_address",
+    "patients_of",
     "read_labels",
     "read_table",
     "sample_of",

@@ -23,7 +23,11 @@ MOST_SHOWN = 20  # errors in a message
 
 
 def with_given(
-    cases: Sequence[Case], path: Path | str, id_column: str = "case_id"
+    cases: Sequence[Case],
+    path: Path | str,
+    id_column: str = "case_id",
+    *,
+    is_whole: bool = False,
 ) -> list[Case]:
     """Add to the details of cases what a table gives of them.
 
@@ -36,6 +40,9 @@ def with_given(
         names (``specimen``, ``clonal_b_cells``, ...); others may stand there.
     id_column : str
         Name of the column with the id.
+    is_whole : bool
+        Whether all other columns are taken, too. What the details of a case say already stays;
+        where rows differ in such a column, it says nothing of the case.
 
     Returns
     -------
@@ -45,13 +52,13 @@ def with_given(
     Raises
     ------
     CaseError
-        If the table cannot be read, or says of one case two different things, or another than
-        its manifest. Values are not shown.
+        If the table cannot be read, or says of one case two different things of what may be
+        given, or another than its manifest. Values are not shown.
     """
     names = case_names(cases)
     details = {case.case_id: Details() for case in cases}
     for case in cases:
-        details[case.case_id].add(_known(case.details))
+        details[case.case_id].add(case.details if is_whole else _known(case.details))
     errors = []
     for line, row in numbered_rows(path, [id_column]):
         given = row[id_column].strip()
@@ -59,7 +66,8 @@ def with_given(
         if case_id is None:
             continue
         told = {name: value.strip() for name, value in row.items() if name != id_column}
-        if differing := details[case_id].add(_known(told)):
+        added = details[case_id].add(told if is_whole else _known(told))
+        if differing := list(_known(dict.fromkeys(added, ""))):
             errors.append(
                 f"line {line}: other {printable(', '.join(differing))} than before for "
                 f"{printable(case_id)!r}"

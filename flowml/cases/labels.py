@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowml.knowledge import LabelTree
 
 MOST_SHOWN = 10  # names in a message
+PATIENT = "patient_id"  # a detail of a case
 
 
 @dataclass(frozen=True)
@@ -210,3 +211,22 @@ def _nothing_matched(
         f"{printable(shown)}. Nearest: {printable(nearest(example, ids))}. "
         "Ids must be a case id, a file name, or a file name without its ending."
     )
+
+
+def patients_of(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
+    """Return the patient of each case.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        With their details.
+    case_ids : sequence of str
+        Of the cases that are meant.
+
+    Returns
+    -------
+    list of str
+        Where none is named, every case has its own.
+    """
+    named = {case.case_id: case.details.get(PATIENT) for case in cases}
+    return [named[case_id] or case_id for case_id in case_ids]

@@ -1,4 +1,4 @@
-"""``flowml evaluate``: a model's answers held against labels."""
+"""``flowml evaluate``: answers held against labels, of a model or of a way of training."""
 
 from __future__ import annotations
 
@@ -8,131 +8,129 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowml.about import DISCLAIMER
+from flowml.cli.evaluate_model import evaluate_model
+from flowml.cli.evaluate_training import (
+    OF_TRAINING,
+    WAYS,
+    evaluate_training,
+    parting_options,
+    settings_from,
+    training_options,
+)
+from flowml.cli.labelled import labelled_folder, labelled_table
 from flowml.cli.options import (
-    cases_from,
-    columns_from,
+    chained,
     columns_option,
     format_option,
-    given_from,
     given_option,
     label_options,
-    labels_from,
     model_hash_option,
-    model_option,
     path_argument,
-    reading_from,
     reading_options,
     require_labels,
     rules_option,
+    seed_option,
 )
-from flowml.cli.tables import is_table, table_from, table_labels, table_options
+from flowml.cli.tables import is_table, table_options
 
 if TYPE_CHECKING:
-    from flowml.cases import Labels
-    from flowml.models import TrainedModel
-    from flowml.pipeline import Classification
-    from flowml.reports.metrics import Evaluation
+    from flowml.judging.judge import JudgeSettings
+
+OF_MODEL = ("model_sha256", "rules")
+judging_options = chained(
+    click.option("--by", multiple=True, metavar="COLUMN",
+                 help="Part the figures by a column of the label table, the manifest or the "
+                 "table of features, by instrument or panel; may be repeated."),
+    click.option("--prior", "priors", multiple=True, metavar="QUESTION=SHARE",
+                 help="PPV and NPV where this share of patients has it, like "
+                 "acute_leukemia=0.05 or neoplasm=0.4; may be repeated."),
+)  # fmt: skip
 
 
 @click.command(epilog=DISCLAIMER)
 @path_argument
-@model_option
+@click.option("--model", metavar="FILE",
+              help="A model that 'flowml train' wrote, or 'demo' for the bundled one "
+              "(synthetic); without one, say how to train and test.")  # fmt: skip
 @model_hash_option
 @label_options(required=False)
 @table_options
+@parting_options
+@judging_options
+@training_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Gets evaluation.json, results.csv and results.json.",
+    help="Gets evaluation.json, results.csv and, of a model, results.json, else pictures.",
 )
 @format_option
 @columns_option
 @given_option
 @rules_option
+@seed_option
 @reading_options
-def command(
-    path: Path | str, model: str, model_sha256: str | None, out: Path | None, **options: Any
-) -> int:
-    """Classify the labelled cases in FOLDER; print accuracy and confusion.
+@click.pass_context
+def command(context: click.Context, /, path: Path | str, **options: Any) -> int:
+    """Hold answers against the labels of the cases in FOLDER.
+
+    With --model, those of that model. With --cross-validate, --leave-out or --train-before,
+    those of models that are trained on some of the patients and asked about the others.
 
     FOLDER may also be a table of features (CSV, TSV, Parquet): --id and --label name its
-    columns of ids and labels.
+    columns of ids and labels, --group that of patients.
     """
-    from flowml.cli.talk import progress
+    from flowml.cli.talk import note_cases, note_labels
     from flowml.models import load_model
-    from flowml.pipeline import evaluate
-    from flowml.safety import writable_folder
 
+    _check_way(context, options)
+    judging, settings = _judging(options), settings_from(options)
     if not (of_table := is_table(path)):
         require_labels(options)
-    trained = load_model(model, sha256=model_sha256)
+    name = options["model"]
+    model = load_model(name, sha256=options["model_sha256"]) if name else None
+    tree = model.tree.widened() if model else settings.tree
     if of_table:
-        return _evaluate_table(path, trained, out, options)
-    search = cases_from(path, options)
-    cases = given_from(options, search.cases)
-    labels = labels_from(options, cases, trained.tree.widened())
-    columns = columns_from(options, cases, labels.entities)
-    if out is not None:
-        writable_folder(out)
-    with progress("reading cases", len(labels.entities), quiet=options["quiet"]) as advance:
-        evaluation, found = evaluate(
-            cases,
-            labels.entities,
-            trained,
-            columns=columns,
-            reading=reading_from(options),
-            progress=advance,
-            rules=options["rules"],
-        )
-    all_usable = _report((evaluation, found), trained, labels, out, options)
-    return 0 if all_usable and not labels.unlabelled and not search.is_incomplete else 1
-
-
-def _evaluate_table(
-    path: Path | str, trained: TrainedModel, out: Path | None, options: dict[str, Any]
-) -> int:
-    """Classify the labelled rows of a table of features; others are no failure."""
-    from flowml.safety import writable_folder
-    from flowml.tables import evaluate_table
-
-    table = table_from(path, options, trained)
-    labels = table_labels(table, options, trained.tree.widened())
-    if out is not None:
-        writable_folder(out)
-    evaluated = evaluate_table(table, trained, labels.entities)
-    all_usable = _report(evaluated, trained, labels, out, options)
-    return 0 if all_usable and not (options["label_table"] and labels.unlabelled) else 1
-
-
-def _report(
-    evaluated: tuple[Evaluation, Classification],
-    trained: TrainedModel,
-    labels: Labels,
-    out: Path | None,
-    options: dict[str, Any],
-) -> bool:
-    """Write and print what came of it; tell whether all cases could be used."""
-    from flowml.cli.talk import note, note_cases, note_labels, note_model
-    from flowml.reports.metrics import evaluation_document
-    from flowml.reports.results import json_text, write_results, write_text
-    from flowml.reports.tables import confusion_csv, confusion_table
-
-    evaluation, found = evaluated
-    document = json_text(evaluation_document(evaluation, found.provenance))
-    if out is not None:
-        write_results(out, found.predictions, found.entities, found.provenance)
-        write_text(out / "evaluation.json", document + "\n")
-    if options["form"] == "json":
-        click.echo(document)
-    elif options["form"] == "csv":
-        click.echo(confusion_csv(evaluation), nl=False)
+        given = labelled_table(path, options, tree, model)
     else:
-        click.echo(f"{evaluation}\n\n{confusion_table(evaluation)}")
-    note_labels(labels)
-    if strangers := sorted(set(evaluation.truth) - set(trained.entities)):
-        note(f"the model does not know {', '.join(strangers)}: such cases cannot be right")
-    unusable = {p.case_id: p.reason for p in found.predictions if not p.was_usable}
+        given = labelled_folder(path, options, tree)
+    if model is not None:
+        unusable = evaluate_model(given, model, judging, options)
+    else:
+        unusable = evaluate_training(given, settings, judging, options)
+    note_labels(given.labels)
     note_cases("cases could not be used, and count as not answered", unusable)
-    note_model(trained, found.predictions)
-    return not unusable
+    return 0 if given.is_whole and not unusable else 1
+
+
+def _check_way(context: click.Context, options: dict[str, Any]) -> None:
+    """Refuse no way of evaluating, or several, and options that belong to another one."""
+    from click.core import ParameterSource
+
+    ways = [f"--{name.replace('_', '-')}" for name in ("model", *WAYS) if options[name]]
+    if len(ways) != 1:
+        raise click.UsageError(
+            f"{' and '.join(ways) or 'no way of evaluating'} given, expected one of --model, "
+            "--cross-validate, --leave-out and --train-before."
+        )
+    for name in OF_TRAINING if options["model"] else OF_MODEL:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            flag = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{flag} does not go with {ways[0]}.")
+    if options["repeats"] > 1 and not options["cross_validate"]:
+        raise click.UsageError("--repeats goes with --cross-validate only.")
+
+
+def _judging(options: dict[str, Any]) -> JudgeSettings:
+    from flowml.judging.judge import JudgeSettings
+
+    priors = {}
+    for text in options["priors"]:
+        name, _, share = text.partition("=")
+        try:
+            priors[name.strip()] = float(share)
+        except ValueError:
+            raise click.UsageError(
+                f"--prior {text!r}: expected a question and a share, like acute_leukemia=0.05."
+            ) from None
+    return JudgeSettings(priors, seed=options["seed"])

@@ -33,7 +33,7 @@ VERBS = {
     "align": "Align further instruments for a model, by normal cases.",
     "classify": "Answer for every case: lineage, category, leukemia or lymphoma.",
     "explain": "Say why a model answers as it does for one case.",
-    "evaluate": "Hold a model's answers against labels.",
+    "evaluate": "Hold answers against labels: of a model, or of a way of training.",
     "model": "Show a model, or verify it.",
 }
 

@@ -297,13 +297,19 @@ def _method_and_file(text: str) -> tuple[str, Path]:
     return method.strip(), Path(name)
 
 
-def given_from(options: dict[str, Any], cases: Sequence[Case]) -> list[Case]:
-    """Add what the label table and the table of what is given say of the cases."""
+def given_from(
+    options: dict[str, Any], cases: Sequence[Case], *, is_whole: bool = False
+) -> list[Case]:
+    """Add what the label table and the table of what is given say of the cases.
+
+    Of the label table all columns if it is wanted whole, not only what may be given.
+    """
     from flowml.cases import with_given
 
     given = list(cases)
     if options["label_table"]:
-        given = with_given(given, options["label_table"], options["id_column"])
+        table, ids = options["label_table"], options["id_column"]
+        given = with_given(given, table, ids, is_whole=is_whole)
     if options["given"]:
         given = with_given(given, options["given"])
     return given

@@ -23,10 +23,10 @@ OF_FILES = {
     "case_per": "--case-per", "pattern": "--pattern", "follow_links": "--follow-links",
     "compensation": "--compensation", "already_compensated": "--already-compensated",
     "marker_names": "--marker-names", "quality": "--quality", "with_columns": "--with-columns",
-    "recipe": "--recipe", "transform": "--transform", "width": "--width", "bins": "--bins",
-    "pair_bins": "--pair-bins", "map_side": "--map-side", "maximum": "--maximum",
-    "markers": "--markers", "by_tube": "--by-tube", "exact": "--exact", "align": "--align",
-    "stand_ins": "--stand-in",
+    "recipe": "--recipe", "recipes": "--recipes", "transform": "--transform",
+    "width": "--width", "bins": "--bins", "pair_bins": "--pair-bins",
+    "map_side": "--map-side", "maximum": "--maximum", "markers": "--markers",
+    "by_tube": "--by-tube", "exact": "--exact", "align": "--align", "stand_ins": "--stand-in",
 }  # fmt: skip
 table_options = chained(
     click.option(
@@ -111,16 +111,11 @@ def table_labels(table: CaseTable, options: dict[str, Any], tree: LabelTree | No
     """Return the entities of cases: of the table of labels if there is one, or of a column."""
     from flowml.cases import Labels
     from flowml.errors import LabelError
-    from flowml.records import Case, Tube
     from flowml.safety import printable
     from flowml.training import canonical_labels
 
     if options["label_table"]:
-        cases = [
-            Case(case.case_id, tuple(Tube(tube.name, Path(tube.name)) for tube in case.tubes))
-            for case in table.features.cases
-        ]
-        return labels_from(options, cases, tree)
+        return labels_from(options, table.cases, tree)
     if not table.labels:
         raise LabelError(
             f"the column {printable(options['label_column'])!r} is empty in all "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowml.about import DISCLAIMER
+from flowml.cli.choosing import choosing_from, choosing_options, say_what_was_chosen
 from flowml.cli.features import recipe_from, recipe_options
 from flowml.cli.options import (
     cases_from,
@@ -40,9 +41,7 @@ FEW_CASES = 10  # of an entity, below which its answers deserve no trust
 @path_argument
 @label_options(required=False)
 @table_options
-@click.option("--scheme", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              metavar="TOML", help="The laboratory's own entities in place of flowml's: a file "
-              "of the form of labels.toml.")  # fmt: skip
+@choosing_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE", help="The model; usually ends in .flowml.")  # fmt: skip
 @click.option("--data-kind",
@@ -104,10 +103,8 @@ def command(path: Path | str, out: Path, **options: Any) -> int:
 
 def _settings(options: dict[str, Any]) -> TrainingSettings:
     """Collect how the model is trained."""
-    from flowml.knowledge.labels import read_label_tree
     from flowml.training import TrainingSettings
 
-    scheme = options["scheme"]
     return TrainingSettings(
         seed=options["seed"],
         optional=_listed(options["optional"]),
@@ -115,7 +112,7 @@ def _settings(options: dict[str, Any]) -> TrainingSettings:
         stand_ins=_pairs(options["stand_ins"]),
         data_kind=options["data_kind"],
         align=options["align"],
-        scheme=None if scheme is None else read_label_tree(scheme),
+        **choosing_from(options),
     )
 
 
@@ -199,6 +196,7 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
     )
     used = "markers" if model.recipe else f"{len(model.feature_names)} columns"
     click.echo(f"{used}: {printable(', '.join(model.markers), 400)}")
+    say_what_was_chosen(model)
     _say_what_may_be_missing(model)
     _say_what_may_stand_in(model)
     if model.results:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.cases.labels import condition, refuse_unfulfilled
+from flowml.cases.labels import PATIENT, condition, refuse_unfulfilled
 from flowml.cases.manifest import MANIFEST_COLUMNS
 from flowml.errors import CaseError, LabelError
 from flowml.features.cells import BLANK
 from flowml.features.sheet import PARQUET, Sheet, Wanted, column_names, read_sheet
 from flowml.features.table import INDEX, FeatureTable
+from flowml.records import Case, Tube
 from flowml.safety import file_sha256, printable
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class CaseTable:
         Case id to label, as it is written; only of cases that have one.
     patients : mapping of str to str
         Case id to patient; only of cases whose patient is named.
+    details : mapping of str to (mapping of str to str)
+        Case id to what the columns tell that are no features. May identify a patient.
     unused : tuple of str
         Columns that were not asked for.
     sha256 : str
@@ -50,6 +53,7 @@ class CaseTable:
     features: FeatureTable
     labels: Mapping[str, str] = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict, repr=False)
+    details: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     unused: tuple[str, ...] = ()
     sha256: str = ""
 
@@ -73,6 +77,40 @@ class CaseTable:
         """
         keep = [case_id in ids for case_id in self.features.case_ids]
         return replace(self, features=self.features.rows(keep))
+
+    def in_order(self, ids: Collection[str]) -> CaseTable:
+        """Return some of the rows in the order of their ids: that of a table is an accident.
+
+        Parameters
+        ----------
+        ids : collection of str
+            Ids of cases that it has.
+
+        Returns
+        -------
+        CaseTable
+            The same columns of these cases.
+        """
+        place = {case_id: n for n, case_id in enumerate(self.features.case_ids)}
+        order = [place[case_id] for case_id in sorted(ids)]
+        values, cases = self.features.values[order], self.features.cases
+        rows = replace(self.features, values=values, cases=tuple(cases[n] for n in order))
+        return replace(self, features=rows)
+
+    @property
+    def cases(self) -> list[Case]:
+        """The rows as cases, with what the table tells of them; their files are not at hand."""
+        return [
+            Case(
+                row.case_id,
+                tuple(Tube(tube.name, Path(tube.name)) for tube in row.tubes),
+                {**self.details.get(row.case_id, {}), **self._patient(row.case_id)},
+            )
+            for row in self.features.cases
+        ]
+
+    def _patient(self, case_id: str) -> dict[str, str]:
+        return {PATIENT: self.patients[case_id]} if case_id in self.patients else {}
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -160,7 +198,8 @@ def read_case_table(
     sheet = read_sheet(file, Wanted(id_column, asked, needed))
     features = _fulfilling(file, sheet, conditions)
     labels, patients = (_told(sheet, name, features) for name in (label_column, group_column))
-    return CaseTable(features, labels, patients, sheet.unused, file_sha256(file))
+    details = _details(sheet, drop, features)
+    return CaseTable(features, labels, patients, details, sheet.unused, file_sha256(file))
 
 
 def _fulfilling(
@@ -182,6 +221,17 @@ def _told(sheet: Sheet, column: str, features: FeatureTable) -> dict[str, str]:
         case_id: text
         for case_id, text in zip(sheet.features.case_ids, texts, strict=False)
         if case_id in kept and text not in BLANK
+    }
+
+
+def _details(
+    sheet: Sheet, columns: Sequence[str], features: FeatureTable
+) -> dict[str, dict[str, str]]:
+    """Return what several columns tell of cases, by their ids."""
+    told = {name: _told(sheet, name, features) for name in columns}
+    return {
+        case_id: {name: own[case_id] for name, own in told.items() if case_id in own}
+        for case_id in features.case_ids
     }
 
 

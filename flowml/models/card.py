@@ -33,7 +33,7 @@ _NOVELTY = (
     "training cases held out reached; and unlike the training cases from {furthest:.2f} on, "
     "which one in a hundred reached: at most its lineage is then given."
 )
-_REQUIRED = {
+REQUIRED = {
     "entity": "entity", "lineage": "lineage", "category": "category",
     "answer": "leukemia or lymphoma", "normal": "no abnormal population",
     "acute": "acute leukemia, from which on it is not excluded",
@@ -116,7 +116,7 @@ def model_card(model: TrainedModel) -> str:
 def _trust(model: TrainedModel) -> list[str]:
     """Say how sure an answer must be, and how that was fixed."""
     levels = model.caution.levels.to_dict()
-    rows = [f"| {said} | {levels[name]:.4f} |" for name, said in _REQUIRED.items()]
+    rows = [f"| {said} | {levels[name]:.4f} |" for name, said in REQUIRED.items()]
     choice, novelty = model.training.get("choice"), model.caution.novelty
     how = [_NOT_CALIBRATED]
     if choice:

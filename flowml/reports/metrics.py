@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowml.models.heldout import Z_95
+from flowml.judging.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from flowml.judging import Judgement
     from flowml.models import Prediction
 
 NO_ANSWER = "(no entity)"
@@ -104,7 +105,7 @@ def evaluate_predictions(
 
 
 def evaluation_document(
-    evaluation: Evaluation, provenance: Mapping[str, Any]
+    evaluation: Evaluation, provenance: Mapping[str, Any], judgement: Judgement
 ) -> dict[str, Any]:
     """Return what ``evaluation.json`` holds.
 
@@ -114,39 +115,16 @@ def evaluation_document(
         Counts.
     provenance : mapping
         Versions, hashes, parameters and inputs, plain values.
+    judgement : Judgement
+        All figures.
 
     Returns
     -------
     dict
         Plain values.
     """
-    return {"evaluation": evaluation.to_dict(), "provenance": dict(provenance)}
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson, JASA 22:209, 1927).
-
-    Parameters
-    ----------
-    successes, trials : int
-        For example right answers among cases.
-
-    Returns
-    -------
-    low, high : float
-        0 and 1 if there were no trials.
-
-    Examples
-    --------
-    >>> low, high = wilson_interval(8, 10)
-    >>> round(low, 3), round(high, 3)
-    (0.49, 0.943)
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    share, z2 = successes / trials, Z_95**2 / trials
-    centre = share + z2 / 2
-    half = Z_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials))
-    low = (centre - half) / (1 + z2) if successes > 0 else 0.0  # exactly, not by rounding
-    high = (centre + half) / (1 + z2) if successes < trials else 1.0
-    return low, high
+    return {
+        "evaluation": evaluation.to_dict(),
+        "judgement": judgement.to_dict(),
+        "provenance": dict(provenance),
+    }

@@ -59,7 +59,7 @@ def describe_run(model: TrainedModel, table: FeatureTable, how: Preparation) -> 
             "quality": how.quality,
             "required_probabilities": model.caution.levels.to_dict(),
         },
-        "inputs": [_input(case) for case in table.cases],
+        "inputs": [input_record(case) for case in table.cases],
     }
 
 
@@ -81,7 +81,19 @@ def policy_name(compensation: str) -> str:
     return f"{printable(Path(compensation).name)} (SHA-256 {file_sha256(compensation)})"
 
 
-def _input(case: CaseFeatures) -> dict[str, Any]:
+def input_record(case: CaseFeatures) -> dict[str, Any]:
+    """Say for the record what was read of a case.
+
+    Parameters
+    ----------
+    case : CaseFeatures
+        With its tubes.
+
+    Returns
+    -------
+    dict
+        Plain values.
+    """
     tubes = [
         {
             "name": tube.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flowml.cases import find_cases, given_of, with_given
@@ -122,6 +124,17 @@ def test_rows_of_one_case_must_not_contradict_each_other(cases, tmp_path):
     with pytest.raises(CaseError, match="line 3: other treated than before for 'K1'") as told:
         with_given(cases, path)
     assert "Erika" not in str(told.value)
+
+
+def test_all_columns_of_a_table_join_if_it_is_wanted_whole(cases, tmp_path):
+    text = "case_id,Material,site,ward,note\nK1,KM,east,,a\nK1,KM,,3,b\nK2,PB,west,4,\n"
+    known = [replace(cases[0], details={"site": "south", "ward": ""}), cases[1]]
+    first, second = with_given(known, table(tmp_path, text), is_whole=True)
+    assert first.details == {"Material": "KM", "site": "south", "ward": "3"}
+    assert second.details == {"Material": "PB", "site": "west", "ward": "4", "note": ""}
+    contrary = table(tmp_path, "case_id,treated,note\nK1,yes,a\nK1,no,b\n")
+    with pytest.raises(CaseError, match="line 3: other treated than before for 'K1'"):
+        with_given(cases, contrary, is_whole=True)
 
 
 def test_a_table_without_ids_says_so(cases, tmp_path):

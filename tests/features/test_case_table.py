@@ -42,6 +42,15 @@ def test_ids_labels_patients_and_numbers_are_told_apart(table):
     assert found.unlabelled == ("8", "9")
     assert found.patients == {"007": "P1", "8": "P1"}
     assert "P1" not in repr(found)  # a patient's number may be a name
+    assert [case.details for case in found.cases] == [
+        {"note": "x", "patient_id": "P1"}, {"note": "y", "patient_id": "P1"}, {"note": "z"},
+    ]  # fmt: skip
+
+
+def test_rows_come_in_the_order_of_their_ids(table):
+    found = table("subject,label,a\nk2,aml,2\nk3,,3\nk1,aml,1\n").in_order({"k2", "k1"})
+    assert found.features.case_ids == ["k1", "k2"]
+    assert found.features.values.tolist() == [[1.0], [2.0]]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import math
 import pytest
 from scipy.stats import binomtest
 
+from flowml.judging.intervals import wilson_interval
 from flowml.models.answer import Prediction
-from flowml.reports.metrics import NO_ANSWER, evaluate_predictions, wilson_interval
+from flowml.reports.metrics import NO_ANSWER, evaluate_predictions
 
 
 @pytest.mark.parametrize("trials", [1, 2, 7, 10, 100, 12_345])
