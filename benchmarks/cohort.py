@@ -3,8 +3,8 @@
 Run: python benchmarks/cohort.py FOLDER [--cohorts cll-9f,acute,acute-strata] [--final]
 [--cases N] [--jobs N]. Cases are drawn in memory; FOLDER gets a folder a cohort with
 ``features.parquet`` (the recipe `ecdf+pairs`, one row a case), ``cases.csv`` (what is true of
-each case, in the order of the rows) and ``cohort.json`` (what it was drawn from). A cohort that is
-there is not drawn again. What is tuned is tuned on the development cohorts; the final ones
+each case, in the order of the rows) and ``cohort.json`` (what it was drawn from). A cohort that
+is there is not drawn again. What is tuned is tuned on the development cohorts; the final ones
 have seeds of their own. Data kind: synthetic.
 """
 

@@ -12,6 +12,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from flowml.features import make_recipe
 from flowml.models import save_model
 from flowml.models.bundle import demo_model
 from flowml.models.card import model_card
@@ -20,7 +21,8 @@ from flowml.reading import Reading
 from flowml.simulator import Cohort, knowledge_sha256, known_entities, simulate
 from flowml.training import TrainingSettings, train
 
-PANEL, RECIPE, INSTRUMENTS, EVENTS = "screening", "pairs", 3, 10_000
+PANEL, INSTRUMENTS, EVENTS = "screening", 3, 10_000
+RECIPE = make_recipe("ecdf+pairs", pair_bins=8)
 TRAINING_SEED, CHECK_SEED = 20_001, 20_002
 CASES_PER_ENTITY, CHECK_CASES_PER_ENTITY = 100, 50
 

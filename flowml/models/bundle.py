@@ -186,7 +186,10 @@ def _read_members(raw: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             infos = {info.filename: info for info in archive.infolist()}
             if set(infos) != set(MEMBERS) or len(archive.infolist()) != len(MEMBERS):
-                raise ModelError("it is an archive, but not of a flowml model.")
+                raise ModelError(
+                    "it is an archive, but not of a model that this flowml wrote: an earlier "
+                    "version's must be trained anew."
+                )
             _refuse_too_large({name: info.file_size for name, info in infos.items()})
             if any(info.compress_type not in COMPRESSION for info in infos.values()):
                 raise ModelError("it is compressed in a way that flowml does not write.")

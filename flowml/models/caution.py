@@ -178,6 +178,8 @@ def caution_from(
         return Caution(levels, tuple(map(float, limits)))
     if not isinstance(edges, list) or len(edges) != 2 or not all(map(_is_positive, edges)):
         raise ModelError("its limits of novelty are not two numbers above 0.")
+    if edges[0] > edges[1]:
+        raise ModelError("its limits of novelty are not in order.")
     both = float(edges[0]), float(edges[1])
     novelty = novelty_from(tables, n_features, n_entities, both)
     return Caution(levels, tuple(map(float, limits)), novelty)

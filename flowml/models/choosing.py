@@ -272,8 +272,7 @@ class Chooser:
             document, losses = boost(rows[:, columns], codes, self._n, plan.boosting, watched)
             models.append(read_trees(document, rows.shape[1], self._n, columns))
             curves.append(losses)
-        shortest = min(map(len, curves))
-        n_rounds = 1 + int(np.mean([curve[:shortest] for curve in curves], axis=0).argmin())
+        n_rounds = round(float(np.mean([1 + int(np.argmin(curve)) for curve in curves])))
         margins = [
             model.first(n_rounds).margins(self._rows[test])
             for model, (_, test) in zip(models, self._parts, strict=True)

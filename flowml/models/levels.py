@@ -145,7 +145,8 @@ def fixed_levels(
     -------
     Levels
         Never below `MAJORITY`. Where cases are too few to promise what is allowed, the
-        probability itself must reach what is promised.
+        probability itself must reach what is promised; of "no abnormal population" what is
+        promised of entities, as no probability tells the share of neoplasms that are missed.
     """
     allowed = allowed_at(confidence)
     entities = list(tree.entities.values())

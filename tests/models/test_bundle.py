@@ -242,9 +242,9 @@ def cautious(change):
     [
         ("limits", []), ("limits", [0.1]), ("limits", [0.1, 0.1, 1.5]), ("limits", None),
         ("limits", [0.1, -0.1, 0]), ("limits", [True, 0, 0]), ("limits", [float("nan"), 0, 0]),
-        ("furthest", 0), ("furthest", -1), ("furthest", "2"), ("furthest", float("nan")),
-        ("furthest", True), ("furthest", 10**400), ("furthest", None), ("levels", None),
-        ("levels", {}), ("levels", [0.5] * 6), ("more", 1),
+        ("edges", [0, 1]), ("edges", [-1, 1]), ("edges", "2"), ("edges", [1, float("nan")]),
+        ("edges", [True, 2]), ("edges", [1, 10**400]), ("edges", None), ("levels", None),
+        ("levels", {}), ("levels", [0.5] * 7), ("more", 1),
     ],
 )  # fmt: skip
 def test_an_odd_caution_is_refused(tmp_path, key, value):

@@ -53,7 +53,7 @@ def test_equal_requirements_know_nothing_else():
     found = Caution.equal(0.7, 3)
     assert found.levels == Levels.equal(0.7)
     assert found.tables() == {}
-    assert found.to_dict()["furthest"] is None
+    assert found.to_dict()["edges"] is None
 
 
 def test_candidates_are_those_that_reach_their_limit():
@@ -72,12 +72,13 @@ def test_a_caution_goes_there_and_back(known):
     assert again.unlike(rows) == own.unlike(rows)
     if known:
         assert [each.furthest for each in again.unlike(rows)] == [2.5] * 30
+        assert [each.unusual for each in again.unlike(rows)] == [1.25] * 30
 
 
 def caution_with(far, furthest):
     from dataclasses import replace
 
-    return replace(far, furthest=furthest)
+    return replace(far, unusual=furthest / 2, furthest=furthest)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +86,9 @@ def caution_with(far, furthest):
     [
         {"limits": None}, {"limits": [0.1, 0.2]}, {"limits": [0.1, 0.2, 1.2]},
         {"limits": [0.1, 0.2, -0.2]}, {"limits": [0, 0, True]}, {"limits": [0, 0, math.nan]},
-        {"furthest": 0}, {"furthest": -2.0}, {"furthest": True}, {"furthest": "3"},
-        {"furthest": math.nan}, {"furthest": []}, {"levels": {}}, {"levels": None}, {"new": 1},
+        {"edges": 0}, {"edges": [-2.0, 1.0]}, {"edges": [True, 2]}, {"edges": [1, "3"]},
+        {"edges": [1, math.nan]}, {"edges": []}, {"edges": [2, 1]}, {"edges": [1, 2, 3]},
+        {"levels": {}}, {"levels": None}, {"new": 1},
     ],
 )  # fmt: skip
 def test_odd_values_are_refused(change):

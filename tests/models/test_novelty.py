@@ -37,8 +37,9 @@ def learned(n=600, seed=0, n_features=12):
 
 
 def test_a_score_from_which_on_a_case_is_unlike():
-    assert not Unlike(1.99, 2.0).is_novel
-    assert Unlike(2.0, 2.0).is_novel
+    assert not Unlike(1.99, 1.5, 2.0).is_novel
+    assert Unlike(2.0, 1.5, 2.0).is_novel
+    assert [Unlike(score, 1.5, 2.0).is_unusual for score in (1.49, 1.5, 3)] == [0, 1, 1]
 
 
 def test_distances_by_hand():
@@ -59,7 +60,7 @@ def test_distances_by_hand():
 def test_the_limit_by_hand(n, place):
     """ceil(0.99 * (n + 1)): the largest of 99, the second of 199; twice the largest of 98."""
     scores = np.random.default_rng(n).permutation(np.arange(1.0, n + 1))
-    assert novelty._furthest(scores) == (2.0 * n if place is None else place + 1)
+    assert novelty._reached_by(scores, 0.01) == (2.0 * n if place is None else place + 1)
 
 
 def test_a_class_far_away_is_found_and_one_between_is_not():
@@ -105,7 +106,7 @@ def test_a_row_has_the_same_bits_alone_and_in_company():
     turned = found.scores(np.asfortranarray(rows[::-1]))[::-1]
     alone = np.concatenate([found.scores(row[None]) for row in rows])
     assert together.tobytes() == alone.tobytes() == turned.copy().tobytes()
-    again = novelty_from(found.tables(), 12, 2, found.furthest)
+    again = novelty_from(found.tables(), 12, 2, (found.unusual, found.furthest))
     assert again.scores(rows).tobytes() == together.tobytes()
 
 

@@ -93,7 +93,7 @@ def questions(draw):
     )
     p = weights / weights.sum() if weights.any() else np.full(n, 1 / n)
     required = [draw(st.sampled_from([0.5, 0.6, 0.8, 0.95, 0.999, 1.0])) for _ in range(5)]
-    return p, tree, Levels(*required, draw(st.sampled_from([1e-6, 0.003, 0.05])))
+    return p, tree, Levels(*required, draw(st.sampled_from([1e-6, 0.003, 0.05])), 0.95)
 
 
 @settings(max_examples=400, derandomize=True, deadline=None)
@@ -131,7 +131,9 @@ def test_what_is_more_likely_stays_answered(question):
     """Lower requirements never take an answer away."""
     p, tree, levels = question
     before = settle(p, tree, levels)
-    easy = Levels(*[min(0.5, value) for value in list(levels.to_dict().values())[:5]], 0.05)
+    easy = Levels(
+        *[min(0.5, value) for value in list(levels.to_dict().values())[:5]], 0.05, 0.95
+    )
     after = settle(p, tree, easy)
     if before.entity:
         assert after.entity == before.entity
