@@ -95,7 +95,7 @@ def classify(
     table = extract_table(found, recipe, asked, progress, columns)
     provenance = describe_run(trained, table, reading.preparation) | _origins(columns)
     answers = [
-        settled(answer, case.details, row.evidence, _events(row))
+        settled(answer, case.details, row.evidence, events_of(row))
         for answer, case, row in zip(
             trained.predictions(table), found, table.cases, strict=True
         )
@@ -135,8 +135,19 @@ def model_for_files(model: TrainedModel | Path | str) -> tuple[TrainedModel, Fit
     return trained, trained.recipe
 
 
-def _events(case: CaseFeatures) -> tuple[TubeEvents, ...]:
-    """Return the events of the tubes of a case that can be used."""
+def events_of(case: CaseFeatures) -> tuple[TubeEvents, ...]:
+    """Return how many events each tube of a case had.
+
+    Parameters
+    ----------
+    case : CaseFeatures
+        With the tubes that were read.
+
+    Returns
+    -------
+    tuple of TubeEvents
+        Empty for a case that cannot be used.
+    """
     if case.problem:
         return ()
     return tuple(TubeEvents(tube.name, tube.n_events) for tube in case.tubes)

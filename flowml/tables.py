@@ -20,7 +20,7 @@ from flowml.features.chosen import common_features, usable_rows
 from flowml.features.coverage import Coverage
 from flowml.findings import Finding, Severity
 from flowml.models import Prediction, TrainedModel
-from flowml.pipeline import Classification
+from flowml.pipeline import Classification, events_of
 from flowml.quality import Preparation
 from flowml.reports.metrics import Evaluation, evaluate_predictions
 from flowml.reports.provenance import describe_run
@@ -31,6 +31,7 @@ from flowml.training import (
     TrainingSettings,
     canonical_labels,
 )
+from flowml.verdict import settled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,8 +117,12 @@ def classify_table(table: CaseTable | pd.DataFrame, model: TrainedModel) -> Clas
     _refuse_missing(given, model)
     seen = frozenset(model.training.get(ROWS_KEY, ()))
     hashes = _row_hashes(features.columns(model.feature_names))
-    answers = zip(model.predictions(features), hashes, strict=True)
-    predictions = tuple(_trained_on(p) if row in seen else p for p, row in answers)
+    answers = [
+        settled(answer, given.details.get(case.case_id, {}), None, events_of(case))
+        for answer, case in zip(model.predictions(features), features.cases, strict=True)
+    ]
+    pairs = zip(answers, hashes, strict=True)
+    predictions = tuple(_trained_on(p) if row in seen else p for p, row in pairs)
     record = describe_run(model, features, Preparation())
     record["parameters"] = {"required_probabilities": model.caution.levels.to_dict()}
     record["table"] = {"sha256": given.sha256 or None, "n_rows": len(features.cases)}

@@ -34,9 +34,11 @@ MAJORITY = 0.5  # an answer is more likely than all others together
 # leukemias that may be called anything else.
 ALLOWED = {"entity": 0.05, "category": 0.02, "lineage": 0.01, "answer": 0.01, "normal": 0.005,
            "acute": 0.003}  # fmt: skip
-SUSPICION = (
-    0.05  # an acute leukemia so likely is never passed over, however few cases were seen
-)
+# An acute leukemia so likely is never passed over, however few cases were seen.
+SUSPICION = 0.05
+# Share of other cases that a person may be asked to look at so that fewer acute leukemias are
+# missed than the training cases can tell: those to come may have fewer blasts.
+REVIEWS = 0.05
 
 
 @dataclass(frozen=True)
@@ -159,11 +161,11 @@ def fixed_levels(
     is_normal, is_acute = category == NORMAL, category == ACUTE
     sick, acute = ~is_normal[codes], is_acute[codes]
     p_normal = probabilities[sick][:, is_normal].sum(axis=1)
-    p_acute = probabilities[acute][:, is_acute].sum(axis=1)
+    p_acute = probabilities[:, is_acute].sum(axis=1)
     return Levels(
         **found,
         normal=_threshold(p_normal, len(p_normal), allowed["normal"], 1 - allowed["entity"]),
-        acute=_ruled_out(p_acute, allowed["acute"]),
+        acute=_ruled_out(p_acute[acute], p_acute[~acute], allowed["acute"]),
         release=confidence,
     )
 
@@ -201,20 +203,29 @@ def _threshold(wrong: Floats, n_cases: int, allowed: float, otherwise: float) ->
     return float(min(max(np.nextafter(barrier, 2), MAJORITY), 1.0))
 
 
-def _ruled_out(acute: Floats, allowed: float) -> float:
+def _ruled_out(acute: Floats, others: Floats, allowed: float) -> float:
     """Return the probability of an acute leukemia below which there is none.
 
     Parameters
     ----------
-    acute : ndarray, shape (n_acute,), float64
-        Of cases that are one.
+    acute, others : ndarray, shape (n_cases,), float64
+        Probability of an acute leukemia of cases that are one, and of all others.
     allowed : float
-        Share of them that may fall below it.
+        Share of the former that may fall below it.
+
+    Returns
+    -------
+    float
+        As low as they ask for, and lower where few of the others are above it.
     """
+    found = SUSPICION
     may_pass = int(np.floor(allowed * (len(acute) + 1))) - 1
-    if may_pass < 0 or len(acute) == 0:
-        return SUSPICION
-    return float(np.clip(np.sort(acute)[may_pass], np.finfo(float).tiny, SUSPICION))
+    if may_pass >= 0 and len(acute):
+        found = min(found, float(np.sort(acute)[may_pass]))
+    place = int(np.ceil((1 - REVIEWS) * (len(others) + 1))) - 1
+    if len(acute) and place < len(others):
+        found = min(found, float(np.nextafter(np.sort(others)[place], 2)))
+    return max(found, float(np.finfo(float).tiny))
 
 
 def levels_from(value: Mapping[str, Any]) -> Levels:

@@ -130,10 +130,16 @@ def test_truncation_anywhere_is_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # zipfile, on writing
 def test_an_extra_a_double_and_a_missing_member_are_refused(tmp_path):
     parts = list(members().items())
-    refused(tmp_path, packed([*parts, ("extra.txt", b"x")]), "not of a flowml model")
-    refused(tmp_path, packed([*parts, parts[0]]), "not of a flowml model")
+    refused(
+        tmp_path, packed([*parts, ("extra.txt", b"x")]), "not of a model that this flowml wrote"
+    )
+    refused(tmp_path, packed([*parts, parts[0]]), "not of a model that this flowml wrote")
     for gone in range(len(parts)):
-        refused(tmp_path, packed(parts[:gone] + parts[gone + 1 :]), "not of a flowml model")
+        refused(
+            tmp_path,
+            packed(parts[:gone] + parts[gone + 1 :]),
+            "not of a model that this flowml wrote",
+        )
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])

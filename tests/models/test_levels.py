@@ -84,6 +84,17 @@ def test_normal_is_fixed_on_neoplasms_only():
     assert level(sure, 397, 0.95).normal == np.nextafter(0.7, 2)  # one of 399 may pass
 
 
+def test_few_reviews_more_make_the_exclusion_of_acute_leukemia_stricter():
+    """Of 99 others the 95th is the place ceil(0.95 * 100) - 1: four lie above it."""
+    others = [(CLL, (0.0, 1 - p, p)) for p in np.arange(1, 100) / 10_000]
+    acute = [(AML, (0.0, 0.0, 1.0))] * 50
+    found = level([*others, *acute], 0, 0.95).acute
+    assert found == np.nextafter(0.0095, 2)
+    assert sum(p[2] >= found for _, p in others) == 4
+    unsure = [(CLL, (0.0, 0.5, 0.5))] * 99
+    assert level([*unsure, *acute], 0, 0.95).acute == SUSPICION
+
+
 def test_acute_leukemia_is_ruled_out_on_acute_leukemias_only():
     def ruled_out(n_acute, least):
         cases = [(AML, (0.0, 1 - p, p)) for p in least]
