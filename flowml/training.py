@@ -232,7 +232,7 @@ def train(
     usable, unusable = usable_rows(table)
     entities = _checked_entities(usable, known)
     common, left_out = common_features(usable)
-    frame, patients = usable.to_frame()[common], _patients(chosen, usable.case_ids)
+    frame, patients = usable.to_frame()[common], patients_of(chosen, usable.case_ids)
     pairs = declared_stand_ins(settings.pairs, chosen, usable, common, (reading, columns))
     said = settings.said(reading)
     classifier = settings.classifier().fit(frame, entities, said, patients, pairs)
@@ -276,12 +276,25 @@ def _checked_entities(table: FeatureTable, labels: Mapping[str, str]) -> list[st
     """Return the entity of each case; there must be two or more, and none for two at once."""
     entities = [labels[case_id] for case_id in table.case_ids]
     _check_entities(entities)
-    _refuse_contradictions(table, entities)
+    refuse_contradictions(table, entities)
     return entities
 
 
-def _patients(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
-    """Return the patient of each case; where none is named, every case has its own."""
+def patients_of(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
+    """Return the patient of each case.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        In any order.
+    case_ids : sequence of str
+        Those wanted.
+
+    Returns
+    -------
+    list of str
+        Where none is named, every case has its own.
+    """
     named = {case.case_id: case.details.get("patient_id") for case in cases}
     return [named[case_id] or case_id for case_id in case_ids]
 
@@ -334,8 +347,21 @@ def _check_entities(entities: Sequence[str]) -> None:
         )
 
 
-def _refuse_contradictions(table: FeatureTable, entities: Sequence[str]) -> None:
-    """Refuse one file in two cases that have different labels."""
+def refuse_contradictions(table: FeatureTable, entities: Sequence[str]) -> None:
+    """Refuse one file in two cases that have different labels.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        With the hashes of the files.
+    entities : sequence of str
+        Of its cases.
+
+    Raises
+    ------
+    LabelError
+        If there is one.
+    """
     of_file: dict[str, tuple[str, str]] = {}
     for case, entity in zip(table.cases, entities, strict=True):
         for digest in {tube.sha256 for tube in case.tubes} - {""}:
