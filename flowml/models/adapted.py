@@ -54,8 +54,11 @@ def _is_adaptation(value: object) -> bool:
         return False
     cases, tried = value.get("cases"), value.get("tried")
     old, novelty, levels = value.get("old"), value.get("novelty"), value.get("levels")
+    offsets = value.get("offsets")
     return (
         all(_is_number(value.get(key)) for key in ("scale", "strength"))
+        and isinstance(offsets, dict)
+        and all(map(_is_number, offsets.values()))
         and all(is_count(value.get(key)) for key in ("n_cases", "folds"))
         and isinstance(cases, dict)
         and all(map(is_count, cases.values()))

@@ -22,7 +22,7 @@ import numpy as np
 
 from flowml.models.linear import LinearModel, Standard, condensed
 from flowml.models.pooling import LEAST, MOST
-from flowml.models.predictor import Predictor, softmax
+from flowml.models.predictor import Predictor
 from flowml.threads import one_thread
 
 if TYPE_CHECKING:
@@ -143,17 +143,19 @@ def _likeliest(margins: Floats, points: Floats, truth: Floats) -> Floats:
     Coefficients are penalised as if their variance were 1: `points` are scaled for that.
     """
     from scipy.optimize import minimize
-    from scipy.special import logsumexp
 
     k = margins.shape[1]
 
     def loss(values: Floats) -> tuple[float, Floats]:
         scale, offsets, parts = values[0], values[1 : 1 + k], values[1 + k :].reshape(k, -1)
         total = scale * margins + offsets + points @ parts.T
+        total -= total.max(axis=1, keepdims=True)
+        weights = np.exp(total)
+        sums = weights.sum(axis=1, keepdims=True)
         away, moved = (scale - 1) / SCALE_SPREAD**2, offsets / OFFSET_SPREAD**2
-        cost = logsumexp(total, axis=1).sum() - (truth * total).sum()
+        cost = np.log(sums).sum() - (truth * total).sum()
         cost += ((scale - 1) * away + offsets @ moved + (parts**2).sum()) / 2
-        slope = softmax(total) - truth
+        slope = weights / sums - truth
         slopes = (
             [(slope * margins).sum() + away],
             slope.sum(axis=0) + moved,
