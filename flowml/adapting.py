@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flowml.cases.details import patients_of
 from flowml.errors import LabelError, ModelError
 from flowml.features import FeatureTable
+from flowml.features.chosen import refuse_contradictions
 from flowml.features.columns import OtherResults
 from flowml.models import TrainedModel
 from flowml.models.continuing import continue_model
@@ -25,7 +27,7 @@ from flowml.models.heldout import Cohort
 from flowml.pipeline import model_for_files
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
 from flowml.safety import listed, printable
-from flowml.training import canonical_labels, labelled_cases, patients_of, refuse_contradictions
+from flowml.training import canonical_labels, labelled_cases
 
 FEWEST_CASES = 20  # fewer say nothing that a standard error would not hide
 INPUTS = "inputs"  # of a training summary: SHA-256 of what the model has seen

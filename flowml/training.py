@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from flowml.cases.details import patients_of
 from flowml.errors import LabelError
 from flowml.features import FeatureTable, Recipe
-from flowml.features.chosen import common_features, usable_rows
+from flowml.features.chosen import common_features, refuse_contradictions, usable_rows
 from flowml.features.columns import OtherResults
 from flowml.features.recipes.fitted import check_stand_ins
 from flowml.features.recipes.scales import Scales
@@ -280,25 +281,6 @@ def _checked_entities(table: FeatureTable, labels: Mapping[str, str]) -> list[st
     return entities
 
 
-def patients_of(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
-    """Return the patient of each case.
-
-    Parameters
-    ----------
-    cases : sequence of Case
-        In any order.
-    case_ids : sequence of str
-        Those wanted.
-
-    Returns
-    -------
-    list of str
-        Where none is named, every case has its own.
-    """
-    named = {case.case_id: case.details.get("patient_id") for case in cases}
-    return [named[case_id] or case_id for case_id in case_ids]
-
-
 def _training_cases(cases: Cases, labels: Mapping[str, str]) -> list[Case]:
     """Return the cases that have a label; labels must be of two entities or more."""
     chosen = labelled_cases(found_cases(cases), labels)
@@ -345,33 +327,6 @@ def _check_entities(entities: Sequence[str]) -> None:
             f"all {len(entities)} training cases that can be used are {entities[0]}, expected "
             "two or more entities. Add labelled cases of another entity."
         )
-
-
-def refuse_contradictions(table: FeatureTable, entities: Sequence[str]) -> None:
-    """Refuse one file in two cases that have different labels.
-
-    Parameters
-    ----------
-    table : FeatureTable
-        With the hashes of the files.
-    entities : sequence of str
-        Of its cases.
-
-    Raises
-    ------
-    LabelError
-        If there is one.
-    """
-    of_file: dict[str, tuple[str, str]] = {}
-    for case, entity in zip(table.cases, entities, strict=True):
-        for digest in {tube.sha256 for tube in case.tubes} - {""}:
-            other, before = of_file.setdefault(digest, (case.case_id, entity))
-            if before != entity:
-                raise LabelError(
-                    f"the cases {printable(other)!r} ({before}) and "
-                    f"{printable(case.case_id)!r} ({entity}) hold the same file. Correct the "
-                    "labels, or leave one out."
-                )
 
 
 def labelled_cases(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Case]:

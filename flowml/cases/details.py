@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from flowml.records import Case
 
 OF_A_TUBE = ("instrument", "date")  # may differ between the tubes of a case
 
@@ -65,3 +67,22 @@ class Details:
         return {
             name: said[0] if said else "" for name, said in self._said.items() if len(said) < 2
         }
+
+
+def patients_of(cases: Sequence[Case], case_ids: Sequence[str]) -> list[str]:
+    """Return the patient of each case.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        In any order.
+    case_ids : sequence of str
+        Those wanted.
+
+    Returns
+    -------
+    list of str
+        Where none is named, every case has its own.
+    """
+    named = {case.case_id: case.details.get("patient_id") for case in cases}
+    return [named[case_id] or case_id for case_id in case_ids]
