@@ -33,6 +33,7 @@ _HOMES = {
     "read_gates": "flowml.gating",
     "LineageClassifier": "flowml.models.classifier",
     "load_model": "flowml.models",
+    "adapt_model": "flowml.adapting",
     "align_model": "flowml.aligning",
     "classify": "flowml.pipeline",
     "evaluate": "flowml.pipeline",
@@ -52,6 +53,7 @@ _MODULES = {"plot": "flowml.reports.plots"}
 __all__ = ["__version__", *_HOMES, *_MODULES]  # noqa: PLE0604 - names from the tables above
 
 if TYPE_CHECKING:
+    from flowml.adapting import adapt_model
     from flowml.aligning import align_model
     from flowml.cases import find_cases
     from flowml.checking import check_cases

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.adapting import Adapting, Read, continued, known_labels, refuse_strangers
 from flowml.errors import FlowmlError, LabelError, ModelError
 from flowml.features import FeatureTable
 from flowml.features.casetable import CaseTable
@@ -90,6 +91,60 @@ def train_table(
     seen = {*classifier.training_[ROWS_KEY], *_row_hashes(usable.columns(common))}
     classifier.training_[ROWS_KEY] = sorted(seen)
     return Training(classifier, unusable, left_out)
+
+
+def adapt_table(
+    table: CaseTable,
+    model: TrainedModel,
+    *,
+    old: CaseTable | None = None,
+    seed: int = 0,
+    data_kind: str | None = None,
+) -> Adapting:
+    """Continue a model on the labelled cases of a feature table.
+
+    Parameters
+    ----------
+    table : CaseTable
+        With its labels, and patients if they are known; rows without a label are left out.
+    model : TrainedModel
+        Trained on columns of these names.
+    old : CaseTable, optional
+        Labelled cases like those that the old model was trained on, and none of these.
+    seed : int
+        Of the parts of new cases that are held out in turn.
+    data_kind : str, optional
+        What the new cases are; where it is not given and a table does not tell, unknown.
+
+    Returns
+    -------
+    Adapting
+        The new model, and what was won and lost.
+
+    Raises
+    ------
+    LabelError
+        If no row has a label, all have the same one, or the model does not know an entity.
+    ModelError
+        If a column is missing, there are too few cases, or an old case is a new one.
+    """
+    beside = None if old is None else _read_rows(old, model)
+    new = _read_rows(table, model)
+    return continued(model, new, beside, seed=seed, data_kind=data_kind)
+
+
+def _read_rows(table: CaseTable, model: TrainedModel) -> Read:
+    """Return the labelled rows of a table, for a model."""
+    _refuse_missing(table, model)
+    known = known_labels(_labels(table, None), model)
+    refuse_strangers(known, model)
+    features = table.in_order(known).features
+    ids = features.case_ids
+    files = [{tube.sha256 for tube in case.tubes} - {""} for case in features.cases]
+    rows = _row_hashes(features.columns(model.feature_names))
+    inputs = [frozenset({*own, row}) for own, row in zip(files, rows, strict=True)]
+    patients = [str(table.patients.get(case_id, case_id)) for case_id in ids]
+    return Read(features, [known[case_id] for case_id in ids], patients, inputs)
 
 
 def classify_table(table: CaseTable | pd.DataFrame, model: TrainedModel) -> Classification:

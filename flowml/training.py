@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flowml.cases import patients_of
 from flowml.errors import LabelError
 from flowml.features import FeatureTable, Recipe
-from flowml.features.chosen import common_features, usable_rows
+from flowml.features.chosen import common_features, refuse_contradictions, usable_rows
 from flowml.features.columns import OtherResults
 from flowml.features.recipes.fitted import check_stand_ins
 from flowml.features.recipes.scales import Scales
@@ -282,7 +282,7 @@ def _checked_entities(table: FeatureTable, labels: Mapping[str, str]) -> list[st
     """Return the entity of each case; there must be two or more, and none for two at once."""
     entities = [labels[case_id] for case_id in table.case_ids]
     _check_entities(entities)
-    _refuse_contradictions(table, entities)
+    refuse_contradictions(table, entities)
     return entities
 
 
@@ -332,20 +332,6 @@ def _check_entities(entities: Sequence[str]) -> None:
             f"all {len(entities)} training cases that can be used are {entities[0]}, expected "
             "two or more entities. Add labelled cases of another entity."
         )
-
-
-def _refuse_contradictions(table: FeatureTable, entities: Sequence[str]) -> None:
-    """Refuse one file in two cases that have different labels."""
-    of_file: dict[str, tuple[str, str]] = {}
-    for case, entity in zip(table.cases, entities, strict=True):
-        for digest in {tube.sha256 for tube in case.tubes} - {""}:
-            other, before = of_file.setdefault(digest, (case.case_id, entity))
-            if before != entity:
-                raise LabelError(
-                    f"the cases {printable(other)!r} ({before}) and "
-                    f"{printable(case.case_id)!r} ({entity}) hold the same file. Correct the "
-                    "labels, or leave one out."
-                )
 
 
 def labelled_cases(cases: Sequence[Case], labels: Mapping[str, str]) -> list[Case]:

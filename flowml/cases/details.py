@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
 OF_A_TUBE = ("instrument", "date")  # may differ between the tubes of a case
 
 

@@ -31,6 +31,7 @@ VERBS = {
     "features": "Turn the events of cases into a table of features.",
     "train": "Train a model on labelled cases.",
     "align": "Align further instruments for a model, by normal cases.",
+    "adapt": "Continue a model on some cases of another panel or instrument.",
     "classify": "Answer for every case: lineage, category, leukemia or lymphoma.",
     "explain": "Say why a model answers as it does for one case.",
     "evaluate": "Hold answers against labels: of a model, or of a way of training.",

@@ -62,16 +62,23 @@ def _given(name: str) -> bool:
 
 
 def table_from(
-    path: Path | str, options: dict[str, Any], model: TrainedModel | None = None
+    path: Path | str,
+    options: dict[str, Any],
+    model: TrainedModel | None = None,
+    *,
+    has_labels: bool = False,
 ) -> CaseTable:
-    """Read a table of features; for a model, those columns that it needs."""
+    """Read a table of features; for a model, those columns that it needs.
+
+    It has labels where a model is trained on it, and where that is said.
+    """
     from flowml.cli.talk import note
     from flowml.features.casetable import read_case_table
     from flowml.safety import printable
 
     table = read_case_table(
         path,
-        **_columns(path, options, is_classified=model is not None),
+        **_columns(path, options, is_classified=model is not None and not has_labels),
         where=() if options["label_table"] else options["where"],
         needed=None if model is None else model.feature_names,
     )

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.errors import PanelError
+from flowml.errors import LabelError, PanelError
 from flowml.features.coverage import Coverage
 from flowml.safety import listed, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowml.features.table import FeatureTable
 
 MOST_SHOWN = 20
@@ -89,3 +91,30 @@ def common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
             f"{', '.join(left_out[:MOST_SHOWN])}. Train on cases of one panel."
         )
     return common, left_out
+
+
+def refuse_contradictions(table: FeatureTable, entities: Sequence[str]) -> None:
+    """Refuse one file in two cases that have different labels.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        With the hashes of the files.
+    entities : sequence of str
+        Of its cases.
+
+    Raises
+    ------
+    LabelError
+        If there is one.
+    """
+    of_file: dict[str, tuple[str, str]] = {}
+    for case, entity in zip(table.cases, entities, strict=True):
+        for digest in {tube.sha256 for tube in case.tubes} - {""}:
+            other, before = of_file.setdefault(digest, (case.case_id, entity))
+            if before != entity:
+                raise LabelError(
+                    f"the cases {printable(other)!r} ({before}) and "
+                    f"{printable(case.case_id)!r} ({entity}) hold the same file. Correct the "
+                    "labels, or leave one out."
+                )

@@ -25,6 +25,8 @@ from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
 from flowml.models.absence import is_absence
+from flowml.models.adapted import KEY as ADAPTED
+from flowml.models.adapted import is_adapted
 from flowml.models.caution import caution_from
 from flowml.models.panels import is_panel_record
 from flowml.models.plain import is_count
@@ -316,6 +318,7 @@ def _training(value: object) -> dict[str, Any]:
             and is_panel_record(training)
             and is_stand_ins(training.get("stand_ins"))
             and is_choice(training.get("choice"))
+            and is_adapted(training.get(ADAPTED))
         )
     except (AttributeError, TypeError):
         usable = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
+from flowml.models.adapted import KEY, adapted_lines
 from flowml.models.standin import accepted_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ _STAND_INS = (
     "|---|---|---|---|---|",
 )
 NOT_LISTED = (
-    "absence", "cases", "choice", "data_kind", "dyes", "inputs", "panels", "scales",
+    KEY, "absence", "cases", "choice", "data_kind", "dyes", "inputs", "panels", "scales",
     "stand_ins",
 )  # fmt: skip
 
@@ -106,6 +107,7 @@ def model_card(model: TrainedModel) -> str:
         f"Recipe: `{model.recipe.summary() if model.recipe else 'table of another origin'}`.",
         *_panels(model),
         *_instruments(model),
+        *adapted_lines(model.training),
         "## Scope and limits",
         _SCOPE,
         *_origin(model),

@@ -233,7 +233,7 @@ def fit_linear(
         return _certain(standard, int(present[0]), n_classes)
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # far enough: calibration follows
-        scores, axes = _condensed(standard.of_rows(rows))
+        scores, axes = condensed(standard.of_rows(rows))
         penalty = strength / rows.shape[1]
         solver = LogisticRegression(C=penalty, max_iter=MOST_STEPS, tol=PRECISION)
         solver.fit(scores, codes)
@@ -254,11 +254,23 @@ def _certain(standard: Standard, code: int, n_classes: int) -> LinearModel:
     return LinearModel(standard, np.zeros((n_classes, len(standard.center))), intercept)
 
 
-def _condensed(scores: Floats) -> tuple[Floats, Floats | None]:
+def condensed(scores: Floats) -> tuple[Floats, Floats | None]:
     """Return fewer columns that say the same, where there are more features than cases.
 
     With a quadratic penalty the best coefficients are combinations of cases, so that nothing is
     lost (Hastie & Tibshirani, Biostatistics 2004; 5:329).
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n_cases, n_features), float64
+        Standard scores.
+
+    Returns
+    -------
+    columns : ndarray, shape (n_cases, n_columns), float64
+        Principal components, or the scores themselves.
+    axes : ndarray, shape (n_columns, n_features), float64, or None
+        Orthonormal; the scores are `columns` times `axes`. None where nothing was condensed.
     """
     if scores.shape[1] <= len(scores) or not scores.any():
         return scores, None

@@ -221,14 +221,26 @@ def learned_novelty(cohort: Cohort, held: Held | None) -> Novelty | None:
             usual[code] = max(float(np.median(of_class)), TINY)
     scores = (squared / usual).min(axis=1)
     novelty = fit_novelty(rows, codes, n_classes)
-    limits = _reached_by(scores, UNUSUAL), _reached_by(scores, FALSE_ALARMS)
+    limits = reached_by(scores, UNUSUAL), reached_by(scores, FALSE_ALARMS)
     return replace(novelty, usual=usual, unusual=limits[0], furthest=limits[1])
 
 
-def _reached_by(scores: Floats, share: float) -> float:
+def reached_by(scores: Floats, share: float) -> float:
     """Return the novelty that a share of cases held out reach.
 
     One case more is counted, so that the share holds for a new one (split conformal).
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n_cases,), float64
+        One or more.
+    share : float
+        Of cases.
+
+    Returns
+    -------
+    float
+        Twice the largest where there are too few cases to tell.
     """
     place = int(np.ceil((1 - share) * (len(scores) + 1))) - 1
     largest = float(scores.max())

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 from cli.commands import run_here
-from small import flat, held
+from small import dimmer, flat, held
 
 import flowml as toolkit
 from flowml.errors import ModelError
-from flowml.events import ArraySource
 from flowml.models import load_model
-from flowml.records import Case, Role, Tube
 
 
 @pytest.fixture
 def flowml(capsys):
     return run_here(capsys)
-
-
-def dimmer(case, instrument):
-    """Return a case as an instrument with half the gain measures it."""
-    sample = case.tubes[0].origin
-    light = [c.role is Role.FLUORESCENCE for c in sample.channels]
-    values = sample.events() * np.where(light, 0.5, 1.0).astype(np.float32)
-    keywords = {k: v for k, v in sample.keywords.items() if k != "$CYTSN"}
-    keywords["$CYT"] = instrument
-    moved = replace(sample, source=ArraySource(values), keywords=keywords)
-    return Case(case.case_id, (Tube(sample.name, moved),), case.details)
 
 
 @pytest.fixture(scope="module")
