@@ -37,8 +37,9 @@ ALLOWED = {"entity": 0.05, "category": 0.02, "lineage": 0.01, "answer": 0.01, "n
 # An acute leukemia so likely is never passed over, however few cases were seen.
 SUSPICION = 0.05
 # Share of other cases that a person may be asked to look at so that fewer acute leukemias are
-# missed than the training cases can tell: those to come may have fewer blasts.
-REVIEWS = 0.05
+# missed than the training cases can tell: those to come may have fewer blasts. Where the others
+# are all far from it, a probability of an acute leukemia below `REMOTE` asks for no one.
+REVIEWS, REMOTE = 0.03, 0.001
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def _ruled_out(acute: Floats, others: Floats, allowed: float) -> float:
         found = min(found, float(np.sort(acute)[may_pass]))
     place = int(np.ceil((1 - REVIEWS) * (len(others) + 1))) - 1
     if len(acute) and place < len(others):
-        found = min(found, float(np.nextafter(np.sort(others)[place], 2)))
+        found = min(found, max(REMOTE, float(np.nextafter(np.sort(others)[place], 2))))
     return max(found, float(np.finfo(float).tiny))
 
 

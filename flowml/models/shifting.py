@@ -200,4 +200,6 @@ def shifted(predictor: Predictor, shift: Shift, standard: Standard) -> Predictor
     if shift.residual is not None:
         coefficients += shift.residual
     linear = LinearModel(standard, coefficients, intercept)
-    return replace(predictor, linear=linear, weights=(shift.scale * predictor.weights[0], 1.0))
+    weights = shift.scale * predictor.weights[0], 1.0
+    shifts = tuple(shift.scale * each for each in predictor.shifts)
+    return replace(predictor, linear=linear, weights=weights, shifts=shifts)

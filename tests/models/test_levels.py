@@ -10,6 +10,7 @@ from flowml.knowledge import load_label_tree
 from flowml.models.levels import (
     ALLOWED,
     MAJORITY,
+    REMOTE,
     SUSPICION,
     Levels,
     allowed_at,
@@ -85,12 +86,14 @@ def test_normal_is_fixed_on_neoplasms_only():
 
 
 def test_few_reviews_more_make_the_exclusion_of_acute_leukemia_stricter():
-    """Of 99 others the 95th is the place ceil(0.95 * 100) - 1: four lie above it."""
+    """Of 99 others the place is ceil(0.97 * 100) - 1 = 96, the 97th: two lie above it."""
     others = [(CLL, (0.0, 1 - p, p)) for p in np.arange(1, 100) / 10_000]
     acute = [(AML, (0.0, 0.0, 1.0))] * 50
     found = level([*others, *acute], 0, 0.95).acute
-    assert found == np.nextafter(0.0095, 2)
-    assert sum(p[2] >= found for _, p in others) == 4
+    assert found == np.nextafter(0.0097, 2)
+    assert sum(p[2] >= found for _, p in others) == 2
+    far = [(CLL, (0.0, 1 - p, p)) for p in np.arange(1, 100) / 1e6]
+    assert level([*far, *acute], 0, 0.95).acute == REMOTE
     unsure = [(CLL, (0.0, 0.5, 0.5))] * 99
     assert level([*unsure, *acute], 0, 0.95).acute == SUSPICION
 
@@ -99,7 +102,8 @@ def test_acute_leukemia_is_ruled_out_on_acute_leukemias_only():
     def ruled_out(n_acute, least):
         cases = [(AML, (0.0, 1 - p, p)) for p in least]
         cases += [(AML, (0.0, 0.0, 1.0))] * (n_acute - len(least))
-        return level(cases, 100, 0.95).acute
+        cases += [(CLL, (0.0, 0.9, 0.1))] * 50  # of all of them one would ask
+        return level(cases, 50, 0.95).acute
 
     assert ruled_out(331, [0.001, 0.01]) == SUSPICION  # 0.003 * 332 < 1: too few
     assert ruled_out(333, [0.001, 0.01]) == 0.001  # none may fall below
