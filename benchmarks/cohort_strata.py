@@ -22,7 +22,9 @@ from flowml.simulator.instrument import Unit
 ACUTE = "acute_leukemia"  # a category of the label tree
 NOT_ACUTE = "not acute"  # the stratum beside
 CANDIDATES = 60  # drafts for each case that is wanted; the rarest stratum takes about eight
-OWN_SEED = 100  # added to the seed of the cohorts, and one more for each stratum
+# Added to the seed of the cohorts, and one more for each stratum. It was 100 until the way in
+# which an acute leukemia is excluded was changed after a look at these strata.
+OWN_SEED = 1_100
 EXPRESSED = 1.0  # decades above a negative cell: more than a trace
 NEGATIVE = 0.20  # a clone is called negative if fewer of its cells have the antigen
 
