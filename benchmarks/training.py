@@ -30,10 +30,11 @@ from numpy.typing import NDArray
 from flowml.models.boosting import Boosting
 from flowml.models.choosing import VARIANTS, Chooser, Plan
 from flowml.models.heldout import Cohort, parted
+from flowml.models.pooling import Pool
 
 TELLING = 40  # features that tell classes apart, and by how much at most
 SIGNAL = 1.0
-TREES_ONLY = (1.0, 0.0)
+TREES_ONLY = 1.0, 0.0  # weights of trees and linear model
 MOST = 1.1
 Rows = NDArray[np.float32]
 Codes = NDArray[np.int64]
@@ -78,11 +79,12 @@ def compared(
     """Let both train in turns, and see that they train the same trees."""
     how = boosting(n_rounds, rows.shape[1])
     plan, default = Plan("boosted", how, 20.0), boosting(n_rounds, 1000)
+    pool = Pool(TREES_ONLY, (0.0,) * n_classes)
     ways: dict[str, Callable[[], Any]] = {
         "xgboost": lambda: plainly(rows, codes, n_classes, how),
-        "flowml": lambda: plan.trained(rows, codes, n_classes, TREES_ONLY),
+        "flowml": lambda: plan.trained(rows, codes, n_classes, pool),
         "flowml, default": lambda: replace(plan, boosting=default).trained(
-            rows, codes, n_classes, TREES_ONLY
+            rows, codes, n_classes, pool
         ),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}

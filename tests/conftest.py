@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from places import SHARED_DATA
+from small import QUICK
+
+from flowml.training import DEFAULT_SETTINGS, TrainingSettings
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +33,26 @@ def folder(tmp_path):
         return root
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def quick_training(request, monkeypatch):
+    """Let commands train as `QUICK` does where they leave the defaults.
+
+    A dozen cases promise less than the defaults ask for.
+    """
+    if "cli" not in request.path.parts:
+        return
+    made = TrainingSettings.__init__
+    quick = {name: getattr(QUICK, name) for name in ("estimator", "confidence")}
+
+    def make(self, *given, **named):
+        left = {
+            name: value
+            for name, value in quick.items()
+            if named.get(name, getattr(DEFAULT_SETTINGS, name))
+            == getattr(DEFAULT_SETTINGS, name)
+        }
+        made(self, *given, **named | left)
+
+    monkeypatch.setattr(TrainingSettings, "__init__", make)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from answers import TREE, said, several
+from judged_answers import TREE, said, several
 
 from flowml.errors import FlowmlError, LabelError
 from flowml.judging import Answered, Draws, judge

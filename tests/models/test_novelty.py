@@ -60,7 +60,7 @@ def test_distances_by_hand():
 def test_the_limit_by_hand(n, place):
     """ceil(0.99 * (n + 1)): the largest of 99, the second of 199; twice the largest of 98."""
     scores = np.random.default_rng(n).permutation(np.arange(1.0, n + 1))
-    assert novelty._reached_by(scores, 0.01) == (2.0 * n if place is None else place + 1)
+    assert novelty.reached_by(scores, 0.01) == (2.0 * n if place is None else place + 1)
 
 
 def test_a_class_far_away_is_found_and_one_between_is_not():

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cohort_tables import row, table_of, told_apart, tube
 from small import cohort, labels
-from tables import row, table_of, told_apart, tube
 
 from flowml.errors import FlowmlError, LabelError
 from flowml.features import make_recipe

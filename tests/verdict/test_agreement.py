@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from verdict_answers import answer, codes, evidence, finding, immature, open_answer
 
 from flowml.knowledge import load_label_tree
 from flowml.verdict import settled
-from tests.verdict.answers import answer, codes, evidence, finding, immature, open_answer
 
 LIGHT = finding("light_chains", signs=("kappa",), summary="All B cells: kappa restricted.")
 ALERT = finding("apl", signs=("classic",), summary="Same day: PML::RARA. APL alert.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from verdict_answers import answer, codes, evidence, finding, immature, open_answer
 
 from flowml.gating.rules.evidence import TubeEvents
 from flowml.verdict import settled
 from flowml.verdict.detection import detection_limit
-from tests.verdict.answers import answer, codes, evidence, finding, immature, open_answer
 
 # --- scope and contradictions -----------------------------------------------------------------
 

@@ -6,10 +6,10 @@ import itertools
 import math
 
 import pytest
+from verdict_answers import answer, codes, evidence, finding, open_answer
 
 from flowml.knowledge.verdict import load_verdicts
 from flowml.verdict import settled
-from tests.verdict.answers import answer, codes, evidence, finding, open_answer
 
 CLL, MBL = "leukemia_lymphoma_overlap", "precursor_state"
 # entity, what was given, answer, rule, decision
