@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+LIKELY = 0.1  # an entity so probable is not excluded, however sure its own cases usually are
+
 
 def entity_limits(
     probabilities: Floats, codes: NDArray[np.int64], n_classes: int, confidence: float
@@ -61,7 +63,8 @@ def not_excluded(probabilities: Floats, limits: Floats) -> NDArray[np.intp]:
     Returns
     -------
     ndarray, shape (n_left,), intp
-        The likeliest first; none where the case is like no entity.
+        The likeliest first; none where the case is like no entity. To exclude less than the
+        limits allow keeps their promise.
     """
     order = np.argsort(-probabilities, kind="stable")
-    return order[probabilities[order] >= limits[order]]
+    return order[probabilities[order] >= np.minimum(limits, LIKELY)[order]]

@@ -57,8 +57,8 @@ def test_equal_requirements_know_nothing_else():
 
 
 def test_candidates_are_those_that_reach_their_limit():
-    found = Caution(Levels.equal(0.5), (0.2, 0.5, 0.0))
-    assert found.candidates(np.array([0.2, 0.45, 0.35])).tolist() == [2, 0]
+    found = Caution(Levels.equal(0.5), (0.02, 0.05, 0.0))
+    assert found.candidates(np.array([0.02, 0.045, 0.935])).tolist() == [2, 0]
 
 
 @pytest.mark.parametrize("known", [True, False])

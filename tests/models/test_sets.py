@@ -22,7 +22,8 @@ def test_limits_by_hand():
 def test_the_likeliest_is_first_and_a_limit_itself_is_not_below():
     limits = np.array([0.3, 0.1, 0.2, 0.0])
     assert not_excluded(np.array([0.3, 0.09, 0.61, 0.0]), limits).tolist() == [2, 0, 3]
-    assert not_excluded(np.array([0.2, 0.05]), np.array([0.5, 0.5])).tolist() == []
+    assert not_excluded(np.array([0.09, 0.05]), np.array([0.5, 0.5])).tolist() == []
+    assert not_excluded(np.array([0.1, 0.05]), np.array([0.5, 0.5])).tolist() == [0]  # likely
     assert not_excluded(np.array([0.5, 0.5]), np.zeros(2)).tolist() == [0, 1]
 
 
