@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from flowml.pipeline import model_for_files
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases
 from flowml.safety import listed, printable
 from flowml.training import canonical_labels, labelled_cases
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FEWEST_CASES = 20  # fewer say nothing that a standard error would not hide
 INPUTS = "inputs"  # of a training summary: SHA-256 of what the model has seen
@@ -325,16 +328,28 @@ def _refuse_common(new: Read, old: Read) -> None:
 
 def _marks(asked: Read) -> list[frozenset[str]]:
     """Return what tells each case from any other: its files, its numbers, its named patient."""
-    lines = zip(
-        asked.features.case_ids, asked.features.values, asked.patients, asked.inputs,
-        strict=True,
-    )  # fmt: skip
+    hashes = row_hashes(asked.features.values)
+    lines = zip(asked.features.case_ids, hashes, asked.patients, asked.inputs, strict=True)
     return [
-        inputs
-        | {hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest()}
-        | ({f"patient {patient}"} if patient != case_id else set())
+        inputs | {row} | ({f"patient {patient}"} if patient != case_id else set())
         for case_id, row, patient, inputs in lines
     ]
+
+
+def row_hashes(values: NDArray[np.float32]) -> list[str]:
+    """Return what tells each row of numbers from any other.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_cases, n_features), float32
+        Features.
+
+    Returns
+    -------
+    list of str
+        SHA-256 of each row.
+    """
+    return [hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() for row in values]
 
 
 def _record(new: Read, data_kind: str | None) -> dict[str, Any]:

@@ -6,14 +6,19 @@ any other the names of the columns are all that is known, and a model demands th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from flowml.adapting import Adapting, Read, continued, known_labels, refuse_strangers
+from flowml.adapting import (
+    INPUTS,
+    Adapting,
+    Read,
+    continued,
+    known_labels,
+    refuse_strangers,
+    row_hashes,
+)
 from flowml.errors import FlowmlError, LabelError, ModelError
 from flowml.features import FeatureTable
 from flowml.features.casetable import CaseTable
@@ -36,8 +41,6 @@ from flowml.verdict import settled
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ROWS_KEY = "inputs"  # of a model's training summary: SHA-256 of what it was trained on
 
 
 def train_table(
@@ -88,8 +91,8 @@ def train_table(
     entities = [known[case_id] for case_id in usable.case_ids]
     frame = usable.to_frame()[common]
     classifier = settings.classifier().fit(frame, entities, settings.said(None), groups)
-    seen = {*classifier.training_[ROWS_KEY], *_row_hashes(usable.columns(common))}
-    classifier.training_[ROWS_KEY] = sorted(seen)
+    seen = {*classifier.training_[INPUTS], *row_hashes(usable.columns(common))}
+    classifier.training_[INPUTS] = sorted(seen)
     return Training(classifier, unusable, left_out)
 
 
@@ -141,7 +144,7 @@ def _read_rows(table: CaseTable, model: TrainedModel) -> Read:
     features = table.in_order(known).features
     ids = features.case_ids
     files = [{tube.sha256 for tube in case.tubes} - {""} for case in features.cases]
-    rows = _row_hashes(features.columns(model.feature_names))
+    rows = row_hashes(features.columns(model.feature_names))
     inputs = [frozenset({*own, row}) for own, row in zip(files, rows, strict=True)]
     patients = [str(table.patients.get(case_id, case_id)) for case_id in ids]
     return Read(features, [known[case_id] for case_id in ids], patients, inputs)
@@ -170,8 +173,8 @@ def classify_table(table: CaseTable | pd.DataFrame, model: TrainedModel) -> Clas
     given = _as_case_table(table)
     features = given.features
     _refuse_missing(given, model)
-    seen = frozenset(model.training.get(ROWS_KEY, ()))
-    hashes = _row_hashes(features.columns(model.feature_names))
+    seen = frozenset(model.training.get(INPUTS, ()))
+    hashes = row_hashes(features.columns(model.feature_names))
     answers = [
         settled(answer, given.details.get(case.case_id, {}), None, events_of(case))
         for answer, case in zip(model.predictions(features), features.cases, strict=True)
@@ -262,11 +265,6 @@ def _labels(table: CaseTable, labels: Mapping[str, str] | None) -> Mapping[str, 
             f"none of {len(ids)} rows has a label: {why}. Labels go by the id of the row."
         )
     return {case_id: label for case_id, label in found.items() if case_id in rows}
-
-
-def _row_hashes(values: np.typing.NDArray[np.float32]) -> list[str]:
-    """Return what tells a row of numbers from any other."""
-    return [hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() for row in values]
 
 
 def _trained_on(found: Prediction) -> Prediction:

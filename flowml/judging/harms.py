@@ -12,14 +12,13 @@ from flowml.judging.answered import ANSWER, CATEGORY, LINEAGE, NONE, Answered, L
 from flowml.judging.chances import auc_series
 from flowml.judging.draws import NOTHING, Draws, Estimate, ratio
 from flowml.judging.intervals import upper_bound
+from flowml.models.levels import ACUTE, NORMAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
-
-ACUTE, NORMAL = "acute_leukemia", "no_abnormal_population"  # categories
 
 
 @dataclass(frozen=True)

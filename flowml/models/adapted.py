@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from flowml.models.levels import ALLOWED
-from flowml.models.plain import is_count, is_share, is_texts
+from flowml.models.plain import is_count, is_number, is_share, is_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +55,9 @@ def _is_adaptation(value: object) -> bool:
     old, novelty, levels = value.get("old"), value.get("novelty"), value.get("levels")
     offsets = value.get("offsets")
     return (
-        all(_is_number(value.get(key)) for key in ("scale", "strength"))
+        all(is_number(value.get(key)) for key in ("scale", "strength"))
         and isinstance(offsets, dict)
-        and all(map(_is_number, offsets.values()))
+        and all(map(is_number, offsets.values()))
         and all(is_count(value.get(key)) for key in ("n_cases", "folds"))
         and isinstance(cases, dict)
         and all(map(is_count, cases.values()))
@@ -77,8 +76,8 @@ def _is_tried(value: object) -> bool:
     return (
         isinstance(value, dict)
         and value.get("step") in STEPS
-        and _is_number(value.get("strength"))
-        and _is_number(value.get("log_loss"))
+        and is_number(value.get("strength"))
+        and is_number(value.get("log_loss"))
     )
 
 
@@ -99,13 +98,8 @@ def _is_comparison(value: object) -> bool:
     )
 
 
-def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)  # type: ignore[arg-type]
-
-
 def _are_numbers(value: Any, length: int) -> bool:
-    return isinstance(value, list) and len(value) == length and all(map(_is_number, value))
+    return isinstance(value, list) and len(value) == length and all(map(is_number, value))
 
 
 def said_of_comparison(found: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ RESULT_COLUMNS = (
 URGENT_SUSPICION = 0.1
 SHOWN_CANDIDATES = 3
 LONGEST_OPEN = 240  # characters of what is not assessed, in a reason; results.json has all
+SEEN_NONE = "no abnormal population seen with these markers"
 UNDETERMINED = "undetermined"
 NOT_SETTLED = "not-settled"
 
@@ -280,7 +281,7 @@ def _reason(
     likely = ", ".join(f"{names[i]} {probabilities[i]:.2f}" for i in order)
     if status == "answered":
         normal = settled.values["category"] == NORMAL
-        what = "no abnormal population seen with these markers" if normal else "most probable"
+        what = SEEN_NONE if normal else "most probable"
         sure = probabilities.max() >= release
         return f"{what}: {likely}{'' if sure else f'; below {release:.2f}, so for review'}"
     why = "; ".join(settled.withheld)

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import struct
-import sys
 import zipfile
 import zlib
 from dataclasses import replace
@@ -29,7 +28,7 @@ from flowml.models.adapted import KEY as ADAPTED
 from flowml.models.adapted import is_adapted
 from flowml.models.caution import caution_from
 from flowml.models.panels import is_panel_record
-from flowml.models.plain import is_count
+from flowml.models.plain import is_count, is_number
 from flowml.models.predictor import predictor_from
 from flowml.models.record import is_choice
 from flowml.models.standin import is_stand_ins
@@ -338,6 +337,4 @@ def _is_scale(pair: object) -> bool:
     """Tell lowest and highest top of a marker's scale from anything else."""
     if not isinstance(pair, list) or len(pair) != 2:
         return False
-    if not all(isinstance(top, float | int) and not isinstance(top, bool) for top in pair):
-        return False
-    return bool(0 < pair[0] <= pair[1] <= sys.float_info.max)
+    return all(map(is_number, pair)) and bool(0 < pair[0] <= pair[1])

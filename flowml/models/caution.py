@@ -13,7 +13,7 @@ import numpy as np
 from flowml.errors import ModelError
 from flowml.models.levels import Levels, fixed_levels, levels_from
 from flowml.models.novelty import Novelty, Unlike, novelty_from
-from flowml.models.plain import is_share
+from flowml.models.plain import is_number, is_share
 from flowml.models.sets import entity_limits, not_excluded
 
 if TYPE_CHECKING:
@@ -176,14 +176,14 @@ def caution_from(
     levels = levels_from(value["levels"])
     if edges is None:
         return Caution(levels, tuple(map(float, limits)))
-    if not isinstance(edges, list) or len(edges) != 2 or not all(map(_is_positive, edges)):
+    if (
+        not isinstance(edges, list)
+        or len(edges) != 2
+        or not all(is_number(edge) and edge > 0 for edge in edges)
+    ):
         raise ModelError("its limits of novelty are not two numbers above 0.")
     if edges[0] > edges[1]:
         raise ModelError("its limits of novelty are not in order.")
     both = float(edges[0]), float(edges[1])
     novelty = novelty_from(tables, n_features, n_entities, both)
     return Caution(levels, tuple(map(float, limits)), novelty)
-
-
-def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0

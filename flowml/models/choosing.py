@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 ESTIMATORS = (AUTO, *KINDS)
-# Tried one after another, each kept if held-out cases are foreseen better with it.
 TREE_SETTINGS = ("n_rounds", "learning_rate", "max_depth", "min_child_weight", "subsample",
                  "colsample")  # fmt: skip
+# Tried one after another, each kept if held-out cases are foreseen better with it.
 VARIANTS: tuple[Mapping[str, float], ...] = (
     {"strength": 80.0}, {"strength": 5.0}, {"max_depth": 6}, {"max_depth": 3},
     {"min_child_weight": 2.0}, {"colsample": 0.1}, {"learning_rate": 0.07, "n_rounds": 300},

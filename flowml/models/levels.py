@@ -15,6 +15,7 @@ import numpy as np
 
 from flowml.errors import ModelError
 from flowml.knowledge.labels import AXES
+from flowml.models.plain import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,7 @@ class Levels:
 
     def __post_init__(self) -> None:
         for name, value in self.to_dict().items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if not is_number(value):
                 raise ModelError(f"the required probability of {name} is no number.")
             if not 0 < value <= 1:
                 raise ModelError(

@@ -14,6 +14,7 @@ import numpy as np
 
 from flowml.errors import ModelError
 from flowml.models.contributions import Contributions
+from flowml.models.tables import sized
 from flowml.threads import one_thread
 
 if TYPE_CHECKING:
@@ -190,14 +191,8 @@ def linear_from(
     """
     line = (n_features,)
     shapes = (line, line, line, (n_classes, n_features), (n_classes,))
-    for name, shape in zip(TABLES, shapes, strict=True):
-        table = tables.get(name)
-        kind = np.bool_ if name == "shares" else np.float64
-        if table is None or table.shape != shape or table.dtype != kind:
-            raise ModelError(f"the model's table {name!r} is missing or of another size.")
-        if not np.isfinite(table).all():
-            raise ModelError(f"the model's table {name!r} holds values that are not finite.")
-    center, spread, shares, coefficients, intercept = (tables[name] for name in TABLES)
+    kinds = (np.float64, np.float64, np.bool_, np.float64, np.float64)
+    center, spread, shares, coefficients, intercept = sized(tables, TABLES, shapes, kinds)
     if not (spread > 0).all():
         raise ModelError("the model's table 'spread' holds values that are not above 0.")
     return LinearModel(Standard(center, spread, shares), coefficients, intercept)
@@ -274,7 +269,25 @@ def condensed(scores: Floats) -> tuple[Floats, Floats | None]:
     """
     if scores.shape[1] <= len(scores) or not scores.any():
         return scores, None
+    vectors, roots = spectrum(scores)
+    return vectors * roots, (vectors / roots).T @ scores
+
+
+def spectrum(scores: Floats) -> tuple[Floats, Floats]:
+    """Return the directions of the cases among each other, where features are more than cases.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n_cases, n_features), float64
+        Standard scores.
+
+    Returns
+    -------
+    vectors : ndarray, shape (n_cases, n_kept), float64
+        Left singular vectors, those of the largest singular values last.
+    roots : ndarray, shape (n_kept,), float64
+        Singular values, without those that are rounding only.
+    """
     sizes, vectors = np.linalg.eigh(scores @ scores.T)
     kept = sizes > sizes[-1] * 1e-10
-    roots = np.sqrt(sizes[kept])
-    return vectors[:, kept] * roots, (vectors[:, kept] / roots).T @ scores
+    return vectors[:, kept], np.sqrt(sizes[kept])

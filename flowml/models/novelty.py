@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flowml.errors import ModelError
-from flowml.models.linear import Standard
+from flowml.models.linear import Standard, spectrum
+from flowml.models.tables import sized
 from flowml.threads import one_thread
 
 if TYPE_CHECKING:
@@ -104,16 +105,8 @@ class Novelty:
         ndarray, shape (n_rows,), float64
             About 1 for a usual case. A row's bits do not depend on the other rows.
         """
-        found = np.empty(len(rows))
         with np.errstate(over="ignore"):  # infinitely far is an answer
-            for place, row in enumerate(rows):
-                found[place] = (self._squared(row) / self.usual).min()
-        return found
-
-    def _squared(self, row: NDArray[np.float32]) -> Floats:
-        """Return the squared distance of one row to each entity."""
-        point = (self.axes * self.standard.of_rows(row)).sum(axis=1)
-        return np.asarray(((point - self.means) ** 2).sum(axis=1))
+            return np.asarray((self.squared(rows) / self.usual).min(axis=1))
 
     def squared(self, rows: Rows) -> Floats:
         """Return squared distances.
@@ -128,7 +121,11 @@ class Novelty:
         ndarray, shape (n_rows, n_classes), float64
             To the mean of each entity.
         """
-        return np.array([self._squared(row) for row in rows]).reshape(len(rows), -1)
+        found = np.empty((len(rows), len(self.means)))
+        for place, row in enumerate(rows):
+            point = (self.axes * self.standard.of_rows(row)).sum(axis=1)
+            found[place] = ((point - self.means) ** 2).sum(axis=1)
+        return found
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, for the bundle."""
@@ -152,7 +149,7 @@ def fit_novelty(rows: Rows, codes: Codes, n_classes: int) -> Novelty:
     Returns
     -------
     Novelty
-        With usual distances of 1: `with_usual` tells them from cases held out.
+        With usual distances of 1; `learned_novelty` has them of cases held out.
     """
     standard = Standard.of(rows)
     with one_thread():
@@ -179,10 +176,8 @@ def _main_axes(scores: Floats) -> Floats:
     if scores.shape[1] <= len(scores):
         _, vectors = np.linalg.eigh(scores.T @ scores)
         return np.ascontiguousarray(vectors[:, ::-1][:, :number].T)
-    sizes, vectors = np.linalg.eigh(scores @ scores.T)
-    kept = sizes[::-1][:number] > sizes[-1] * 1e-10
-    chosen = vectors[:, ::-1][:, :number][:, kept] / np.sqrt(sizes[::-1][:number][kept])
-    return np.asarray(chosen.T @ scores)
+    vectors, roots = spectrum(scores)
+    return np.asarray((vectors / roots)[:, ::-1][:, :number].T @ scores)
 
 
 def learned_novelty(cohort: Cohort, held: Held | None) -> Novelty | None:
@@ -279,11 +274,7 @@ def novelty_from(
     shapes = ((n_features,), (n_features,), (n_features,), (n_axes, n_features),
               (n_classes, n_axes), (n_classes,))  # fmt: skip
     kinds = (np.float64, np.float64, np.bool_, np.float32, np.float64, np.float64)
-    for name, shape, kind in zip(TABLES, shapes, kinds, strict=True):
-        table = tables.get(name)
-        if table is None or table.shape != shape or table.dtype != kind:
-            raise ModelError(f"the model's table {name!r} is missing or of another size.")
-    center, spread, shares, axes, means, usual = (tables[name] for name in TABLES)
+    center, spread, shares, axes, means, usual = sized(tables, TABLES, shapes, kinds)
     if not ((spread > 0).all() and (usual > 0).all()):
         raise ModelError("a spread of the model's novelty is not above 0.")
     return Novelty(Standard(center, spread, shares), axes, means, usual, *limits)

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+
+
+def is_number(value: object) -> bool:
+    """Tell a finite number from anything else.
+
+    Parameters
+    ----------
+    value : object
+        Of a bundle.
+
+    Returns
+    -------
+    bool
+        Whether it is one that fits a float.
+    """
+    is_plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_plain and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
+
 
 def is_share(value: object) -> bool:
     """Tell a share of cases, lost or won, from anything else.
@@ -16,8 +35,7 @@ def is_share(value: object) -> bool:
     bool
         Whether it is a number from -1 to 1.
     """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and -1 <= value <= 1  # type: ignore[operator]
+    return is_number(value) and -1 <= value <= 1  # type: ignore[operator]
 
 
 def is_count(value: object) -> bool:

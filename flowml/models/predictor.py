@@ -15,6 +15,7 @@ import numpy as np
 from flowml.errors import ModelError
 from flowml.models.contributions import Contributions, tree_contributions
 from flowml.models.linear import LinearModel, linear_from
+from flowml.models.plain import is_number
 from flowml.models.trees import TreeEnsemble, read_trees
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _numbers(values: object, length: int, what: str) -> tuple[float, ...]:
     """Return plain numbers, after checking that they are."""
     if not isinstance(values, list) or len(values) != length:
         raise ModelError(f"the {what} are not {length} numbers.")
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+    if not all(map(is_number, values)):
         raise ModelError(f"the {what} are no numbers.")
     return tuple(map(float, values))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowml.models.plain import is_count
+from flowml.models.plain import is_count, is_number
 from flowml.models.predictor import KINDS
 
 NUMBERS = ("n_cases", "folds", "variants_tried")
@@ -30,10 +30,6 @@ def is_choice(value: object) -> bool:
         isinstance(losses, dict)
         and isinstance(settings, dict)
         and set(losses) <= set(KINDS)
-        and all(_is_number(each) for each in (*losses.values(), *settings.values()))
+        and all(is_number(each) for each in (*losses.values(), *settings.values()))
         and all(is_count(value.get(key)) for key in NUMBERS)
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

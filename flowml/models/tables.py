@@ -14,7 +14,7 @@ from flowml.errors import ModelError
 from flowml.models.plain import is_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -88,6 +88,42 @@ def unpack_tables(raw: bytes, listing: object) -> dict[str, NDArray[Any]]:
     if place != len(raw) or len(found) != len(listing):
         raise ModelError("its tables are not of the size that its manifest says.")
     return found
+
+
+def sized(
+    tables: Arrays,
+    names: Sequence[str],
+    shapes: Sequence[tuple[int, ...]],
+    kinds: Sequence[type],
+) -> list[NDArray[Any]]:
+    """Return the tables that a part of a model needs, none of which is trusted.
+
+    Parameters
+    ----------
+    tables : mapping of str to ndarray
+        All that there are.
+    names : sequence of str
+        Those that are wanted.
+    shapes, kinds : sequence
+        What each must be.
+
+    Returns
+    -------
+    list of ndarray
+        In the order of the names; all values are finite.
+
+    Raises
+    ------
+    ModelError
+        If one is missing, or is anything else.
+    """
+    for name, shape, kind in zip(names, shapes, kinds, strict=True):
+        table = tables.get(name)
+        if table is None or table.shape != shape or table.dtype != kind:
+            raise ModelError(f"the model's table {name!r} is missing or of another size.")
+        if not np.isfinite(table).all():
+            raise ModelError(f"the model's table {name!r} holds values that are not finite.")
+    return [tables[name] for name in names]
 
 
 def _is_item(item: object) -> bool:

@@ -11,7 +11,8 @@ from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT
 from flowml.gating.rules.immature import MANY, NEEDED, SOME
 from flowml.gating.rules.matutes import AGAINST_CLL, FOR_CLL
 from flowml.knowledge.rules import load_rulebook
-from flowml.verdict.note import ACUTE, AUTO, DENDRITIC, NORMAL, REVIEW, URGENT, Note
+from flowml.models.levels import ACUTE, NORMAL
+from flowml.verdict.note import AUTO, DENDRITIC, REVIEW, URGENT, Note
 
 if TYPE_CHECKING:
     from flowml.gating.rules import RuleFinding

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from flowml.findings import Finding, Severity
 from flowml.knowledge.verdict import load_verdicts
+from flowml.models.levels import NORMAL
 from flowml.verdict.facts import BLOOD, MARROW
-from flowml.verdict.note import NORMAL, REVIEW, URGENT, Note
+from flowml.verdict.note import REVIEW, URGENT, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

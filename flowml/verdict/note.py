@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from flowml.findings import Finding
 
 AUTO, REVIEW, URGENT = DECISIONS = ("auto", "review", "urgent")
-# categories
-NORMAL, ACUTE, DENDRITIC = "no_abnormal_population", "acute_leukemia", "dendritic_neoplasm"
+DENDRITIC = "dendritic_neoplasm"  # a category
 
 
 @dataclass(frozen=True)

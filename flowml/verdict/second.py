@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from flowml.findings import Finding, Severity
 from flowml.gating.rules.finding import PRESENT
 from flowml.gating.rules.light_chains import WITHOUT
-from flowml.verdict.note import ACUTE, NORMAL, REVIEW, Note
+from flowml.models.levels import ACUTE, NORMAL
+from flowml.verdict.note import REVIEW, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

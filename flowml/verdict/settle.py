@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowml.cases import given_of
+from flowml.models.answer import SEEN_NONE
+from flowml.models.levels import NORMAL
 from flowml.verdict.agreement import notes_on_rules
 from flowml.verdict.asgiven import notes_on_given
 from flowml.verdict.detection import detection_limit
 from flowml.verdict.facts import facts_of
-from flowml.verdict.note import NORMAL, REVIEW, URGENT, Note, strictest
+from flowml.verdict.note import REVIEW, URGENT, Note, strictest
 from flowml.verdict.second import second_population
 from flowml.verdict.sites import decided
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
     from flowml.gating.rules.evidence import Evidence, TubeEvents
     from flowml.models import Prediction
-
-SEEN = "no abnormal population seen with these markers"  # the model's words, said better here
 
 
 def settled(
@@ -75,7 +75,7 @@ def settled(
 
 
 def _with_limit(reason: str, limit: str) -> str:
-    rest = reason.removeprefix(SEEN).removeprefix(": ")
+    rest = reason.removeprefix(SEEN_NONE).removeprefix(": ")
     return f"no abnormal population detected by this panel, {limit}: {rest}"
 
 
