@@ -116,6 +116,7 @@ def keep_answers(
             "lineage": p.lineage, "category": p.category, "entity": p.entity,
             "leukemia_vs_lymphoma": p.leukemia_vs_lymphoma, "rule": p.rule,
             "reason": p.reason, "novelty": p.novelty, "candidates": list(p.candidates),
+            "p_entity": p.p_entity, "codes": [item.code for item in p.findings],
             "probabilities": dict(p.probabilities),
         }
         for p in predictions

@@ -23,10 +23,11 @@ from flowml.judging import judge
 from flowml.judging.intervals import upper_bound, wilson_interval
 from flowml.knowledge import load_label_tree
 from flowml.models import Prediction
-from flowml.models.levels import ACUTE, NORMAL
+from flowml.models.levels import ACUTE, CONFIDENCE, NORMAL
 
 LEVELS = ("lineage", "category", "leukemia_vs_lymphoma", "entity")
 AXIS = {"leukemia_vs_lymphoma": "answer", "entity": "name"}
+UNUSUAL = "MODEL-UNUSUAL"
 UNDETERMINED, NOT_SETTLED = "undetermined", "not-settled"
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0)
 SMALL, RESAMPLES = 0.05, 2_000
@@ -71,9 +72,19 @@ class Asked:
         """Whether anything was said."""
         return any(self.said(level) for level in LEVELS)
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether an entity is given, and nothing says to look again, but how urgent it is."""
+        return (
+            bool(self.said("entity"))
+            and self.answer["decision"] != "review"
+            and self.answer["p_entity"] >= CONFIDENCE
+            and UNUSUAL not in self.answer["codes"]
+        )
+
     def prediction(self) -> Prediction:
         """Return the answer as flowml's own record."""
-        told = {key: value for key, value in self.answer.items() if key != "candidates"}
+        told = {k: v for k, v in self.answer.items() if k not in {"candidates", "codes"}}
         return Prediction(**told, candidates=tuple(self.answer["candidates"]))
 
 
@@ -116,7 +127,7 @@ def figures(cases: Sequence[Asked]) -> list[tuple[str, str]]:
     sick = [case for case in cases if case.true("category") != NORMAL]
     large = [case for case in sick if case.share >= SMALL]
     acute = [case for case in cases if case.true("category") == ACUTE]
-    auto = [case for case in cases if case.answer["decision"] != "review"]
+    sure = [case for case in cases if case.is_sure]
     rows = [
         ("answered at some level", part(sum(case.is_answered for case in cases), n)),
         *((f"{level} given", part(sum(bool(case.said(level)) for case in cases), n))
@@ -126,10 +137,9 @@ def figures(cases: Sequence[Asked]) -> list[tuple[str, str]]:
         (f"neoplasm of {SMALL:.0%} and more called normal",
          most(called(large, NORMAL), len(large))),
         ("acute called non-acute", most(called(acute, ACUTE, but=True), len(acute))),
-        ("released or urgent", part(len(auto), n)),
-        ("wrong entity, of these", most(
-            sum(bool(c.said("entity")) and c.said("entity") != c.entity for c in auto),
-            len(auto))),
+        ("entity given, sure and usual", part(len(sure), n)),
+        ("wrong entity, of these", most(sum(c.said("entity") != c.entity for c in sure),
+                                        len(sure))),
     ]  # fmt: skip
     return rows + calibration(cases)
 
@@ -193,13 +203,12 @@ def unseen(cases: Sequence[Asked], entity: str) -> list[tuple[str, str]]:
     """Return how an entity fares that the model has not seen."""
     new = [case for case in cases if case.entity == entity]
     n = len(new)
-    sure = [c for c in new if c.said("entity") and c.answer["decision"] != "review"]
     novel = [
         c for c in new if c.answer["reason"].endswith("training cases") or not c.is_answered
     ]
     return [
         ("AUROC of novelty", auroc(cases, entity)),
-        ("an entity given, released or urgent", part(len(sure), n)),
+        ("an entity given, sure and usual", part(sum(c.is_sure for c in new), n)),
         ("an entity given at all", part(sum(bool(c.said("entity")) for c in new), n)),
         ("at most a lineage given", part(sum(not c.said("category") for c in new), n)),
         ("called normal", most(called(new, NORMAL), n)),

@@ -37,7 +37,7 @@ from flowml.models.trained import TrainedModel
 from flowml.safety import printable, written_aside
 
 FORMAT = "flowml-model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST, DIGEST, TREES = "manifest.json", "manifest.sha256", "trees.json"
 TABLES, CARD = "tables.bin", "card.md"
 MEMBERS = (MANIFEST, DIGEST, TREES, TABLES, CARD)

@@ -30,7 +30,7 @@ _NOT_CALIBRATED = (
     "may be."
 )
 _NOVELTY = (
-    "A case is for review from a novelty of {unusual:.2f} on (usual is 1), which one in twenty "
+    "A case is for review from a novelty of {unusual:.2f} on (usual is 1), which one in ten "
     "training cases held out reached; and unlike the training cases from {furthest:.2f} on, "
     "which one in a hundred reached: at most its lineage is then given."
 )

@@ -64,13 +64,15 @@ class Caution:
         """
         return cls(Levels.equal(least), (0.0,) * n_entities)
 
-    def unlike(self, rows: Rows) -> list[Unlike | None]:
+    def unlike(self, rows: Rows, probabilities: Floats) -> list[Unlike | None]:
         """Measure how unlike the training cases each row is.
 
         Parameters
         ----------
         rows : ndarray, shape (n_rows, n_features), float32
             NaN is missing.
+        probabilities : ndarray, shape (n_rows, n_entities), float64
+            What the model makes of them.
 
         Returns
         -------
@@ -79,7 +81,7 @@ class Caution:
         """
         if self.novelty is None:
             return [None] * len(rows)
-        scores = self.novelty.scores(rows)
+        scores = self.novelty.scores(rows, probabilities)
         limits = self.novelty.unusual, self.novelty.furthest
         return [Unlike(float(score), *limits) for score in scores]
 

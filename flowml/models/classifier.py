@@ -20,10 +20,10 @@ from flowml.models.card import model_card
 from flowml.models.caution import Caution, learned_caution
 from flowml.models.choosing import AUTO, Chooser, Chosen, Plan, unchosen
 from flowml.models.contract import training_record
+from flowml.models.gauging import learned_novelty
 from flowml.models.heldout import FEWEST, FOLDS, Cohort, HeldOut, parted
 from flowml.models.labelled import aligned_labels, usable_cases
 from flowml.models.levels import CONFIDENCE, MAJORITY, Levels, allowed_at
-from flowml.models.novelty import learned_novelty
 from flowml.models.predictor import Predictor
 from flowml.models.standin import StandIns, accepted_of, validate_stand_ins
 from flowml.models.trained import TrainedModel

@@ -1,44 +1,43 @@
-"""How unlike the training cases a case is, whatever the model answers.
+"""How unlike the training cases a case is, given what the model makes of it.
 
 Standard scores are turned onto the main axes of the training cases, and scaled by how much
 cases of one entity differ there. The distance to an entity is that to its mean (Mahalanobis;
 Lee et al., NeurIPS 2018), in units of the usual distance of its own cases held out, as
-entities differ in how much their cases do. The smallest of them is the novelty.
+entities differ in how much their cases do. Novelty is the mean of these distances by the
+probabilities of the entities: a case must be typical of what it is called, not of anything.
+It is larger the less stands out for these entities, held against their own cases.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from flowml.errors import ModelError
-from flowml.models.linear import Standard, spectrum
+from flowml.models.linear import Standard
 from flowml.models.tables import sized
-from flowml.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from flowml.models.choosing import Held
-    from flowml.models.heldout import Cohort
-
     Rows = NDArray[np.float32]
     Codes = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-AXES = 100  # main axes; fewer where there are fewer cases or features
-SHRINKAGE = 0.1  # of the covariance to a sphere: directions that were hardly seen count less
 # Shares of cases like the training cases that are called unlike them, and unusual: those are
 # answered, but a person looks at them.
-FALSE_ALARMS, UNUSUAL = 0.01, 0.05
-TINY = 1e-9  # keeps the covariance of cases that do not differ invertible
-FEWEST = 3  # cases of an entity whose distances tell what is usual
+FALSE_ALARMS, UNUSUAL = 0.01, 0.10
+LEAST = 1e-12  # probability; what is less likely than this is as good as impossible
+# Logarithms of what novelty is multiplied by, least and most: what lies far from everything may
+# be answered very surely, and must not seem near for it.
+LACKS = (-0.5, 50.0)
+LARGEST = 1e6  # support or slope of a model; those of cases are below 100
 TABLES = ("novelty_center", "novelty_spread", "novelty_shares", "novelty_axes",
-          "novelty_means", "novelty_usual")  # fmt: skip
+          "novelty_means", "novelty_usual", "novelty_support", "novelty_slopes")  # fmt: skip
 
 
 class Unlike(NamedTuple):
@@ -81,6 +80,10 @@ class Novelty:
         Of each entity on these axes.
     usual : ndarray, shape (n_classes,), float64
         Usual squared distance of an entity's cases.
+    support : ndarray, shape (n_classes,), float64
+        Usual support of an entity in its own cases, see `supports`.
+    slopes : ndarray, shape (n_classes,), float64
+        By how much the logarithm of novelty rises where that support is less by one.
     unusual, furthest : float
         Novelty from which a case is unusual, and unlike the training cases.
     """
@@ -89,24 +92,50 @@ class Novelty:
     axes: NDArray[np.float32]
     means: Floats
     usual: Floats
+    support: Floats
+    slopes: Floats
     unusual: float = np.inf
     furthest: float = np.inf
 
-    def scores(self, rows: Rows) -> Floats:
+    def scores(self, rows: Rows, probabilities: Floats) -> Floats:
         """Return how unlike the training cases each row is.
 
         Parameters
         ----------
         rows : ndarray, shape (n_rows, n_features), float32
             NaN is missing, and counts as average.
+        probabilities : ndarray, shape (n_rows, n_classes), float64
+            What the model makes of them.
 
         Returns
         -------
         ndarray, shape (n_rows,), float64
             About 1 for a usual case. A row's bits do not depend on the other rows.
         """
-        with np.errstate(over="ignore"):  # infinitely far is an answer
-            return np.asarray((self.squared(rows) / self.usual).min(axis=1))
+        return self.weighed(self.squared(rows), probabilities)
+
+    def weighed(self, squared: Floats, probabilities: Floats) -> Floats:
+        """Return novelty, from distances and probabilities.
+
+        Parameters
+        ----------
+        squared : ndarray, shape (n_rows, n_classes), float64
+            As `Novelty.squared` gives them; infinite for an entity without a case.
+        probabilities : ndarray, shape (n_rows, n_classes), float64
+            What the model makes of them.
+
+        Returns
+        -------
+        ndarray, shape (n_rows,), float64
+            A row's bits do not depend on the other rows.
+        """
+        found = np.empty(len(squared))
+        with np.errstate(over="ignore"):
+            for place, (own, chances) in enumerate(zip(squared, probabilities, strict=True)):
+                lack = (chances * self.slopes * (self.support - supports(chances))).sum()
+                less = np.exp(np.clip(lack, *LACKS))
+                found[place] = expected(own / self.usual, chances) * less
+        return found
 
     def squared(self, rows: Rows) -> Floats:
         """Return squared distances.
@@ -122,125 +151,56 @@ class Novelty:
             To the mean of each entity.
         """
         found = np.empty((len(rows), len(self.means)))
-        for place, row in enumerate(rows):
-            point = (self.axes * self.standard.of_rows(row)).sum(axis=1)
-            found[place] = ((point - self.means) ** 2).sum(axis=1)
+        with np.errstate(over="ignore"):  # infinitely far is an answer
+            for place, row in enumerate(rows):
+                point = (self.axes * self.standard.of_rows(row)).sum(axis=1)
+                found[place] = ((point - self.means) ** 2).sum(axis=1)
         return found
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, for the bundle."""
         own = (self.standard.center, self.standard.spread, self.standard.shares)
-        values = (*own, self.axes, self.means, self.usual)
+        values = (*own, self.axes, self.means, self.usual, self.support, self.slopes)
         return dict(zip(TABLES, values, strict=True))
 
 
-def fit_novelty(rows: Rows, codes: Codes, n_classes: int) -> Novelty:
-    """Measure training cases.
+def supports(chances: Floats) -> Floats:
+    """Return how far each entity stands out: log-odds against the geometric mean of all.
 
     Parameters
     ----------
-    rows : ndarray, shape (n_cases, n_features), float32
-        NaN is missing.
-    codes : ndarray, shape (n_cases,), int64
-        Entities, from 0.
-    n_classes : int
-        Number of entities; one without a case is infinitely far.
+    chances : ndarray, shape (n_classes,), float64
+        Probabilities of a case.
 
     Returns
     -------
-    Novelty
-        With usual distances of 1; `learned_novelty` has them of cases held out.
+    ndarray, shape (n_classes,), float64
+        Centred log-ratios (Aitchison, J R Stat Soc B 1982; 44:139). A probability says how one
+        entity stands to the next; this also says how it stands to those that nobody thinks of.
     """
-    standard = Standard.of(rows)
-    with one_thread():
-        scores = standard.of_rows(rows)
-        main = _main_axes(scores)
-        points = scores @ main.T
-        means = np.full((n_classes, len(main)), np.inf)
-        for code in np.unique(codes):
-            means[code] = points[codes == code].mean(axis=0)
-        rest = points - means[codes]
-        spread = rest.T @ rest / len(rest)
-        round_one = np.trace(spread) / max(len(main), 1) * np.eye(len(main))
-        covariance = (1 - SHRINKAGE) * spread + SHRINKAGE * round_one + TINY * np.eye(len(main))
-        whiten = np.linalg.inv(np.linalg.cholesky(covariance))
-        present = np.isfinite(means).all(axis=1)
-        means[present] = means[present] @ whiten.T
-        axes = (whiten @ main).astype(np.float32)
-    return Novelty(standard, axes, means, np.ones(n_classes))
+    logs = np.log(np.maximum(chances, LEAST))
+    return np.asarray(logs - logs.mean())
 
 
-def _main_axes(scores: Floats) -> Floats:
-    """Return the directions in which the training cases differ most, one a row."""
-    number = min(AXES, *scores.shape)
-    if scores.shape[1] <= len(scores):
-        _, vectors = np.linalg.eigh(scores.T @ scores)
-        return np.ascontiguousarray(vectors[:, ::-1][:, :number].T)
-    vectors, roots = spectrum(scores)
-    return np.asarray((vectors / roots)[:, ::-1][:, :number].T @ scores)
-
-
-def learned_novelty(cohort: Cohort, held: Held | None) -> Novelty | None:
-    """Measure training cases, and how far those held out lie from those of other patients.
+def expected(distances: Floats, chances: Floats) -> float:
+    """Return the mean distance to the entities, by their probabilities.
 
     Parameters
     ----------
-    cohort : Cohort
-        Training cases.
-    held : Held or None
-        Cases that were held out, and which of them together.
-
-    Returns
-    -------
-    Novelty or None
-        Of all training cases; None where none was held out.
-    """
-    if held is None:
-        return None
-    n_classes = held.probabilities.shape[1]
-    cases, part, truth = held.cases, held.part, held.codes
-    rows, codes, patients = cohort.rows, cohort.codes, cohort.patients
-    squared = np.empty((len(cases), n_classes))
-    for number in np.unique(part):
-        test = cases[part == number]
-        train = ~np.isin(patients, patients[test])
-        found = fit_novelty(rows[train], codes[train], n_classes)
-        squared[part == number] = found.squared(rows[test])
-    own = squared[np.arange(len(truth)), truth]
-    known = np.isfinite(own)
-    overall = float(np.median(own[known])) if known.any() else 1.0
-    usual = np.full(n_classes, max(overall, TINY))
-    for code in range(n_classes):
-        of_class = own[known & (truth == code)]
-        if len(of_class) >= FEWEST:
-            usual[code] = max(float(np.median(of_class)), TINY)
-    scores = (squared / usual).min(axis=1)
-    novelty = fit_novelty(rows, codes, n_classes)
-    limits = reached_by(scores, UNUSUAL), reached_by(scores, FALSE_ALARMS)
-    return replace(novelty, usual=usual, unusual=limits[0], furthest=limits[1])
-
-
-def reached_by(scores: Floats, share: float) -> float:
-    """Return the novelty that a share of cases held out reach.
-
-    One case more is counted, so that the share holds for a new one (split conformal).
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n_cases,), float64
-        One or more.
-    share : float
-        Of cases.
+    distances : ndarray, shape (n_classes,), float64
+        Infinite for an entity without a case, which is left out.
+    chances : ndarray, shape (n_classes,), float64
+        Probabilities.
 
     Returns
     -------
     float
-        Twice the largest where there are too few cases to tell.
+        Infinite where all likely ones are.
     """
-    place = int(np.ceil((1 - share) * (len(scores) + 1))) - 1
-    largest = float(scores.max())
-    found = float(np.sort(scores)[place]) if place < len(scores) else 2 * largest
-    return max(found, TINY)
+    known = np.isfinite(distances) & (chances > 0)
+    if not known.any():
+        return float("inf")
+    return float((distances[known] * chances[known]).sum() / chances[known].sum())
 
 
 def novelty_from(
@@ -272,9 +232,13 @@ def novelty_from(
     """
     n_axes = len(tables.get("novelty_axes", ()))
     shapes = ((n_features,), (n_features,), (n_features,), (n_axes, n_features),
-              (n_classes, n_axes), (n_classes,))  # fmt: skip
-    kinds = (np.float64, np.float64, np.bool_, np.float32, np.float64, np.float64)
-    center, spread, shares, axes, means, usual = sized(tables, TABLES, shapes, kinds)
+              (n_classes, n_axes), *[(n_classes,)] * 3)  # fmt: skip
+    kinds = (np.float64, np.float64, np.bool_, np.float32, *[np.float64] * 4)
+    found = sized(tables, TABLES, shapes, kinds)
+    center, spread, shares, axes, means, usual, support, slopes = found
     if not ((spread > 0).all() and (usual > 0).all()):
         raise ModelError("a spread of the model's novelty is not above 0.")
-    return Novelty(Standard(center, spread, shares), axes, means, usual, *limits)
+    if not ((slopes >= 0).all() and max(slopes.max(), np.abs(support).max()) < LARGEST):
+        raise ModelError("the support or a slope of the model's novelty is out of bounds.")
+    standard = Standard(center, spread, shares)
+    return Novelty(standard, axes, means, usual, support, slopes, *limits)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.knowledge.labels import AXES
+from flowml.models.gauging import reached_by
 from flowml.models.levels import ACUTE, NORMAL, Levels, allowed_at, fixed_levels
-from flowml.models.novelty import FALSE_ALARMS, UNUSUAL, reached_by
+from flowml.models.novelty import FALSE_ALARMS, UNUSUAL
 from flowml.models.sets import entity_limits
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def caution_anew(
     anew : tuple of str
         Levels that new cases could fix.
     """
-    novelty = None if old.novelty is None else _with_edges(old.novelty, rows)
+    novelty = None if old.novelty is None else _with_edges(old.novelty, held, rows)
     if old.levels == Levels.equal(old.levels.release):
         return replace(old, novelty=novelty), ()
     levels, anew = levels_anew(old.levels, held.probabilities, held.codes, tree)
@@ -61,9 +62,9 @@ def caution_anew(
     return replace(old, levels=levels, limits=limits, novelty=novelty), anew
 
 
-def _with_edges(novelty: Novelty, rows: NDArray[np.float32]) -> Novelty:
+def _with_edges(novelty: Novelty, held: Held, rows: NDArray[np.float32]) -> Novelty:
     """Move the edges outwards to where new cases lie: old and new ones are both known now."""
-    scores = novelty.scores(rows)
+    scores = novelty.scores(rows[held.cases], held.probabilities)
     unusual, furthest = (reached_by(scores, share) for share in (UNUSUAL, FALSE_ALARMS))
     return replace(
         novelty,

@@ -228,8 +228,10 @@ class TrainedModel:
             has_recipe=self.recipe is not None,
             alignment=self.alignment,
         )
-        unlike = self.caution.unlike(np.ascontiguousarray(values, dtype=np.float32))
-        every = zip(table.cases, values, self.predict_proba(values), unlike, strict=True)
+        rows = np.ascontiguousarray(values, dtype=np.float32)
+        chances = self.predict_proba(rows)
+        unlike = self.caution.unlike(rows, chances)
+        every = zip(table.cases, values, chances, unlike, strict=True)
         return [self._prediction(contract, *each) for each in every]
 
     def _prediction(

@@ -345,8 +345,9 @@ def _asked(recipe: FittedRecipe) -> FeatureTable:
 def _bits_of(model: TrainedModel, table: FeatureTable) -> tuple[str, str, bytes]:
     """Return all that answers say, and what lies behind them, to the last bit."""
     values = table.columns(model.feature_names)
-    unlike = model.caution.unlike(values)
-    return repr(model.predictions(table)), repr(unlike), model.predict_proba(values).tobytes()
+    chances = model.predict_proba(values)
+    unlike = model.caution.unlike(values, chances)
+    return repr(model.predictions(table)), repr(unlike), chances.tobytes()
 
 
 def _peak() -> int:

@@ -206,7 +206,7 @@ def test_a_manifest_without_a_key_is_refused(tmp_path, key):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("format", "other"), ("format_version", 1), ("format_version", 3),
+        ("format", "other"), ("format_version", 2), ("format_version", 4),
         ("format_version", "1" * 1000),
         ("feature_names", []), ("feature_names", ["a", "a"]), ("feature_names", "abc"),
         ("feature_names", [1, 2]), ("entities", []), ("entities", {}), ("entities", [1, 2]),

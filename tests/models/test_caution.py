@@ -11,8 +11,8 @@ from flowml.errors import ModelError
 from flowml.knowledge import load_label_tree
 from flowml.models.caution import Caution, caution_from, learned_caution
 from flowml.models.choosing import Held
+from flowml.models.gauging import fit_novelty
 from flowml.models.levels import Levels, fixed_levels
-from flowml.models.novelty import fit_novelty
 from flowml.models.sets import entity_limits
 
 TREE = load_label_tree().subset(["normal", "CLL", "AML"])
@@ -46,7 +46,7 @@ def test_without_cases_held_out_probabilities_must_reach_what_is_promised():
     assert found.levels.entity == 0.95
     assert found.limits == (0.0, 0.0, 0.0)
     assert found.candidates(np.array([0.1, 0.2, 0.7])).tolist() == [2, 1, 0]
-    assert found.unlike(np.zeros((2, 4), np.float32)) == [None, None]
+    assert found.unlike(np.zeros((2, 4), np.float32), np.full((2, 3), 1 / 3)) == [None, None]
 
 
 def test_equal_requirements_know_nothing_else():
@@ -68,11 +68,12 @@ def test_a_caution_goes_there_and_back(known):
     if known:
         own = Caution(own.levels, own.limits, caution_with(far, 2.5))
     again = caution_from(own.to_dict(), own.tables(), 4, 3)
+    chances = np.full((30, 3), 1 / 3)
     assert again.to_dict() == own.to_dict()
-    assert again.unlike(rows) == own.unlike(rows)
+    assert again.unlike(rows, chances) == own.unlike(rows, chances)
     if known:
-        assert [each.furthest for each in again.unlike(rows)] == [2.5] * 30
-        assert [each.unusual for each in again.unlike(rows)] == [1.25] * 30
+        assert [each.furthest for each in again.unlike(rows, chances)] == [2.5] * 30
+        assert [each.unusual for each in again.unlike(rows, chances)] == [1.25] * 30
 
 
 def caution_with(far, furthest):
