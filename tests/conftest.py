@@ -35,6 +35,15 @@ def folder(tmp_path):
     return make
 
 
+@pytest.fixture
+def few_trees(monkeypatch):
+    """Let the forests that look for leaks have few trees, where what they find is no matter.
+
+    They take most of the time of a small cross-validation.
+    """
+    monkeypatch.setattr("flowml.validation.baselines.TREES", 5)
+
+
 @pytest.fixture(autouse=True)
 def quick_training(request, monkeypatch):
     """Let commands train as `QUICK` does where they leave the defaults.

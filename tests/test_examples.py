@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from places import ROOT
+
+import flowml
 
 BIN = str(Path(sys.executable).parent)
 
@@ -35,30 +39,51 @@ def rows_of(path):
         return list(csv.DictReader(stream))
 
 
-def test_the_demo_ends_in_an_answer_table_two_result_files_and_a_picture(tmp_path):
-    shown = run(sys.executable, "examples/demo.py", tmp_path).stdout
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Run the demo in an empty folder; return the folder and what was shown."""
+    place = tmp_path_factory.mktemp("demo")
+    return place, run(sys.executable, "examples/demo.py", place).stdout
+
+
+def test_the_demo_ends_in_an_answer_table_two_result_files_and_a_picture(demo):
+    place, shown = demo
     assert "leukemia/lymphoma" in shown
-    rows = rows_of(tmp_path / "results" / "results.csv")
+    rows = rows_of(place / "results" / "results.csv")
     assert len(rows) == 28
     for row in rows:  # in the table, or with a reason below it
         assert f"\n{row['case_id']} " in shown or f"\n{row['case_id']}: " in shown
-    document = json.loads((tmp_path / "results" / "results.json").read_text(encoding="utf-8"))
+    document = json.loads((place / "results" / "results.json").read_text(encoding="utf-8"))
     assert document["provenance"]["model"]["data_kind"] == "synthetic"
-    (picture,) = tmp_path.glob("*.png")
+    (picture,) = place.glob("*.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_demo_can_be_run_again(tmp_path):
-    for _ in range(2):
-        run(sys.executable, "examples/demo.py", tmp_path)
+FEWER = "import sys; sys.path.insert(0, 'examples'); import demo; demo.CASES = 2; demo.main()"
 
 
-def test_the_lab_script_runs_twice(tmp_path):
-    for _ in range(2):
-        shown = run(sys.executable, "examples/lab_script.py", tmp_path).stdout
+def test_the_demo_can_be_run_again(demo, tmp_path):
+    """With fewer cases, so that one of the earlier run would be seen."""
+    place = shutil.copytree(demo[0], tmp_path / "again")
+    run(sys.executable, "-c", FEWER, place)
+    assert len(list((place / "cases").glob("*/"))) == 2
+    assert len(rows_of(place / "results" / "results.csv")) == 2
+
+
+def test_the_lab_script_runs_where_it_was_run_before(tmp_path):
+    flowml.write_cohort(flowml.simulate(cases=6, events=100, seed=3), tmp_path / "new")
+    for name in ("lab.flowml", "gates.png"):
+        (tmp_path / name).write_bytes(b"of an earlier run")
+    shown = run(sys.executable, "examples/lab_script.py", tmp_path).stdout
     assert "Lymphocytes:" in shown
-    assert (tmp_path / "lab.flowml").is_file()
-    assert (tmp_path / "gates.png").is_file()
+    assert len(list((tmp_path / "new").glob("S*"))) == 4
+    assert flowml.load_model(tmp_path / "lab.flowml").entities == (
+        "AML",
+        "B-ALL",
+        "CLL",
+        "normal",
+    )
+    assert (tmp_path / "gates.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_public_tube_is_trained_on_and_classified(shared_data, tmp_path):

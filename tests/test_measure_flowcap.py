@@ -65,10 +65,11 @@ def test_the_interval_is_student_s(script):
     )
 
 
-def test_it_prints_a_row_for_each_classifier(script, table, capsys):
+def test_it_prints_a_row_for_each_classifier(script, table, capsys, monkeypatch):
+    monkeypatch.setattr(script, "FOLDS", 2)
     script.main([str(table), "--repeats", "2"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "40 subjects, 20 aml; 2 x 5 folds"
+    assert lines[0] == "40 subjects, 20 aml; 2 x 2 folds"
     assert [line.split(" | ")[0] for line in lines[4:]] == [
         f"| {n}" for n in script.CLASSIFIERS
     ]

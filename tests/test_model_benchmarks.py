@@ -24,7 +24,7 @@ def run(name, *options):
 
 
 def test_both_train_the_same_trees_and_choosing_is_apart():
-    size = {"cases": 240, "features": 12, "classes": 3, "rounds": 4, "runs": 2}
+    size = {"cases": 120, "features": 12, "classes": 3, "rounds": 4, "runs": 2}
     options = [item for name, n in size.items() for item in (f"--{name}", n)]
     found = json.loads(run("training.py", *options, "--choosing"))
     assert found["probabilities_differ_by"] < 1e-6

@@ -48,7 +48,7 @@ def run(cases, tmp_path_factory):
     """Return what one whole command wrote, in a process of its own."""
     out = tmp_path_factory.mktemp("out") / "new"
     found = flowml_process(
-        "evaluate", cases, "--labels", cases / "cases.csv", "--cross-validate", 3,
+        "evaluate", cases, "--labels", cases / "cases.csv", "--cross-validate", 2,
         "--recipes", "ecdf,moments", "--by", "neoplastic_share", "--prior",
         "acute_leukemia=0.05", "--out", out, *QUICK,
     )  # fmt: skip
@@ -59,7 +59,7 @@ def test_a_cross_validation_prints_what_counts(run):
     found, _ = run
     assert found.status == 0, found.err
     first = found.out.splitlines()[0]
-    assert "(synthetic); 3-fold cross-validation by patient; recipe ecdf" in first
+    assert "(synthetic); 2-fold cross-validation by patient; recipe ecdf" in first
     for words in (
         "lineage", "leukemia_vs_lymphoma", "errors that hurt", "neoplasm called normal",
         "at most (95 %)", "acute leukemia", "where 0.05 have it", "calibration error",
@@ -67,7 +67,7 @@ def test_a_cross_validation_prints_what_counts(run):
         "missingness only", "logistic regression", "decision tree", "moments", "gained/lost",
     ):  # fmt: skip
         assert words in found.out
-    assert "models trained and asked: 6" in found.err  # three folds, two recipes
+    assert "models trained and asked: 4" in found.err  # two folds, two recipes
     assert "simulated cases only" in found.err
     assert "Research use only; not a medical device." in found.err
 
@@ -117,7 +117,7 @@ def test_no_patient_is_named_and_none_is_on_both_sides(run, cases):
 def test_the_same_command_gives_the_same_figures(flowml, run, cases):
     record = json.loads((run[1] / "evaluation.json").read_text(encoding="utf-8"))
     found = flowml(
-        "evaluate", cases, "--labels", cases / "cases.csv", "--cross-validate", 3,
+        "evaluate", cases, "--labels", cases / "cases.csv", "--cross-validate", 2,
         "--prior", "acute_leukemia=0.05", "--by", "neoplastic_share", "--format", "json",
         "--jobs", 2, "-q", *QUICK,
     )  # fmt: skip
@@ -127,6 +127,7 @@ def test_the_same_command_gives_the_same_figures(flowml, run, cases):
     assert again["splits"] == record["splits"]
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_laboratory_of_the_label_table_is_left_out(flowml, cases):
     found = flowml(
         "evaluate", cases, "--labels", cases / "cases.csv", "--leave-out", "laboratory",
@@ -136,6 +137,7 @@ def test_a_laboratory_of_the_label_table_is_left_out(flowml, cases):
     assert {row["label"] for row in rows_of(found.out)} == {"AML", "CLL", "normal"}
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_early_cases_train_by_the_date_of_their_files(flowml, cases, tmp_path):
     found = flowml(
         "evaluate", cases, "--labels", cases / "cases.csv", "--train-before", "median",
@@ -150,6 +152,7 @@ def test_early_cases_train_by_the_date_of_their_files(flowml, cases, tmp_path):
     assert split["n_train"] + len(split["test"]) + len(split["neither"]) == 32
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_file_that_cannot_be_read_counts_as_not_answered(flowml, tmp_path):
     place = tmp_path / "cases"
     flat(cohort(), place)

@@ -15,6 +15,7 @@ from plain_tables import rows_of, written
 
 HOW = ("--id", "subject", "--label", "label")
 QUICK = ("--estimator", "logistic")
+pytestmark = pytest.mark.usefixtures("few_trees")
 SCHEME = ROOT / "examples" / "schemes" / "flowcap.toml"
 
 

@@ -8,7 +8,7 @@ from standing import cases, written
 
 def test_whole_commands(tmp_path, capsys):
     run = run_here(capsys)
-    every, known = cases()
+    every, known = cases(90)
     runs = written(tmp_path / "runs", every)
     lines = ["file,entity", *(f"{key},{entity}" for key, entity in known.items())]
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

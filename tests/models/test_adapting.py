@@ -29,11 +29,11 @@ def cases(n=120, seed=0, scale=1.0, offsets=(0, 0, 0), slope=0.0, patients=None)
 @cache
 def unchanged():
     """What is decided on cases that are drawn as the model says."""
-    return [adapt(cases(seed=seed), 0) for seed in range(10)]
+    return [adapt(cases(seed=seed), 0) for seed in range(6)]
 
 
 def test_cases_like_the_old_ones_leave_the_model_as_it_is():
-    assert [found.step.name for found in unchanged()].count("old") >= 8
+    assert [found.step.name for found in unchanged()].count("old") >= 5
 
 
 def test_what_is_reported_as_won_is_nothing_where_there_is_nothing_to_win():

@@ -24,7 +24,7 @@ from places import ROOT
 
 from flowml.models.bundle import CARD, MANIFEST
 
-SHORT = 200
+SHORT = 100
 
 
 @pytest.fixture(scope="module")

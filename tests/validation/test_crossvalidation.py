@@ -162,6 +162,7 @@ def test_features_that_learned_of_the_tested_cases_are_refused(how):
         crossed(table, entities, folds=2)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_files_are_read_once_where_nothing_is_learned_and_again_where_it_is(monkeypatch):
     import flowml.reading as module
 
@@ -314,6 +315,7 @@ def test_cases_that_hold_one_file_are_one_patient():
 # --- the whole ---------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_validation_holds_recipes_against_the_first_on_the_same_cases():
     plans = [make_recipe("ecdf"), make_recipe("moments")]
     found = validate(
@@ -330,6 +332,7 @@ def test_a_validation_holds_recipes_against_the_first_on_the_same_cases():
     assert sum(s.n for s in one.judgement.strata["specimen"]) == 12
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_one_entity_is_refused_and_no_patient_is_said():
     cases = [replace(case, details={}) for case in cohort()]
     found = validate(cases, labels(), Parting(folds=2))
@@ -339,6 +342,7 @@ def test_one_entity_is_refused_and_no_patient_is_said():
         validate(cases, dict.fromkeys(labels(), "CLL"), Parting(folds=2))
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_table_of_any_origin_is_validated_whole():
     table, entities = told_apart(n=48)
     details = [{"laboratory": "ab"[k // 3 % 2]} for k in range(48)]
