@@ -358,7 +358,9 @@ def test_recipes_are_held_against_the_one_before_on_the_same_folds(
     bench, tmp_path, capsys, monkeypatch
 ):
     place = tmp_path / "cases"
-    flowml.write_cohort(flowml.simulate(entities="CLL,AML", cases=12, events=400, seed=1), place)
+    flowml.write_cohort(
+        flowml.simulate(entities="CLL,AML", cases=12, events=400, seed=1), place
+    )
     plans = {name: flowml.make_recipe("ecdf", bins=n) for name, n in (("a", 4), ("b", 4))}
     monkeypatch.setattr(bench["recipes"], "PLANS", plans)
     bench["recipes"].main([str(place), "--folds", "2", "--markdown"])
