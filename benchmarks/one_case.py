@@ -34,7 +34,7 @@ def prepared(folder: Path, events: int) -> dict[str, list[str]]:
     cohort = list(flowml.simulate(PANEL, entities=ENTITIES, events=2_000, seed=3))
     labels = {case.case_id: case.details["entity"] for case in cohort}
     settings = TrainingSettings(estimator="boosted")
-    trained = train(cohort, labels, settings=settings)
+    trained = train(cohort, labels, "ecdf", settings=settings)
     trained.classifier.save(folder / "m.flowml")
     (case,) = flowml.simulate(PANEL, entities={"CLL": 1}, events=events, seed=4)
     place = folder / "cases" / case.case_id

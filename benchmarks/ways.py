@@ -265,7 +265,8 @@ class Worker:
         from flowml.cli.main import main
 
         arguments = ["features", request["folder"], "--recipe", request["recipe"],
-                     "--bins", str(BINS), "--out", request["out"], "--quiet"]  # fmt: skip
+                     "--bins", str(BINS), "--pair-bins", str(PAIR_BINS), "--out",
+                     request["out"], "--quiet"]  # fmt: skip
         try:
             main(arguments)
         except SystemExit as end:

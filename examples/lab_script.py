@@ -24,14 +24,14 @@ training = flowml.simulate(entities="AML,B-ALL,CLL,normal", cases=48, seed=1)
 flowml.write_cohort(flowml.simulate(entities="AML,CLL", cases=4, seed=2), out / "new")
 
 # Features are a pandas DataFrame, one row a case; the model is a scikit-learn estimator.
-table = flowml.extract(training, recipe="ecdf")
+table = flowml.extract(training)
 labels = pd.Series({case.case_id: case.details["entity"] for case in training})
 model = flowml.LineageClassifier().fit(table, labels)
 model.save(out / "lab.flowml")
 
 # New cases: one folder, one case a file (or a sub-folder, or a manifest).
 cases = flowml.find_cases(out / "new")
-calls = model.classify(flowml.extract(cases, recipe="ecdf", jobs=2))
+calls = model.classify(flowml.extract(cases, jobs=2))
 print(calls[["lineage", "category", "entity", "p_entity", "decision", "reason"]].to_string())
 
 # One tube: gate it and look at it.

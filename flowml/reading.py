@@ -13,7 +13,14 @@ from flowml.batch import run, stream
 from flowml.cases import find_cases
 from flowml.errors import CaseError, FlowmlError
 from flowml.events import COMPUTE_BLOCK
-from flowml.features import FeatureTable, FittedRecipe, Recipe, describe_case, make_recipe
+from flowml.features import (
+    DEFAULT_RECIPE,
+    FeatureTable,
+    FittedRecipe,
+    Recipe,
+    describe_case,
+    make_recipe,
+)
 from flowml.features.assemble import assemble
 from flowml.features.columns import OtherResults, check_methods, join_columns
 from flowml.features.recipes.fitted import check_alignable
@@ -95,7 +102,7 @@ DEFAULT_READING = Reading()
 
 def extract(
     cases: Cases,
-    recipe: str | Recipe | FittedRecipe = "ecdf",
+    recipe: str | Recipe | FittedRecipe = DEFAULT_RECIPE,
     *,
     columns: Sequence[OtherResults] = (),
     jobs: int = 1,
@@ -140,7 +147,7 @@ def extract(
 
 def extract_table(
     cases: Cases,
-    recipe: str | Recipe | FittedRecipe = "ecdf",
+    recipe: str | Recipe | FittedRecipe = DEFAULT_RECIPE,
     reading: Reading = DEFAULT_READING,
     progress: Progress | None = None,
     columns: Sequence[OtherResults] = (),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flowml.cases import patients_of
 from flowml.errors import LabelError
-from flowml.features import FeatureTable, Recipe
+from flowml.features import DEFAULT_RECIPE, FeatureTable, Recipe
 from flowml.features.chosen import common_features, refuse_contradictions, usable_rows
 from flowml.features.columns import OtherResults
 from flowml.features.recipes.fitted import check_stand_ins
@@ -189,7 +189,7 @@ class Training:
 def train(
     cases: Cases,
     labels: Mapping[str, str],
-    recipe: str | Recipe = "ecdf",
+    recipe: str | Recipe = DEFAULT_RECIPE,
     *,
     columns: Sequence[OtherResults] = (),
     reading: Reading = DEFAULT_READING,

@@ -12,7 +12,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from flowml.features import make_recipe
 from flowml.models import save_model
 from flowml.models.bundle import demo_model
 from flowml.models.card import model_card
@@ -22,7 +21,6 @@ from flowml.simulator import Cohort, knowledge_sha256, known_entities, simulate
 from flowml.training import TrainingSettings, train
 
 PANEL, INSTRUMENTS, EVENTS = "screening", 3, 10_000
-RECIPE = make_recipe("ecdf+pairs", pair_bins=8)
 TRAINING_SEED, CHECK_SEED = 20_001, 20_002
 CASES_PER_ENTITY, CHECK_CASES_PER_ENTITY = 100, 50
 
@@ -55,7 +53,7 @@ def main() -> None:
     }
     cases, labels = cohort(CASES_PER_ENTITY, TRAINING_SEED)
     settings = TrainingSettings(data_kind="synthetic", remarks=remarks)
-    training = train(cases, labels, RECIPE, reading=reading, settings=settings)
+    training = train(cases, labels, reading=reading, settings=settings)
     model = training.classifier.trained()
     others = cohort(CHECK_CASES_PER_ENTITY, CHECK_SEED)
     evaluation, _ = evaluate(*others, model, reading=reading)

@@ -26,7 +26,7 @@ from flowml.reports.metrics import wilson_interval
 from flowml.simulator import simulate
 from flowml.training import TrainingSettings, train
 
-PANEL = "screening"
+PANEL, RECIPE = "screening", "ecdf"
 SECOND = Path(__file__).parent.parent / "examples" / "panels" / "screening-2.toml"
 EVERY = ("normal", "reactive", "AML", "B-ALL", "T-ALL", "CLL", "MCL", "FL")
 TRAINED, KEPT, ASKED, EVENTS = 50, 20, 31, 4_000  # cases of an entity; events of a tube
@@ -158,7 +158,7 @@ def measured(
               f"{tried}", file=sys.stderr)  # fmt: skip
         won.append(row(change.title, name, asked(found.model, others, reading), before))
         lost.append(row(change.title, name, asked(found.model, beside, reading), was))
-        alone = train(new, labels_of(new), reading=reading,
+        alone = train(new, labels_of(new), RECIPE, reading=reading,
                       settings=replace(SETTINGS, optional=())).classifier.trained()  # fmt: skip
         answers = asked(alone, others, reading)
         won.append(row(change.title, f"a model of these {len(new)} alone", answers, before))
@@ -175,7 +175,7 @@ def main() -> None:
     seed = DEVELOPMENT if options.development else FIGURE
     cases = drawn(PANEL, TRAINED + KEPT, seed, instruments=2)
     known = first(cases, 0, TRAINED)
-    model = train(known, labels_of(known), reading=reading, settings=SETTINGS)
+    model = train(known, labels_of(known), RECIPE, reading=reading, settings=SETTINGS)
     trained = model.classifier.trained()
     beside = first(cases, TRAINED, TRAINED + KEPT)
     tables: tuple[list[str], list[str]] = ([], [])

@@ -27,6 +27,7 @@ from flowml.simulator import Cohort, simulate
 from flowml.training import TrainingSettings, train
 
 PANEL, EVENTS, THIRD = "screening", 4_000, "third instrument"
+RECIPE = "ecdf"
 ENTITIES = ("normal", "reactive", "AML", "B-ALL", "CLL", "MCL")
 TRAINED, TESTED = 60, 40  # cases of an entity
 DECADES = (0.0, 0.1, 0.2, 0.3)
@@ -133,7 +134,7 @@ def main() -> None:
     cases = drawn(dict.fromkeys(ENTITIES, TRAINED), seed, instruments=2)
     labels = {case.case_id: case.details["entity"] for case in cases}
     plain, alignable = (
-        train(cases, labels, reading=reading,
+        train(cases, labels, RECIPE, reading=reading,
               settings=TrainingSettings(align=align)).classifier.trained()
         for align in (False, True)
     )  # fmt: skip

@@ -30,6 +30,7 @@ B_CELLS = ("normal", "reactive", "CLL", "MCL", "FL")
 ACUTE = ("normal", "reactive", "AML", "B-ALL", "T-ALL")
 EVERY = ("normal", "reactive", "AML", "B-ALL", "T-ALL", "CLL", "MCL", "FL")
 TRAINED, TESTED, EVENTS, INSTRUMENTS = 80, 50, 5_000, 2  # cases of an entity, events of a tube
+RECIPE = "ecdf"
 TOLERANCE = 0.08  # with 400 training cases the interval alone is up to 5 points wide
 CONTROLS = 40  # normal cases of the other panel, of all its instruments, to align them by
 HEADING = ("change", "panels", "right, own panel", "right, other panel", "wrong", "refused",
@@ -95,7 +96,7 @@ def fitted(
     settings = TrainingSettings(
         optional=optional, tolerance=TOLERANCE, data_kind="synthetic", align=align
     )
-    return train(cases, labels, reading=reading, settings=settings).classifier.trained()
+    return train(cases, labels, RECIPE, reading=reading, settings=settings).classifier.trained()
 
 
 def scored(

@@ -17,7 +17,7 @@ HOME = ROOT / "benchmarks"
 N_EVENTS, N_FILES = 700, 2
 MODULES = (
     "stained", "ways", "run", "tables", "simulator", "tubes", "quality", "finding", "cohort",
-    "cohort_strata",
+    "cohort_strata", "recipes",
 )  # fmt: skip
 
 
@@ -368,3 +368,30 @@ def test_cohorts_are_asked_for_by_name_and_number(bench, capsys, options, said):
     with pytest.raises(SystemExit):
         bench["cohort"].parsed(["folder", *options.split()])
     assert said in capsys.readouterr().err
+
+
+def test_recipes_are_held_against_the_one_before_on_the_same_folds(
+    bench, tmp_path, capsys, monkeypatch
+):
+    place = tmp_path / "cases"
+    flowml.write_cohort(
+        flowml.simulate(entities="CLL,AML", cases=12, events=400, seed=1), place
+    )
+    plans = {name: flowml.make_recipe("ecdf", bins=n) for name, n in (("a", 4), ("b", 4))}
+    monkeypatch.setattr(bench["recipes"], "PLANS", plans)
+    bench["recipes"].main([str(place), "--folds", "2", "--markdown"])
+    one, two = capsys.readouterr().out.splitlines()[2:4]
+    assert one.startswith("| a | 36 |")  # twelve markers, three edges each
+    assert "; " not in one
+    assert two.count("; +0.000 (+0.000 to +0.000)") == 3  # the same recipe, the same answers
+
+
+def test_recipes_cost_what_the_number_of_colours_makes_of_them(bench, capsys):
+    bench["recipes"].main(["--widths", "3", "--cases", "12", "--events", "200"])
+    found = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    pairs = 5 * 4 // 2  # of three colours and two scatters
+    numbers = [5 * 31, 5 * 31 + pairs * 64, 5 * 31 + pairs * 256]
+    assert [line[-3] for line in found] == [f"{n:,}" for n in numbers]
+    with pytest.raises(SystemExit):
+        bench["recipes"].main([])
+    assert "expected a simulated folder, or --widths" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from small import (
     QUICK,
+    RECIPE,
     cohort,
     labels,
     model,
@@ -92,7 +93,8 @@ def test_any_chunk_gives_the_same_bits(folder, model_file, plain_answers, chunk)
 def test_two_workers_give_the_same_bits_and_the_same_model(folder, model_file, plain_answers):
     assert bits(classify(folder, model_file, reading=Reading(jobs=2))) == bits(plain_answers)
     one, two = (
-        train(folder, labels(), reading=Reading(jobs=jobs), settings=QUICK) for jobs in (1, 2)
+        train(folder, labels(), RECIPE, reading=Reading(jobs=jobs), settings=QUICK)
+        for jobs in (1, 2)
     )
     assert same(one, two)
 
@@ -102,7 +104,7 @@ def test_any_order_of_files_gives_the_same_bits(tmp_path, folder, model_file, pl
     cases = flowml.find_cases(folder)
     shuffled = [cases[i] for i in order]
     assert bits(classify(shuffled, model_file)) == bits(plain_answers)
-    one, other = (train(each, labels(), settings=QUICK) for each in (cases, shuffled))
+    one, other = (train(each, labels(), RECIPE, settings=QUICK) for each in (cases, shuffled))
     assert same(one, other)
     files = sorted(folder.glob("*.fcs"))
     for i in order:  # a directory lists what was copied first, first
@@ -112,7 +114,7 @@ def test_any_order_of_files_gives_the_same_bits(tmp_path, folder, model_file, pl
 
 def test_the_same_seed_trains_the_same_model_and_another_does_not():
     one, other = (
-        train(cohort(), labels(), settings=replace(QUICK, seed=seed)) for seed in (0, 1)
+        train(cohort(), labels(), RECIPE, settings=replace(QUICK, seed=seed)) for seed in (0, 1)
     )
     assert same(one, training())
     assert not same(one, other)
@@ -125,7 +127,7 @@ def test_progress_counts_the_cases(folder, model_file):
 
 
 def test_extract_keeps_the_order_that_it_was_given():
-    turned = flowml.extract(cohort()[::-1])
+    turned = flowml.extract(cohort()[::-1], RECIPE)
     assert list(turned.index) == [case.case_id for case in cohort()[::-1]]
 
 
@@ -195,12 +197,12 @@ def test_labels_that_cannot_be_used_say_why():
 
 def test_labels_may_be_a_series_with_aliases():
     spelled = pd.Series(labels()).replace({"CLL": "cll/sll", "AML": "aml"})
-    assert same(train(cohort(), spelled, settings=QUICK), training())
+    assert same(train(cohort(), spelled, RECIPE, settings=QUICK), training())
 
 
 def test_cases_that_cannot_be_used_are_left_out_of_training_with_their_reason():
     empty = one_tube(with_events(sample_of(), sample_of().events()[:0]), "zero")
-    trained = train([*cohort(), empty], labels() | {"zero": "CLL"}, settings=QUICK)
+    trained = train([*cohort(), empty], labels() | {"zero": "CLL"}, RECIPE, settings=QUICK)
     assert trained.unusable == {"zero": "the case holds no event"}
     assert trained.classifier.predictor_.document == training().classifier.predictor_.document
     blank = replace(empty, case_id="blank")
@@ -221,7 +223,7 @@ def test_a_marker_that_one_case_lacks_is_left_out_and_named():
     sample = sample_of()
     fewer = tuple(replace(c, marker="") if c.marker == "CD7" else c for c in sample.channels)
     cases = [one_tube(replace(sample, channels=fewer), "S0001"), *cohort()[1:]]
-    trained = train(cases, labels(), settings=QUICK)
+    trained = train(cases, labels(), RECIPE, settings=QUICK)
     assert trained.left_out_markers == ("CD7",)
     assert "CD7" not in trained.classifier.trained().markers
 
@@ -282,7 +284,7 @@ def test_provenance_says_what_made_the_answers(folder, model_file, plain_answers
     record = plain_answers.provenance
     assert record["model"]["sha256"] == file_sha256(model_file)
     assert record["model"]["data_kind"] == "synthetic"
-    assert record["model"]["recipe"] == make_recipe("ecdf").fit(()).summary()
+    assert record["model"]["recipe"] == make_recipe(RECIPE).fit(()).summary()
     assert record["versions"]["flowml"] == flowml.__version__
     assert record["parameters"] == {
         "quality": "off",
@@ -318,7 +320,7 @@ def test_no_absolute_path_stands_in_any_output(tmp_path, folder, model_file):
             assert "secret place" not in text
     assert f"matrix.csv (SHA-256 {file_sha256(matrix)})" in documents(found)[1]
     card = (
-        train(place, labels(), reading=Reading(str(matrix)), settings=QUICK)
+        train(place, labels(), RECIPE, reading=Reading(str(matrix)), settings=QUICK)
         .classifier.trained()
         .card
     )

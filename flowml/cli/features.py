@@ -23,8 +23,9 @@ from flowml.cli.options import (
 if TYPE_CHECKING:
     from flowml.features import FeatureTable, Recipe
 
+# defaults are those of Recipe, which is slow to import
 recipe_options = chained(
-    click.option("--recipe", default="ecdf", show_default=True,
+    click.option("--recipe", default="ecdf+pairs", show_default=True,
                  help="What to compute: ecdf, quantiles, pairs, moments, mll2021, som, or "
                  "several joined by '+'."),
     click.option("--transform", default="logicle", show_default=True,
@@ -34,7 +35,7 @@ recipe_options = chained(
                  help="Logicle's width; auto learns it from the negatives of these cases."),
     click.option("--bins", type=int, default=32, show_default=True,
                  help="Bins on the display scale."),
-    click.option("--pair-bins", type=int, default=16, show_default=True,
+    click.option("--pair-bins", type=int, default=8, show_default=True,
                  help="Bins of pairs along each axis."),
     click.option("--map-side", type=int, default=10, show_default=True,
                  help="Nodes of a som along each side."),

@@ -2,12 +2,20 @@
 
 from flowml.features.describe import CaseFeatures, describe_case
 from flowml.features.names import FeatureName, feature_name, parse_name
-from flowml.features.recipes import RECIPES, FittedRecipe, Group, Recipe, make_recipe
+from flowml.features.recipes import (
+    DEFAULT_RECIPE,
+    RECIPES,
+    FittedRecipe,
+    Group,
+    Recipe,
+    make_recipe,
+)
 from flowml.features.table import FeatureTable
 from flowml.features.tablefile import read_table, write_table
 from flowml.features.tube import TubeRead
 
 __all__ = [
+    "DEFAULT_RECIPE",
     "RECIPES",
     "CaseFeatures",
     "FeatureName",

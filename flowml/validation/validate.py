@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowml.cases import patients_of
 from flowml.cases.labels import PATIENT
 from flowml.errors import LabelError
-from flowml.features import make_recipe
+from flowml.features import DEFAULT_RECIPE, make_recipe
 from flowml.judging import Answered, Draws, Judgement, judge_answered
 from flowml.judging.beside import Beside, beside
 from flowml.judging.compare import Difference, difference
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from flowml.records import Case
 
 THE_MODEL, TABLE = "flowml", "table of features"  # what is tried, where it has no other name
+FIXED = "ecdf"  # for the baselines, where all recipes learn: cheap, and learns nothing
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def validate(
     parting : Parting
         How cases are parted.
     recipes : sequence of Recipe
-        Held against the first of them; ``ecdf`` if there are none.
+        Held against the first of them; the usual one (`DEFAULT_RECIPE`) if there are none.
     columns : sequence of OtherResults
         Results of other methods, joined to the features.
     reading : Reading
@@ -176,7 +177,7 @@ def validate(
         If no case has a column by which they shall be told apart.
     """
     todo = how or Validating()
-    plans = list(recipes) or [make_recipe("ecdf")]
+    plans = list(recipes) or [make_recipe(DEFAULT_RECIPE)]
     cohort = _cohort(cases, labels, plans, columns, reading, todo)
     tables = [_table_of(plan, cohort, columns, reading, todo) for plan in plans]
     return _validated(cohort, dict(zip(_names(plans), tables, strict=True)), parting, todo)
@@ -304,7 +305,7 @@ def _cohort(
         raise LabelError(
             f"all {len(own)} labelled cases are {own[0]}, expected two or more entities."
         )
-    fixed = next((plan for plan in plans if not plan.learns), make_recipe("ecdf"))
+    fixed = next((plan for plan in plans if not plan.learns), make_recipe(FIXED))
     table = extract_table(chosen, fixed, reading, todo.progress, columns)
     about = circumstances_of(table, [c.details for c in chosen], days_of(chosen, reading))
     groups, notes = _grouped(table, patients_of(chosen, table.case_ids))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cli.commands import run_here
 from plain_tables import rows_of, written
-from small import ENTITIES, dimmer, flat, held, model, saved_model
+from small import ENTITIES, RECIPE, dimmer, flat, held, model, saved_model
 
 import flowml as toolkit
 from flowml.errors import LabelError, ModelError
@@ -163,8 +163,8 @@ def test_old_cases_among_the_new_ones_are_refused(flowml, place):
 
 def test_old_cases_that_the_model_was_trained_on_are_left_out(flowml, place):
     training = flat([held(case) for case in drawn(42, 5)], place / "seen")
-    trained = flowml("train", training, "--labels", training / "cases.csv", "--out",
-                     place / "t.flowml")  # fmt: skip
+    trained = flowml("train", training, "--labels", training / "cases.csv", "--recipe",
+                     RECIPE, "--out", place / "t.flowml")  # fmt: skip
     assert trained.status == 0
     found = flowml("adapt", place / "new", "--labels", place / "new" / "cases.csv", "--model",
                    place / "t.flowml", "--out", place / "u.flowml", "--old-cases", training,

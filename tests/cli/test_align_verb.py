@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from cli.commands import run_here
-from small import dimmer, flat, held
+from small import RECIPE, dimmer, flat, held
 
 import flowml as toolkit
 from flowml.errors import ModelError
 from flowml.models import load_model
+
+PLAN = "--recipe", RECIPE
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def asked(place, name):
 
 def test_a_model_is_trained_with_alignment_and_gets_a_further_instrument(flowml, folders):
     model, more = folders / "m.flowml", folders / "more.flowml"
-    trained = flowml("train", *asked(folders, "own"), "--align", "--out", model)
+    trained = flowml("train", *asked(folders, "own"), *PLAN, "--align", "--out", model)
     assert trained.status == 0
     assert "aligned by 6 normal cases: " in trained.out
     before = flowml("classify", folders / "other", "--model", model, "-v")
@@ -55,15 +57,15 @@ def test_a_model_is_trained_with_alignment_and_gets_a_further_instrument(flowml,
 
 def test_the_answers_are_the_same_with_two_workers(flowml, folders):
     model = folders / "w.flowml"
-    flowml("train", *asked(folders, "own"), "--align", "--out", model)
+    flowml("train", *asked(folders, "own"), *PLAN, "--align", "--out", model)
     other = folders / "w2.flowml"
-    flowml("train", *asked(folders, "own"), "--align", "--out", other, "--jobs", 2)
+    flowml("train", *asked(folders, "own"), *PLAN, "--align", "--out", other, "--jobs", 2)
     assert model.read_bytes() == other.read_bytes()
 
 
 def test_controls_need_no_table_and_too_few_are_refused(flowml, folders, tmp_path):
     model = folders / "c.flowml"
-    flowml("train", *asked(folders, "own"), "--align", "--out", model)
+    flowml("train", *asked(folders, "own"), *PLAN, "--align", "--out", model)
     out = tmp_path / "out.flowml"
     ask = ("align", folders / "other", "--model", model, "--out", out)
     assert "Give --labels, or --controls" in flowml(*ask).err
@@ -79,7 +81,7 @@ def test_controls_need_no_table_and_too_few_are_refused(flowml, folders, tmp_pat
 
 def test_a_model_without_alignment_and_its_own_file_are_refused(flowml, folders):
     model = folders / "plain.flowml"
-    flowml("train", *asked(folders, "own"), "--out", model)
+    flowml("train", *asked(folders, "own"), *PLAN, "--out", model)
     ask = ("align", *asked(folders, "other"), "--model", model)
     found = flowml(*ask, "--out", folders / "n.flowml")
     assert found.status != 0

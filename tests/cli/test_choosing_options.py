@@ -11,6 +11,8 @@ from commands import run_here
 from plain_tables import rows_of, written
 
 from flowml.cli.choosing import CHOOSING, choosing_options
+from flowml.cli.features import recipe_from, recipe_options
+from flowml.features import DEFAULT_RECIPE, Recipe
 from flowml.models import load_model
 from flowml.models.choosing import ESTIMATORS
 from flowml.models.classifier import LineageClassifier
@@ -55,6 +57,14 @@ def test_the_defaults_are_those_of_the_classifier():
     assert given == {name: own[name].default for name in given}
     (estimator,) = (each for each in command.params if each.name == "estimator")
     assert tuple(estimator.type.choices) == ESTIMATORS
+
+
+def test_the_recipe_of_the_command_line_is_the_usual_one():
+    command = click.command()(recipe_options(lambda **_options: None))
+    given = command.make_context("any", []).params
+    assert recipe_from(given) == Recipe()
+    assert given["recipe"] == DEFAULT_RECIPE
+    assert recipe_from(given | {"recipe": "pairs"}) == Recipe("pairs")
 
 
 def test_the_chosen_estimator_is_said_with_the_losses_of_the_others(trained):

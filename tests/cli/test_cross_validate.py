@@ -8,7 +8,7 @@ import json
 
 import pytest
 from commands import flowml_process, run_here
-from small import cohort, flat, saved_model
+from small import RECIPE, cohort, flat, saved_model
 
 import flowml as package
 from flowml.simulator import held
@@ -119,7 +119,7 @@ def test_the_same_command_gives_the_same_figures(flowml, run, cases):
     found = flowml(
         "evaluate", cases, "--labels", cases / "cases.csv", "--cross-validate", 2,
         "--prior", "acute_leukemia=0.05", "--by", "neoplastic_share", "--format", "json",
-        "--jobs", 2, "-q", *QUICK,
+        "--jobs", 2, "-q", "--recipe", RECIPE, *QUICK,
     )  # fmt: skip
     again = json.loads(found.out)
     assert again["recipes"][0]["judgement"] == record["recipes"][0]["judgement"]
@@ -131,7 +131,7 @@ def test_the_same_command_gives_the_same_figures(flowml, run, cases):
 def test_a_laboratory_of_the_label_table_is_left_out(flowml, cases):
     found = flowml(
         "evaluate", cases, "--labels", cases / "cases.csv", "--leave-out", "laboratory",
-        "--format", "csv",
+        "--recipe", RECIPE, "--format", "csv",
     )  # fmt: skip
     assert found.status == 0, found.err
     assert {row["label"] for row in rows_of(found.out)} == {"AML", "CLL", "normal"}
@@ -141,7 +141,7 @@ def test_a_laboratory_of_the_label_table_is_left_out(flowml, cases):
 def test_early_cases_train_by_the_date_of_their_files(flowml, cases, tmp_path):
     found = flowml(
         "evaluate", cases, "--labels", cases / "cases.csv", "--train-before", "median",
-        "--shuffle-labels", "--out", tmp_path,
+        "--recipe", RECIPE, "--shuffle-labels", "--out", tmp_path,
     )  # fmt: skip
     assert found.status == 0, found.err
     assert "; trained before 202" in found.out
@@ -157,7 +157,10 @@ def test_a_file_that_cannot_be_read_counts_as_not_answered(flowml, tmp_path):
     place = tmp_path / "cases"
     flat(cohort(), place)
     (place / "S0002.fcs").write_bytes(b"junk")
-    found = flowml("evaluate", place, "--labels", place / "cases.csv", "--cross-validate", 2)
+    found = flowml(
+        "evaluate", place, "--labels", place / "cases.csv", "--cross-validate", 2,
+        "--recipe", RECIPE,
+    )  # fmt: skip
     assert found.status == 1
     assert "1 cases could not be used, and count as not answered:" in found.err
     assert found.out.startswith("12 cases of 12 patients (synthetic)")

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from commands import run_here
-from small import cohort, flat
+from small import RECIPE, cohort, flat
 
 from flowml.cases import find_cases
 from flowml.features import make_recipe, read_table
@@ -58,8 +58,9 @@ def markers(table):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_features_are_those_of_the_marker_meant(flowml, cases, names, tmp_path, jobs):
     plain, named = tmp_path / "plain.csv", tmp_path / "named.csv"
-    assert flowml("features", cases, "--out", plain).status == 0
-    done = flowml("features", cases, "--out", named, "--marker-names", names, "--jobs", jobs)
+    of_cases = "features", cases, "--recipe", RECIPE, "--out"
+    assert flowml(*of_cases, plain).status == 0
+    done = flowml(*of_cases, named, "--marker-names", names, "--jobs", jobs)
     assert done.status == 0
     assert markers(read_table(plain)) ^ markers(read_table(named)) == {"Pan T 7", "CD7"}
 

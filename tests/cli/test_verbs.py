@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from commands import flowml_process, run_here
-from small import labels, on_disk, sample_of, saved_model
+from small import RECIPE, labels, on_disk, sample_of, saved_model
 
 from flowml import __version__
 from flowml.cli.main import VERBS
@@ -112,7 +112,7 @@ def test_classify_writes_a_row_for_every_case(flowml, folder, model, tmp_path):
     assert record["provenance"]["model"] == {
         "file": "m.flowml", "sha256": file_sha256(model), "data_kind": "synthetic",
         "entities": ["AML", "CLL", "normal"],
-        "recipe": make_recipe("ecdf").fit(()).summary(),
+        "recipe": make_recipe(RECIPE).fit(()).summary(),
         "required": list(load_model(model).markers), "optional": [], "substitutable": {},
     }  # fmt: skip
     assert [case["case_id"] for case in record["cases"]] == sorted(labels())

@@ -11,7 +11,7 @@ import shlex
 import pytest
 from commands import run_here
 from places import ROOT
-from small import labels, on_disk, saved_model
+from small import RECIPE, labels, on_disk, saved_model
 
 from flowml.features import read_table
 from flowml.models import load_model
@@ -46,7 +46,7 @@ def counts(tmp_path):
 def trained(flowml, cases, counts, tmp_path):
     out = tmp_path / "m.flowml"
     found = flowml("train", cases, "--labels", cases / "cases.csv", "--out", out,
-                   "--with-columns", counts)  # fmt: skip
+                   "--recipe", RECIPE, "--with-columns", counts)  # fmt: skip
     return found, out
 
 
@@ -170,7 +170,7 @@ def test_train_says_what_the_model_needs(trained):
 def test_train_leaves_out_what_one_case_lacks_and_says_so(flowml, cases, tmp_path):
     other = table(tmp_path / "lab.csv", ALL | {"S0005": (1, "not done")})
     found = flowml("train", cases, "--labels", cases / "cases.csv", "--with-columns", other,
-                   "--out", tmp_path / "m.flowml")  # fmt: skip
+                   "--recipe", RECIPE, "--out", tmp_path / "m.flowml")  # fmt: skip
     assert found.status == 0
     assert "left out, because not every case has them: lab|blasts\n" in found.out
     assert load_model(tmp_path / "m.flowml").results == ("lab|wbc",)
@@ -182,7 +182,7 @@ def test_train_asks_for_rows_of_labelled_cases_only(flowml, cases, counts, tmp_p
     gold.write_text("\n".join(rows) + "\n", encoding="utf-8")
     table(counts, few)
     found = flowml("train", cases, "--labels", gold, "--with-columns", counts,
-                   "--out", tmp_path / "m.flowml")  # fmt: skip
+                   "--recipe", RECIPE, "--out", tmp_path / "m.flowml")  # fmt: skip
     assert "have no row" not in found.err
     assert "rows name no case" not in found.err
     assert load_model(tmp_path / "m.flowml").results == ("counts|wbc", "counts|blasts")

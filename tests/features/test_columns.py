@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import QUICK, cohort, labels, on_disk, one_tube, plain_sample
+from small import QUICK, RECIPE, cohort, labels, on_disk, one_tube, plain_sample
 
 import flowml
 from flowml.cases import find_cases
@@ -281,7 +281,9 @@ def test_two_tables_of_one_method_are_refused(bare):
     with pytest.raises(FlowmlError, match="method 'lab'"):
         join_columns(bare, two)
     with pytest.raises(FlowmlError, match="method 'lab'"):
-        flowml.extract(cohort(), columns=two, progress=pytest.fail)  # before any case is read
+        flowml.extract(
+            cohort(), RECIPE, columns=two, progress=pytest.fail
+        )  # before any case is read
 
 
 # --- the feature table -------------------------------------------------------------------
@@ -289,7 +291,7 @@ def test_two_tables_of_one_method_are_refused(bare):
 
 @pytest.fixture(scope="module")
 def bare():
-    return extract_table(cohort())
+    return extract_table(cohort(), RECIPE)
 
 
 def counts(**values):
@@ -324,7 +326,7 @@ def test_columns_are_joined_once(bare):
 def test_a_case_that_cannot_be_used_has_no_results_either(tmp_path):
     folder = on_disk(tmp_path / "cases", count=2)
     (folder / "S0001.fcs").write_bytes(b"junk")
-    table = flowml.extract(folder, columns=[counts()])
+    table = flowml.extract(folder, RECIPE, columns=[counts()])
     assert table.loc["S0001"].isna().all()
     assert table.loc["S0002", "counts|hb|result"] == 2
 
@@ -341,7 +343,7 @@ def test_a_table_with_results_is_read_back(bare, tmp_path, ending):
 
 
 def test_the_script_gets_the_columns_too():
-    frame = flowml.extract(cohort(), columns=[counts()])
+    frame = flowml.extract(cohort(), RECIPE, columns=[counts()])
     assert (frame["counts|wbc|result"] == 1).all()
 
 
@@ -350,7 +352,7 @@ def test_the_script_gets_the_columns_too():
 
 @pytest.fixture(scope="module")
 def trained():
-    return train(cohort(), labels(), columns=[counts()], settings=QUICK)
+    return train(cohort(), labels(), RECIPE, columns=[counts()], settings=QUICK)
 
 
 def test_a_model_needs_what_it_was_trained_with(trained):
@@ -379,14 +381,14 @@ def test_what_was_joined_is_on_record(trained):
 
 def test_a_quantity_that_one_case_lacks_is_left_out_of_training():
     values = dict.fromkeys(labels(), (1.0, 2.0)) | {"S0004": (1.0, math.nan)}
-    training = train(cohort(), labels(), columns=[counts(**values)], settings=QUICK)
+    training = train(cohort(), labels(), RECIPE, columns=[counts(**values)], settings=QUICK)
     assert training.classifier.trained().results == ("counts|wbc",)
     assert training.left_out_markers == ("counts|hb",)
 
 
 def test_results_can_tell_what_the_events_cannot():
     told = {c: (float(entity == "CLL"), 0.0) for c, entity in labels().items()}
-    frame = flowml.extract(cohort(), columns=[counts(**told)])
+    frame = flowml.extract(cohort(), RECIPE, columns=[counts(**told)])
     only = frame[["counts|wbc|result"]]
     classifier = flowml.LineageClassifier(
         estimator="boosted", folds=0, n_rounds=20, colsample=1.0
@@ -410,7 +412,7 @@ def test_results_alone_are_no_panel():
 def test_files_are_hashed_for_models_and_not_for_tables(tmp_path):
     cases = find_cases(on_disk(tmp_path / "cases", count=2))
     for how, hashed in (({}, False), ({"reading": Reading()}, True)):
-        table = FeatureTable.from_frame(flowml.extract(cases, **how))
+        table = FeatureTable.from_frame(flowml.extract(cases, RECIPE, **how))
         assert [bool(tube.sha256) for case in table.cases for tube in case.tubes] == [
             hashed
         ] * 2

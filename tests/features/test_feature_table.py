@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from small import cohort, plain_sample
+from small import RECIPE, cohort, plain_sample
 
 import flowml
 from flowml.errors import FlowmlError, OutputError
@@ -28,7 +28,7 @@ def small_table(case_ids=("p1", "p2")):
         Case(case_id, (Tube("t.fcs", plain_sample(rows * (n + 1), markers[n % 3])),))
         for n, case_id in enumerate(case_ids)
     ]
-    return extract_table([*cases, Case("empty", ())])
+    return extract_table([*cases, Case("empty", ())], RECIPE)
 
 
 def same(one, two):

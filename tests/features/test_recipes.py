@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pickle
 from functools import cache
@@ -12,13 +13,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import cohort, one_tube, plain_sample, sample_of
+from small import cohort, labels, one_tube, plain_sample, sample_of
 
+import flowml
 from flowml.errors import FlowmlError
 from flowml.fcs import read_fcs
-from flowml.features import RECIPES, FittedRecipe, Recipe, describe_case, make_recipe
+from flowml.features import (
+    DEFAULT_RECIPE,
+    RECIPES,
+    FittedRecipe,
+    Recipe,
+    describe_case,
+    make_recipe,
+)
 from flowml.features.panel import marker_columns
 from flowml.preprocess import is_shown_in_decades
+from flowml.reading import extract_table
+from flowml.validation import Parting, validate
 
 SMALL = {"map_side": 2, "pair_bins": 3, "bins": 16}
 NAMES = [*RECIPES, "+".join(RECIPES), "som+ecdf"]
@@ -109,7 +120,7 @@ def test_features_of_a_real_file_are_a_plain_computation(shared_data, name, exac
         ({"name": "mll2021", "bins": 15}, "bins is 15, expected 16 to 128"),
         ({"name": "ecdf+mll2021", "bins": 129}, "bins is 129, expected 16 to 128"),
         ({"name": "pairs", "pair_bins": 33}, "pair_bins is 33, expected 2 to 32"),
-        ({"name": "ecdf+pairs", "bins": 1024}, "too many together"),
+        ({"name": "ecdf+pairs", "bins": 1024, "pair_bins": 16}, "too many together"),
         ({"name": "som", "map_side": 1}, "map_side is 1, expected 2 to 32"),
         ({"name": "quantiles", "quantiles": ()}, "quantiles are"),
         ({"name": "quantiles", "quantiles": (0.5, 0.25)}, "shares that rise"),
@@ -158,7 +169,24 @@ def test_lists_are_taken_for_tuples():
     recipe = make_recipe("quantiles", quantiles=[0.1, 0.5], markers=["CD3", "CD19"])
     assert recipe.quantiles == (0.1, 0.5)
     assert recipe.markers == ("CD3", "CD19")
-    assert make_recipe("ecdf") == Recipe()
+
+
+def test_the_usual_recipe_is_one_and_the_same_everywhere():
+    usual = make_recipe(DEFAULT_RECIPE)
+    assert usual == Recipe() == make_recipe("ecdf+pairs", pair_bins=8)
+    assert not usual.learns
+    for verb in (flowml.extract, flowml.train, extract_table):
+        assert inspect.signature(verb).parameters["recipe"].default == DEFAULT_RECIPE
+    assert usual.learn([]).sha256 == extract_table(cohort()[:1]).recipe.sha256
+    (trial,) = validate(cohort(), labels(), Parting(folds=2)).trials
+    assert trial.recipe == DEFAULT_RECIPE
+
+
+def test_the_recipe_of_distributions_alone_is_as_it_was_before_pairs_were_usual():
+    sha256 = "550290e85afe77e393fb584713db4aa72efe46edb31a1482169db0538d6b1226"
+    assert (
+        make_recipe("ecdf").learn([]).sha256 == sha256
+    )  # of models that are trained and tables that are kept
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -164,7 +164,8 @@ RUN = """
 import sys
 from flowml.cli.main import main
 try:
-    main(["features", sys.argv[1], "--recipe", "ecdf+pairs", "--out", sys.argv[2], "-q"])
+    plan = "--recipe", "ecdf+pairs", "--pair-bins", "16"
+    main(["features", sys.argv[1], *plan, "--out", sys.argv[2], "-q"])
 except SystemExit as end:
     assert not end.code
 heavy = {"xgboost", "sklearn", "scipy", "pandas", "matplotlib"} & set(sys.modules)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import cohort, labels
+from small import RECIPE, cohort, labels
 
 import flowml
 from flowml.errors import ModelError
@@ -207,7 +207,9 @@ def test_intervals_hold_the_estimate_and_turn_with_it(changes):
 
 
 def test_train_takes_markers_as_a_person_writes_them():
-    training = train(cohort(), labels(), settings=TrainingSettings(optional=["cd5", "SSC"]))
+    training = train(
+        cohort(), labels(), RECIPE, settings=TrainingSettings(optional=["cd5", "SSC"])
+    )
     found = training.classifier.training_["absence"]
     assert [trial["without"] for trial in found["alone"]] == [["CD5"], ["SSC-A"]]
     assert found["n_cases"] == 12  # too few for anything to be optional

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from small import cohort, labels, model
+from small import RECIPE, cohort, labels, model
 
 import flowml
 from flowml.errors import FlowmlError, LabelError, ModelError
@@ -39,7 +39,7 @@ def test_scikit_learn_finds_nothing_to_object_to(estimator, check):
 
 @pytest.fixture(scope="module")
 def table():
-    return flowml.extract(cohort())
+    return flowml.extract(cohort(), RECIPE)
 
 
 def entities_of(table):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from small import (
     QUICK,
+    RECIPE,
     cohort,
     flat,
     held,
@@ -81,7 +82,9 @@ def test_values_compensated_in_another_way_are_for_review():
 
 def test_a_file_that_the_model_was_trained_on_is_noticed(tmp_path):
     folder = on_disk(tmp_path / "cases")
-    trained = train(flowml.find_cases(folder), labels(), settings=QUICK).classifier.trained()
+    trained = train(
+        flowml.find_cases(folder), labels(), RECIPE, settings=QUICK
+    ).classifier.trained()
     seen = classify(folder, trained).predictions
     assert all("MODEL-TRAINED-ON" in codes(prediction) for prediction in seen)
     others = flowml.simulate(entities=["AML"], cases=1, events=1500, seed=77)
@@ -106,7 +109,7 @@ def test_fluorescence_on_a_display_scale_is_for_review():
 
 
 def test_a_table_that_lost_its_story_is_for_review():
-    frame = flowml.extract(cohort()[:2])
+    frame = flowml.extract(cohort()[:2], RECIPE)
     frame.attrs.clear()
     calls = model().classify(frame)
     assert all("TABLE-NO-STORY" in text for text in calls["findings"])
@@ -116,18 +119,18 @@ def test_a_table_that_lost_its_story_is_for_review():
 @pytest.mark.parametrize("kind", ["real", "resampled", "simulated-from-real", "unknown"])
 def test_simulated_files_are_synthetic_whatever_is_said(kind):
     with pytest.raises(ModelError, match=rf"given as {kind}, but 12 of 12 training files say"):
-        train(cohort(), labels(), settings=TrainingSettings(data_kind=kind))
+        train(cohort(), labels(), RECIPE, settings=TrainingSettings(data_kind=kind))
 
 
 def test_a_model_of_a_bare_table_is_of_unknown_kind():
-    frame = flowml.extract(cohort())
+    frame = flowml.extract(cohort(), RECIPE)
     frame.attrs.clear()
     fitted = flowml.LineageClassifier(n_rounds=5).fit(frame, pd.Series(labels())[frame.index])
     assert fitted.trained().training["data_kind"] == "unknown"
 
 
 def test_labels_of_other_cases_are_refused():
-    frame = flowml.extract(cohort())
+    frame = flowml.extract(cohort(), RECIPE)
     series = pd.Series(labels())
     for wrong in (series.rename({"S0001": "S9999"}), series.rename(lambda key: f"{key}.fcs")):
         with pytest.raises(LabelError, match=r"indexed by other cases than the table"):
@@ -135,7 +138,7 @@ def test_labels_of_other_cases_are_refused():
 
 
 def test_two_spellings_of_one_entity_are_refused():
-    frame = flowml.extract(cohort())
+    frame = flowml.extract(cohort(), RECIPE)
     spelled = [label if n else label.lower() for n, label in enumerate(labels().values())]
     fitted = flowml.LineageClassifier(n_rounds=5).fit(frame, spelled)
     with pytest.raises(LabelError, match=r"two labels mean one entity"):
@@ -145,7 +148,7 @@ def test_two_spellings_of_one_entity_are_refused():
 def test_cases_that_could_not_be_read_are_left_out_of_a_fit(tmp_path):
     folder = on_disk(tmp_path / "cases")
     (folder / "S0002.fcs").write_bytes(b"not an FCS file")
-    frame = flowml.extract(folder)
+    frame = flowml.extract(folder, RECIPE)
     series = pd.Series(labels())
     with pytest.warns(UserWarning, match=r"1 cases could not be used and are left out: S0002"):
         fitted = flowml.LineageClassifier(n_rounds=5).fit(frame, series)
@@ -168,7 +171,7 @@ def test_aml_tube4_and_its_raw_files_are_on_other_scales(shared_data):
     tube, raw = shared_data / "aml-tube4", shared_data / "aml-fc500"
     chosen = flowml.find_cases(tube)[:6]
     some = {case.case_id: ("AML", "normal")[n % 2] for n, case in enumerate(chosen)}
-    trained = train(chosen, some, settings=QUICK).classifier.trained()
+    trained = train(chosen, some, RECIPE, settings=QUICK).classifier.trained()
     for prediction in classify(raw, trained).predictions:
         assert prediction.status == "not_classifiable"
         assert "the scale is another one" in prediction.reason
@@ -186,8 +189,8 @@ def test_one_file_in_two_cases_with_different_labels_is_refused(tmp_path):
 
 def test_scales_that_training_cases_mix_are_named():
     cases = [one_tube(scaled(1 / 256).tubes[0].origin, "S0001"), *cohort()[1:]]
-    assert train(cases, labels()).mixed_scales == ("CD19",)
-    assert train(cohort(), labels()).mixed_scales == ()
+    assert train(cases, labels(), RECIPE).mixed_scales == ("CD19",)
+    assert train(cohort(), labels(), RECIPE).mixed_scales == ()
 
 
 def test_every_answer_lists_what_its_markers_do_not_assess():

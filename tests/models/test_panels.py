@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 from places import ROOT
-from small import QUICK, held, with_events
+from small import QUICK, RECIPE, held, with_events
 from small import model as small_model
 
 import flowml
@@ -31,7 +31,7 @@ def cases():
 @cache
 def model():
     labels = {case.case_id: case.details["entity"] for case in cases()}
-    return train(cases(), labels, settings=QUICK).classifier.trained()
+    return train(cases(), labels, RECIPE, settings=QUICK).classifier.trained()
 
 
 def answer_for(*tubes):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cohort_tables import row, table_of, told_apart, tube
-from small import cohort, labels
+from small import RECIPE, cohort, labels
 
 from flowml.errors import FlowmlError, LabelError
 from flowml.features import make_recipe
@@ -43,6 +43,7 @@ from flowml.validation.crossvalidation import tables_of
 from flowml.validation.validate import joined_patients
 
 SETTINGS = TrainingSettings(estimator="logistic")  # trained in a moment
+PLANS = [make_recipe(RECIPE)]
 
 
 def names(n):
@@ -173,7 +174,7 @@ def test_files_are_read_once_where_nothing_is_learned_and_again_where_it_is(monk
         return describe(case, **more)
 
     monkeypatch.setattr(module, "describe_case", noting)
-    validate(cohort(), labels(), Parting(folds=2))
+    validate(cohort(), labels(), Parting(folds=2), PLANS)
     assert len(read) == 12
     read.clear()
     validate(
@@ -335,9 +336,9 @@ def test_a_validation_holds_recipes_against_the_first_on_the_same_cases():
 @pytest.mark.usefixtures("few_trees")
 def test_one_entity_is_refused_and_no_patient_is_said():
     cases = [replace(case, details={}) for case in cohort()]
-    found = validate(cases, labels(), Parting(folds=2))
+    found = validate(cases, labels(), Parting(folds=2), PLANS)
     assert any("no case tells its patient" in note for note in found.notes)
-    assert not validate(cohort(), labels(), Parting(folds=2)).notes
+    assert not validate(cohort(), labels(), Parting(folds=2), PLANS).notes
     with pytest.raises(LabelError, match="two or more entities"):
         validate(cases, dict.fromkeys(labels(), "CLL"), Parting(folds=2))
 

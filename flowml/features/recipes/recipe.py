@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from flowml.features.recipes.learn import Survey
     from flowml.records import Case
 
+DEFAULT_RECIPE = "ecdf+pairs"  # what is worth its cost: docs/features.md
 AUTO = "auto"
 FIXED = "fixed"
 RANGE, MEASURED = "range", "measured"
@@ -82,10 +83,10 @@ class Recipe:
         If a parameter is not usable.
     """
 
-    name: str = "ecdf"
+    name: str = DEFAULT_RECIPE
     transform: str = LOGICLE
     bins: int = 32
-    pair_bins: int = 16
+    pair_bins: int = 8
     quantiles: tuple[float, ...] = Quantiles.shares
     map_side: int = 10
     width: str = FIXED
