@@ -178,10 +178,10 @@ def _all(tube: RuleTube, panel: str) -> Iterator[Found]:
     yield from find_reference(tube)
     if panel == MATURE:
         yield find_mature_gate(tube)
-    if has_scatter:
-        yield from find_myeloid(tube)
+    myeloid = list(find_myeloid(tube)) if has_scatter else []
+    yield from myeloid
     if has_scatter or tube.cells.has("CD34") or tube.cells.has("CD117"):
-        yield find_blasts(tube)
+        yield find_blasts(tube, myeloid[0].cells if myeloid else tube.cells.nothing())
     yield from find_b_cells(tube)
     yield from find_t_cells(tube)
 

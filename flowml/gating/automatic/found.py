@@ -12,7 +12,7 @@ import numpy as np
 from flowml.gating.populations import ALL_EVENTS
 
 if TYPE_CHECKING:
-    from flowml.gating.rules.cuts import Mask
+    from flowml.gating.rules.cuts import Levels, Mask
     from flowml.gating.rules.tube import RuleTube
 
 RULE = "automatic"  # table of the rulebook
@@ -110,7 +110,9 @@ def clear_sign(clear: float, marker: str) -> Sign:
     return Sign(clear, f"no clear valley of {marker}")
 
 
-def steady_sign(tube: RuleTube, cells: Mask, among: Mask, marker: str, at: float) -> Sign:
+def steady_sign(
+    tube: RuleTube, cells: Mask, values: Levels, at: float, what: str, limit: str = "most_moved"
+) -> Sign:
     """Ask how many events of a population a small shift of its cut would move.
 
     Parameters
@@ -119,12 +121,14 @@ def steady_sign(tube: RuleTube, cells: Mask, among: Mask, marker: str, at: float
         Any.
     cells : ndarray, shape (n_events,), bool
         The population.
-    among : ndarray, shape (n_events,), bool
-        What the cut parts.
-    marker : str
-        A key of its levels.
+    values : ndarray, shape (n,), float
+        What was cut: levels of all events on either side.
     at : float
         The cut.
+    what : str
+        The marker, or what else the levels are of.
+    limit : str
+        Key of the share of moved events for a score of 0.5.
 
     Returns
     -------
@@ -134,8 +138,8 @@ def steady_sign(tube: RuleTube, cells: Mask, among: Mask, marker: str, at: float
     """
     book = tube.book
     reach, least = book.number(RULE, "shift"), book.number(RULE, "least_share")
-    moved = int((np.abs(tube.cells.of(marker, among) - at) < reach).sum()) + 1
+    moved = int((np.abs(values - at) < reach).sum()) + 1
     size = max(int(cells.sum()), least * tube.n_intact, 1.0)
-    score = ramp(moved / size, 2 * book.number(RULE, "most_moved"), 0.0)
-    words = f"{marker} cut {reach:g} decades elsewhere would move {100 * moved / size:.0f} %"
+    score = ramp(moved / size, 2 * book.number(RULE, limit), 0.0)
+    words = f"a cut of {what} {reach:g} decades elsewhere would move {100 * moved / size:.0f} %"
     return Sign(score, words)

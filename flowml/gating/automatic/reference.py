@@ -87,8 +87,9 @@ def _size_sign(tube: RuleTube, found: Mask) -> Sign:
         return Sign(0.0, "no FSC: debris cannot be told from cells")
     if marks.singlets.sum() < LEAST_EVENTS:
         return Sign(0.0, "too few events to look at FSC")
+    sizes = tube.cells.of("FSC", marks.singlets)
     return weakest(
-        steady_sign(tube, found, marks.singlets, "FSC", debris_level(tube)),
+        steady_sign(tube, found, sizes, debris_level(tube), "FSC"),
         _usual(tube, "FSC", marks.fsc, USUAL_FSC, "usual_distance"),
     )
 
@@ -152,8 +153,8 @@ def _apart(tube: RuleTube) -> Iterator[Sign]:
     ssc = marks.ssc + book.number("gates", "lymphocyte_ssc")
     bright = marks.intact & above(cells, "CD45", cd45)
     low = marks.intact & ~above(cells, "SSC", ssc)
-    yield steady_sign(tube, marks.lymphocytes, bright, "SSC", ssc)
-    yield steady_sign(tube, marks.lymphocytes, low, "CD45", cd45)
+    yield steady_sign(tube, marks.lymphocytes, cells.of("SSC", bright), ssc, "SSC")
+    yield steady_sign(tube, marks.lymphocytes, cells.of("CD45", low), cd45, "CD45")
 
 
 def _lymphoid(tube: RuleTube) -> Sign:
