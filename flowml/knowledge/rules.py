@@ -33,7 +33,8 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "most_moved_monocytes", "usual_distance", "usual_cd45_distance",
         "least_lymphocytes", "least_lymphoid", "least_events", "tilt", "monocyte_cd45",
         "granulocyte_ssc", "gate_cd45", "gate_ssc", "most_lymphoid_monocytes", "half_stained",
-        "most_unlike_t", "blasts_both", "blasts_one", "blasts_few", "blasts_none", "many_monocytes",
+        "most_unlike_t", "blasts_both", "blasts_one", "blasts_few", "blasts_none",
+        "many_monocytes",
     ),
     "matutes": (
         "for_cll", "against_cll", "positive_share", "least_cd5_share", "least_events",

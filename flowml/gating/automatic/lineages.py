@@ -21,13 +21,13 @@ from flowml.gating.automatic.names import (
 from flowml.gating.automatic.reference import lymphocyte_sign
 from flowml.gating.rules.chains import KAPPA, LAMBDA, NEITHER, parting
 from flowml.gating.rules.cuts import clearness
-from flowml.gating.rules.light_chains import has_light_chains, stained_once
 from flowml.gating.rules.populations import b_cells, b_marker, t_cells
+from flowml.gating.rules.staining import has_light_chains, stained_once
 from flowml.gating.rules.t_cells import only, subset_cut
 
 if TYPE_CHECKING:
-    from flowml.gating.rules.light_chains import Stained
     from flowml.gating.rules.populations import Population
+    from flowml.gating.rules.staining import Stained
     from flowml.gating.rules.tube import RuleTube
 
 
@@ -65,14 +65,17 @@ def _chain_sign(tube: RuleTube, stained: Stained) -> Sign:
     few = Sign(ramp(total, 0.0, 2 * book.number(RULE, "least_events")), f"{total} B cells only")
     if not total:
         return few
-    levels = (cells.of(cells.shared(name), stained.cells) for name in ("kappa", "lambda"))
+    kappa, lambda_ = (
+        cells.of(cells.shared(name), stained.cells) for name in ("kappa", "lambda")
+    )
+    clear = parting(kappa, lambda_, stained.chains)
     share = float((stained.chains == NEITHER).mean())
     half = book.number(RULE, "half_stained")
     bare = Sign(
         ramp(share, min(2 * half, 1.0), 0.0),
         f"{100 * share:.0f} % of B cells without either light chain",
     )
-    return weakest(few, bare, clear_sign(parting(*levels, stained.chains), "kappa to lambda"))
+    return weakest(few, bare, clear_sign(clear, "kappa to lambda"))
 
 
 def find_t_cells(tube: RuleTube) -> Iterator[Found]:

@@ -120,7 +120,7 @@ def clearness(values: Levels, at: float, smoothing: float = SMOOTHING) -> float:
     if len(values) < LEAST_EVENTS:
         return float("nan")
     heights = density(values, smoothing)
-    left = CENTRES < at
+    left = at > CENTRES
     if left.all() or not left.any():
         return 1.0
     lower, higher = sorted((heights[left].max(), heights[~left].max()))

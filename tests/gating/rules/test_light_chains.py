@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from flowml.gating.rules.chains import KAPPA, LAMBDA, NEITHER, aligned, count, light_chains
-from flowml.gating.rules.light_chains import light_chain_finding, stain
+from flowml.gating.rules.light_chains import light_chain_finding
+from flowml.gating.rules.staining import stain
 from tests.gating.rules.mixing import LYMPHOCYTES, tube, without
 
 MARKERS = "CD45 CD19 CD5 CD20 CD38 kappa lambda"
