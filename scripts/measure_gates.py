@@ -38,6 +38,7 @@ LEAST_EVENTS = 20  # of a population by the cytometrist, to be held against it
 RIGHT = 0.9  # F1 from which on a gate is called right
 SHARES = (0.01, 0.005, 0.0025, 0.001)
 SEED = 20261130
+PARTS = ((True,), (False,), (True, False))  # donors of development, other donors, all
 LYMPHOID = ("T", "B", "B-clone", "NK")
 # the cytometrists' lineages or names that a population is held against
 LINEAGES = {
@@ -183,9 +184,9 @@ def swap(one: str, other: str) -> Callable[[dict[str, np.ndarray]], None]:
 def print_warnings(folder: Path, tubes: Sequence[Tube]) -> None:
     """Print how many populations are sure where something is wrong with the whole tube."""
     print(
-        "\n**Tubes that are wrong as a whole**\n\n| what | lymphocytes not sure | T cells not sure |"
+        "\n**Tubes that are wrong as a whole**\n\n"
+        "| what | lymphocytes not sure | T cells not sure |\n|---|---|---|"
     )
-    print("|---|---|---|")
     as_they_stand = [
         gate_tube(open_cells(flowml.read_fcs(folder / f"{tube.name}.fcs"))) for tube in tubes
     ]
@@ -250,8 +251,9 @@ def print_clones(donors: Sequence[Tube], patients: Sequence[Tube]) -> None:
     print("\n**A clone in healthy donors** (`resampled`)\n")
     print(
         "| share, events | clone of | donors of development | other donors | all donors "
-        "| clonal cells gated as B cells | of the cells found, clonal |\n|---|---|---|---|---|---|---|"
+        "| clonal cells gated as B cells | of the cells found, clonal |"
     )
+    print("|---|---|---|---|---|---|---|")
     for share in SHARES:
         every: list[Mixed] = []
         for patient in patients:
@@ -264,14 +266,8 @@ def print_clones(donors: Sequence[Tube], patients: Sequence[Tube]) -> None:
 
 def print_clone(share: float, of: str, donors: Sequence[Tube], each: Sequence[Mixed]) -> None:
     """Print one line of the table of clones."""
-    halves = [
-        [item.present for donor, item in zip(donors, each, strict=True) if state(donor)]
-        for state in (
-            lambda d: d.is_development,
-            lambda d: not d.is_development,
-            lambda d: True,
-        )
-    ]
+    seen = [(d.is_development, item.present) for d, item in zip(donors, each, strict=True)]
+    halves = [[present for half, present in seen if half in kept] for kept in PARTS]
     counts = " | ".join(written(sum(half), len(half)) for half in halves)
     events = round(share * donors[0].cells.n_events)
     gated = np.median([item.gated for item in each]) / events
@@ -283,18 +279,13 @@ def print_clone(share: float, of: str, donors: Sequence[Tube], each: Sequence[Mi
 def print_false_alarms(donors: Sequence[Tube]) -> None:
     """Print how many healthy donors have a restriction."""
     findings = [light_chain_finding([RuleTube(d.cells, load_rulebook())]) for d in donors]
-    alarms = [finding.status == "present" for finding in findings]
-    halves = [
-        [
-            alarm
-            for donor, alarm in zip(donors, alarms, strict=True)
-            if donor.is_development is of
-        ]
-        for of in (True, False)
+    seen = [
+        (d.is_development, finding.status == "present")
+        for d, finding in zip(donors, findings, strict=True)
     ]
-    print(f"\nFalse alarms: {written(sum(alarms), len(alarms))} healthy donors; ")
-    print(f"of development {written(sum(halves[0]), len(halves[0]))}, ")
-    print(f"of the others {written(sum(halves[1]), len(halves[1]))}.")
+    halves = [[alarm for half, alarm in seen if half in kept] for kept in PARTS]
+    known, new, every = (written(sum(half), len(half)) for half in halves)
+    print(f"\nFalse alarms: {every} healthy donors; of development {known}, other ones {new}.")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     ),
     "automatic": (
         "singlet_widths", "shift", "least_share", "most_moved",
-        "most_moved_monocytes", "usual_distance", "usual_cd45_distance",
+        "most_moved_monocytes", "most_bare", "usual_distance", "usual_cd45_distance",
         "least_lymphocytes", "least_lymphoid", "least_events", "tilt", "monocyte_cd45",
         "granulocyte_ssc", "gate_cd45", "gate_ssc", "most_lymphoid_monocytes", "half_stained",
         "most_unlike_t", "blasts_both", "blasts_one", "blasts_few", "blasts_none",

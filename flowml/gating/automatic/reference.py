@@ -14,6 +14,7 @@ from flowml.gating.rules.cells import HEIGHT
 from flowml.gating.rules.cuts import LEAST_EVENTS
 from flowml.gating.rules.landmarks import USUAL_CD45, USUAL_FSC, USUAL_SSC, above
 from flowml.gating.rules.populations import b_marker
+from flowml.gating.rules.precursors import precursors
 
 if TYPE_CHECKING:
     from flowml.gating.rules.cuts import Mask
@@ -46,7 +47,8 @@ def find_reference(tube: RuleTube) -> Iterator[Found]:
     debris = cells.whole() & ~above(cells, "FSC", debris_level(tube))
     if cells.has("FSC"):
         yield Found(DEBRIS, debris, _size_sign(tube, debris))
-    yield Found(CELLS, marks.intact, _size_sign(tube, marks.intact), parent)
+    of_cells = weakest(_size_sign(tube, marks.intact), _bare_sign(tube))
+    yield Found(CELLS, marks.intact, of_cells, parent)
     if cells.has("CD45") or cells.has("SSC"):
         yield Found(LYMPHOCYTES, marks.lymphocytes, lymphocyte_sign(tube), CELLS)
 
@@ -92,6 +94,18 @@ def _size_sign(tube: RuleTube, found: Mask) -> Sign:
         steady_sign(tube, found, sizes, debris_level(tube), "FSC"),
         _usual(tube, "FSC", marks.fsc, USUAL_FSC, "usual_distance"),
     )
+
+
+def _bare_sign(tube: RuleTube) -> Sign:
+    """Ask how many cells show neither CD45 nor a marker of blasts: large debris looks so."""
+    cells, marks, book = tube.cells, tube.marks, tube.book
+    if not (cells.has("CD45") and tube.n_intact):
+        return Sign(1.0, "")
+    level = marks.cd45 - book.number("immature_cells", "negative_cd45")
+    bare = marks.intact & ~above(cells, "CD45", level) & ~precursors(tube).cells
+    share = int(bare.sum()) / tube.n_intact
+    score = ramp(share, 2 * book.number(RULE, "most_bare"), 0.0)
+    return Sign(score, f"{100 * share:.0f} % of them have no CD45 and no marker of blasts")
 
 
 def _usual(tube: RuleTube, marker: str, level: float, usual: float, limit: str) -> Sign:
