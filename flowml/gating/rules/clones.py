@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WITHOUT = "neither"  # light chain: a reason of `Clone`
 APART = 0.5  # decades by which a second clone differs from the other cells of its chain
+LARGE_PART = 0.15  # of the cells of its chain, for a clone that aligning would hide
 MOST_OTHER = 0.1  # of the other chain's cells have one-sided neighbours, beside a clone
 
 
@@ -92,18 +93,21 @@ def find_clones(stained: Stained) -> list[Clone]:
     confidence = book.number(RULE, "search_confidence")
     parts = one_sided(features(list(aligned_levels(stained).values())), chains)
     judged = [_judged(stained, part, confidence) for part in parts.values()]
-    found = [clone for clone in judged if clone]
-    if not any(clone.reason in CHAINS for clone in found):
-        found += _unaligned(stained, confidence)
-    return sorted(found, key=lambda c: (c.reason == WITHOUT, -c.counts.total))
+    found = {clone.reason: clone for clone in judged if clone}
+    for clone in _unaligned(stained, confidence):
+        beside = found.get(clone.reason)
+        if beside is None or beside.counts.total < clone.counts.total:
+            found[clone.reason] = clone
+    return sorted(found.values(), key=lambda c: (c.reason == WITHOUT, -c.counts.total))
 
 
 def _unaligned(stained: Stained, confidence: float) -> list[Clone]:
     """Search on levels as they are for a clone that is a large part of its chain.
 
-    To align the chains moves such a clone onto the other chain's normal cells. Without it a
-    light chain that spills sets all cells of both chains apart: so the other chain must have
-    hardly any one-sided neighbours, and the clone must differ from the rest of its own.
+    To align the chains moves such a clone onto the other chain's normal cells, and the normal
+    cells of its own chain away from their like. Without it a light chain that spills sets all
+    cells of both chains apart: so the other chain must have hardly any one-sided neighbours,
+    and the clone must differ from the rest of its own.
     """
     chains = stained.chains
     parts = one_sided(features(list(compared(stained).values())), chains)
@@ -112,8 +116,10 @@ def _unaligned(stained: Stained, confidence: float) -> list[Clone]:
         if not parts or not (chains == other).any():
             continue
         clone = _judged(stained, parts[own], confidence)
-        alike = float(parts[other][chains == other].mean())
-        if clone and clone.reason in CHAINS and alike <= MOST_OTHER and stands_apart(clone):
+        one_sided_of = {chain: parts[chain][chains == chain] for chain in (own, other)}
+        large = one_sided_of[own].any() and one_sided_of[own].mean() >= LARGE_PART
+        alike = one_sided_of[other].mean() > MOST_OTHER
+        if clone and clone.reason in CHAINS and large and not alike and stands_apart(clone):
             found.append(clone)
     return found
 
