@@ -17,8 +17,8 @@ from flowml.gating.automatic.names import (
 )
 from flowml.gating.automatic.reference import lymphocyte_sign, lymphoid
 from flowml.gating.populations import SURE
-from flowml.gating.rules.cuts import CENTRES, density, modes, valley
-from flowml.gating.rules.landmarks import FINE, above
+from flowml.gating.rules.cuts import modes, valley
+from flowml.gating.rules.landmarks import FINE, NEAR, above
 from flowml.gating.rules.precursors import Precursors, precursors
 from flowml.knowledge.rules import Bounds
 
@@ -100,7 +100,7 @@ def find_myeloid(tube: RuleTube) -> Iterator[Found]:
     above_lymphocytes = with_cd45 & above(cells, "SSC", low) & (bright | beyond_blasts)
     above_lymphocytes &= ~marks.lymphocytes
     values = _granularity(tube)
-    at = _granulocyte_cut(tube, values[above_lymphocytes])
+    at = _granulocyte_cut(tube, above_lymphocytes, values)
     granulocytes = above_lymphocytes & (values >= at)
     between = above_lymphocytes & ~granulocytes & bright
     foreign = lymphoid(tube)
@@ -126,16 +126,19 @@ def _granularity(tube: RuleTube) -> Levels:
     return np.asarray(tube.cells.levels["SSC"] - tilt * cd45, np.float32)
 
 
-def _granulocyte_cut(tube: RuleTube, values: Levels) -> float:
-    """Cut below the mode of granulocytes; where there is none, at a usual place."""
+def _granulocyte_cut(tube: RuleTube, among: Mask, values: Levels) -> float:
+    """Cut below the highest mode, if it has the side scatter of granulocytes; else as usual."""
     usual = tube.marks.ssc + tube.book.number(RULE, "granulocyte_ssc")
-    peaks = [mode for mode in modes(values, LEAST_MODE, FINE) if mode > usual]
+    ssc, places = tube.cells.of("SSC", among), values[among]
+    peaks = [
+        mode
+        for mode in modes(places, LEAST_MODE, FINE)
+        if np.median(ssc[np.abs(places - mode) < NEAR]) > usual
+    ]
     if not peaks:
         return usual
-    heights = density(values, FINE)
-    top = max(peaks, key=lambda mode: float(np.interp(mode, CENTRES, heights)))
-    usual, nearest, farthest = (top - distance for distance in BELOW_GRANULOCYTES)
-    return _fine_valley(values, Bounds(usual, farthest, nearest))
+    usual, nearest, farthest = (peaks[-1] - distance for distance in BELOW_GRANULOCYTES)
+    return _fine_valley(places, Bounds(usual, farthest, nearest))
 
 
 def _foreign_sign(tube: RuleTube, between: Mask, foreign: Mask | None) -> Sign:
