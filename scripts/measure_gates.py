@@ -28,6 +28,7 @@ from flowml.gating.rules.light_chains import light_chain_finding
 from flowml.gating.rules.staining import stained_once
 from flowml.gating.rules.tube import RuleTube
 from flowml.knowledge.rules import load_rulebook
+from flowml.simulator import Truth, truth_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "gating" / "rules"))
@@ -38,6 +39,10 @@ LEAST_EVENTS = 20  # of a population by the cytometrist, to be held against it
 RIGHT = 0.9  # F1 from which on a gate is called right
 SHARES = (0.01, 0.005, 0.0025, 0.001)
 SEED = 20261130
+CASES = 10  # simulated, of each kind
+SIMULATED_GRANULOCYTES = ("neutrophils", "eosinophils", "immature granulocytes")
+SIMULATED_MONOCYTES = ("monocytes", "immature monocytes", "myeloid dendritic cells")
+ACUTE = ("AML", "B-ALL")
 PARTS = ((True,), (False,), (True, False))  # donors of development, other donors, all
 LYMPHOID = ("T", "B", "B-clone", "NK")
 # the cytometrists' lineages or names that a population is held against
@@ -137,17 +142,24 @@ def spread(values: Sequence[float]) -> str:
 
 
 def print_agreement(title: str, tubes: Sequence[Tube]) -> None:
-    """Print recall, precision and what the scores said."""
+    """Print how gates agree with cytometrists."""
     found: dict[str, list[Agreement]] = {name: [] for name in (*LINEAGES, *NAMES)}
     for tube in tubes:
         for population, agreement in agreements(tube, gate_tube(tube.cells)):
             found[population].append(agreement)
-    print(f"\n**{title}**: {len(tubes)} samples; median (lowest)\n")
+    print_table(f"{title}, {len(tubes)} samples", found)
+
+
+def print_table(title: str, found: dict[str, list[Agreement]]) -> None:
+    """Print recall, precision and what the scores said."""
+    print(f"\n**{title}**; median (lowest)\n")
     print(
         "| population | samples | recall | precision | sure | right, of the sure "
         "| wrong, of the not sure |\n|---|---|---|---|---|---|---|"
     )
     for population, each in found.items():
+        if not each:
+            continue
         sure, unsure = ([a for a in each if a.sure is state] for state in (True, False))
         cells = (
             spread([a.recall for a in each]),
@@ -163,6 +175,33 @@ def print_agreement(title: str, tubes: Sequence[Tube]) -> None:
     print(
         f"Wrong ones that are warned of: {written(sum(not a.sure for a in wrong), len(wrong))}."
     )
+
+
+def simulated_truth(truth: Truth, *, acute: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the events of each population of a simulated tube."""
+    names, intact = truth.population, truth.intact
+    yield "singlets", ~truth.doublet
+    yield "debris", names == "debris"
+    yield "cells", intact
+    yield "granulocytes", intact & np.isin(names, SIMULATED_GRANULOCYTES)
+    yield "T cells", intact & np.char.endswith(names, "T cells")
+    yield "monocytes", intact & np.isin(names, SIMULATED_MONOCYTES)
+    if acute:
+        yield "blasts", intact & (truth.neoplastic | (names == "myeloid blasts"))
+
+
+def print_simulated(panel: str, entity: str) -> None:
+    """Hold the gates against what was drawn."""
+    found: dict[str, list[Agreement]] = {}
+    for case in flowml.simulate(panel, entities=entity, cases=CASES, events=10_000, seed=SEED):
+        for tube in case.tubes:
+            own = flowml.auto_gate(tube.origin)
+            for name, true in simulated_truth(truth_of(tube.origin), acute=entity in ACUTE):
+                if name in own.masks and true.sum() >= LEAST_EVENTS:
+                    both = int((true & own.masks[name]).sum())
+                    shares = both / true.sum(), both / max(own.masks[name].sum(), 1)
+                    found.setdefault(name, []).append(Agreement(*shares, own.is_sure(name)))
+    print_table(f"{entity} on the panel {panel}, {CASES} simulated cases, each tube", found)
 
 
 def spoilt(cells: Cells, change: Callable[[dict[str, np.ndarray]], None]) -> Cells:
@@ -300,6 +339,9 @@ def main() -> None:
     print_agreement("Donors of development", [d for d in donors if d.is_development])
     print_agreement("Patients", patients)
     print_warnings(folder, tubes)
+    for panel, entity in (("acute", "normal"), ("acute", "AML"), ("acute", "B-ALL")):
+        print_simulated(panel, entity)
+    print_simulated("cll-9f", "CLL")
     print_false_alarms(donors)
     print_clones(donors, patients)
 
