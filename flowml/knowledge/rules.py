@@ -28,6 +28,14 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "ratio_high", "ratio_low", "neither", "least_events", "least_expressing",
         "least_expression", "confidence", "search_confidence",
     ),
+    "automatic": (
+        "singlet_widths", "shift", "least_share", "most_moved",
+        "most_moved_monocytes", "most_bare", "usual_distance", "usual_cd45_distance",
+        "least_lymphocytes", "least_lymphoid", "least_events", "tilt", "monocyte_cd45",
+        "granulocyte_ssc", "gate_cd45", "gate_ssc", "most_lymphoid_monocytes", "half_stained",
+        "most_unlike_t", "blasts_both", "blasts_one", "blasts_few", "blasts_none",
+        "many_monocytes",
+    ),
     "matutes": (
         "for_cll", "against_cll", "positive_share", "least_cd5_share", "least_events",
         "weak_cd79b", "weak_cd22", "weak_chain", "weak_igm",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowml.findings import Finding, Severity
+from flowml.gating.rules.clones import WITHOUT
 from flowml.gating.rules.finding import PRESENT
-from flowml.gating.rules.light_chains import WITHOUT
 from flowml.models.levels import ACUTE, NORMAL
 from flowml.verdict.note import REVIEW, Note
 

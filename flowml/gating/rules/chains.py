@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flowml.gating.rules.cuts import CENTRES, LEAST_EVENTS, density, share_interval, valley
+from flowml.gating.rules.cuts import (
+    CENTRES,
+    LEAST_EVENTS,
+    clearness,
+    density,
+    share_interval,
+    valley,
+)
 from flowml.knowledge.rules import Bounds
 
 if TYPE_CHECKING:
@@ -129,6 +136,29 @@ def light_chains(
     chains = np.where(difference > border, KAPPA, LAMBDA).astype(np.int8)
     chains[~expressed] = NEITHER
     return chains
+
+
+def parting(kappa: Levels, lambda_: Levels, chains: Chains) -> float:
+    """Tell how empty the place between kappa and lambda cells is.
+
+    Parameters
+    ----------
+    kappa, lambda_ : ndarray, shape (n_cells,), float
+        Levels.
+    chains : ndarray, shape (n_cells,), int8
+        As `light_chains` returns them.
+
+    Returns
+    -------
+    float
+        As `flowml.gating.rules.cuts.clearness` tells it, of kappa minus lambda.
+    """
+    difference = kappa - lambda_ + SHIFT
+    sides = difference[chains == LAMBDA], difference[chains == KAPPA]
+    at = BORDER.at
+    if min(map(len, sides)):
+        at = float(sides[0].max() + sides[1].min()) / 2
+    return clearness(difference[chains != NEITHER], at)
 
 
 def _odds(share: float) -> float:

@@ -68,7 +68,7 @@ def density(values: Levels, smoothing: float = SMOOTHING) -> NDArray[np.float64]
     return np.convolve(counts, kernel / kernel.sum(), mode="same")
 
 
-def valley(values: Levels, bounds: Bounds) -> Cut:
+def valley(values: Levels, bounds: Bounds, smoothing: float = SMOOTHING) -> Cut:
     """Cut at the emptiest place within bounds, if a clear mode stands on either side.
 
     Parameters
@@ -77,6 +77,8 @@ def valley(values: Levels, bounds: Bounds) -> Cut:
         Levels of one marker.
     bounds : Bounds
         Where the cut may lie, and the fallback.
+    smoothing : float
+        Standard deviation of the kernel, decades.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def valley(values: Levels, bounds: Bounds) -> Cut:
     """
     if len(values) < LEAST_EVENTS:
         return Cut(bounds.at, measured=False)
-    heights = density(values)
+    heights = density(values, smoothing)
     inside = (bounds.low <= CENTRES) & (bounds.high >= CENTRES)
     floor = heights[inside].min()
     places = np.flatnonzero(inside & (heights <= floor * PLATEAU))
@@ -94,6 +96,36 @@ def valley(values: Levels, bounds: Bounds) -> Cut:
     if lower < LEAST_PEAK * len(values) or floor > DEPTH * lower:
         return Cut(bounds.at, measured=False)
     return Cut(float(CENTRES[middle]), measured=True)
+
+
+def clearness(values: Levels, at: float, smoothing: float = SMOOTHING) -> float:
+    """Tell how empty the place of a cut is, whoever put it there.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_events,), float
+        Levels of one marker.
+    at : float
+        The cut.
+    smoothing : float
+        Standard deviation of the kernel, decades.
+
+    Returns
+    -------
+    float
+        One minus the height at the cut as a part of the lower of the two peaks beside it; of
+        the higher one where on the other side there are hardly any events. 1 is an empty
+        place, 0 a cut through a peak, NaN stands for fewer than `LEAST_EVENTS` events.
+    """
+    if len(values) < LEAST_EVENTS:
+        return float("nan")
+    heights = density(values, smoothing)
+    left = at > CENTRES
+    if left.all() or not left.any():
+        return 1.0
+    lower, higher = sorted((heights[left].max(), heights[~left].max()))
+    peak = lower if lower >= LEAST_PEAK * len(values) else higher
+    return float(np.clip(1 - np.interp(at, CENTRES, heights) / peak, 0.0, 1.0))
 
 
 def modes(values: Levels, least_share: float, smoothing: float = SMOOTHING) -> list[float]:

@@ -38,12 +38,15 @@ class Landmarks:
         Intact singlets, CD45-negative ones included.
     lymphocytes : ndarray, shape (n_events,), bool
         Intact singlets with bright CD45 and low side scatter.
+    singlets : ndarray, shape (n_events,), bool
+        Events with a value on every channel, without doublets where these can be told.
     cd45, fsc, ssc : float
         Levels of the lymphocytes; `cd45` is NaN where it was not measured.
     """
 
     intact: Mask
     lymphocytes: Mask
+    singlets: Mask
     cd45: float
     fsc: float
     ssc: float
@@ -72,7 +75,7 @@ def find_landmarks(cells: Cells, book: Rulebook) -> Landmarks:
     cd45 = _cd45(cells, seeds & intact, book)
     bright = above(cells, "CD45", cd45 - book.number("gates", "lymphocyte_cd45"))
     small = ~above(cells, "SSC", ssc + book.number("gates", "lymphocyte_ssc"), missing=False)
-    return Landmarks(intact, intact & bright & small, cd45, fsc, ssc)
+    return Landmarks(intact, intact & bright & small, singlets, cd45, fsc, ssc)
 
 
 def above(cells: Cells, marker: str, level: float, *, missing: bool = True) -> Mask:

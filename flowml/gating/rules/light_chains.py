@@ -4,94 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.gating.rules.chains import (
-    KAPPA,
-    LAMBDA,
-    NEITHER,
-    Chains,
-    Counts,
-    aligned,
-    background,
-    count,
-    light_chains,
+from flowml.gating.rules.chains import Counts, count
+from flowml.gating.rules.clones import (
+    WITHOUT,
+    Clone,
+    aligned_levels,
+    clones_once,
+    stands_apart,
 )
 from flowml.gating.rules.cuts import share_interval
 from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT, RuleFinding
-from flowml.gating.rules.populations import (
-    b_cells,
-    b_marker,
-    b_precursors,
-    bystanders,
-    plasma_cells,
+from flowml.gating.rules.staining import (
+    CHAINS,
+    RULE,
+    Stained,
+    has_light_chains,
+    stained_once,
 )
-from flowml.gating.rules.regions import features, one_sided
 
 if TYPE_CHECKING:
-    from flowml.gating.rules.cuts import Levels, Mask
     from flowml.gating.rules.tube import RuleTube
-    from flowml.knowledge.rules import Rulebook
 
-RULE = "light_chains"
 NEEDED = ("kappa", "lambda", "CD19")
-WITHOUT = "neither"  # light chain: a reason of `Clone`
-NOT_COMPARED = {"CD3", "FSC-H"}
-CHAINS = {"kappa": KAPPA, "lambda": LAMBDA}
 TELLING = 0.25  # decades by which a subset differs from the other B cells
-APART = 0.5  # decades by which a second clone differs from the other cells of its chain
-
-
-class Stained(NamedTuple):
-    """B cells of one tube with their light chains.
-
-    Parameters
-    ----------
-    tube : RuleTube
-        The tube.
-    cells : ndarray, shape (n_events,), bool
-        The B cells, without those that need not have a light chain.
-    chains : ndarray, shape (n_cells,), int8
-        Of each of them.
-    gate : str
-        In words.
-    """
-
-    tube: RuleTube
-    cells: Mask
-    chains: Chains
-    gate: str
-
-
-class Clone(NamedTuple):
-    """A restricted part of the B cells.
-
-    Parameters
-    ----------
-    stained : Stained
-        The B cells.
-    part : ndarray, shape (n_cells,), bool
-        Which of them.
-    counts : Counts
-        Their chains.
-    reason : str
-        ``kappa``, ``lambda`` or ``neither``.
-    confidence : float
-        At which its share was judged.
-    """
-
-    stained: Stained
-    part: Mask
-    counts: Counts
-    reason: str
-    confidence: float
-
-    @property
-    def is_all(self) -> bool:
-        """Whether all B cells are meant."""
-        return bool(self.part.all())
 
 
 def light_chain_finding(tubes: Sequence[RuleTube]) -> RuleFinding:
@@ -120,155 +59,6 @@ def light_chain_finding(tubes: Sequence[RuleTube]) -> RuleFinding:
     return _absent(max(stained, key=lambda item: len(item.chains)))
 
 
-def has_light_chains(tube: RuleTube) -> bool:
-    """Tell whether a tube shows kappa, lambda and B cells.
-
-    Parameters
-    ----------
-    tube : RuleTube
-        Any.
-
-    Returns
-    -------
-    bool
-        Markers in shared channels count.
-    """
-    return bool(tube.cells.shared("kappa") and tube.cells.shared("lambda") and b_marker(tube))
-
-
-def stain(tube: RuleTube) -> Stained:
-    """Tell the light chain of each B cell of a tube.
-
-    Parameters
-    ----------
-    tube : RuleTube
-        `has_light_chains`.
-
-    Returns
-    -------
-    Stained
-        Without plasma cells, and without B precursors that have no light chain yet.
-    """
-    population = b_cells(tube)
-    others = bystanders(tube, population.cells)
-    kept = population.cells & ~plasma_cells(tube)
-    chains = _chains(tube, kept, others)
-    early = b_precursors(tube, others)[kept] & (chains == NEITHER)
-    kept[np.flatnonzero(kept)[early]] = False
-    gate = f"{population.gate}, without plasma cells and B precursors"
-    return Stained(tube, kept, chains[~early], gate)
-
-
-def _chains(tube: RuleTube, b_lineage: Mask, normal: Mask) -> Chains:
-    cells = tube.cells
-    keys = cells.shared("kappa"), cells.shared("lambda")
-    kappa, lambda_ = (cells.of(key, b_lineage) for key in keys)
-    levels_off = background(cells.of(keys[0], normal)), background(cells.of(keys[1], normal))
-    return light_chains(kappa, lambda_, levels_off, tube.book.number(RULE, "least_expression"))
-
-
-def stained_once(tube: RuleTube) -> Stained:
-    """Do what `stain` does, once for each tube.
-
-    Parameters
-    ----------
-    tube : RuleTube
-        `has_light_chains`.
-
-    Returns
-    -------
-    Stained
-        The same each time.
-    """
-    if "stained" not in tube.kept:
-        tube.kept["stained"] = stain(tube)
-    found: Stained = tube.kept["stained"]
-    return found
-
-
-def clones_once(stained: Stained) -> list[Clone]:
-    """Do what `find_clones` does, once for each tube.
-
-    Parameters
-    ----------
-    stained : Stained
-        Of `stained_once`.
-
-    Returns
-    -------
-    list of Clone
-        The same each time.
-    """
-    kept = stained.tube.kept
-    if "clones" not in kept:
-        kept["clones"] = find_clones(stained)
-    found: list[Clone] = kept["clones"]
-    return found
-
-
-def find_clones(stained: Stained) -> list[Clone]:
-    """Find every part of the B cells that has one light chain only, or none.
-
-    Parameters
-    ----------
-    stained : Stained
-        B cells with their light chains.
-
-    Returns
-    -------
-    list of Clone
-        All B cells alone, if they qualify; else at most one subset for each chain and one
-        without, those with a chain first, the larger first.
-    """
-    book, chains = stained.tube.book, stained.chains
-    if len(chains) < book.number(RULE, "least_events"):
-        return []
-    everything = np.ones(len(chains), dtype=bool)
-    if clone := _judged(stained, everything, book.number(RULE, "confidence")):
-        return [clone]
-    confidence = book.number(RULE, "search_confidence")
-    parts = one_sided(features(list(_levels(stained).values())), chains)
-    judged = [_judged(stained, part, confidence) for part in parts.values()]
-    found = [clone for clone in judged if clone]
-    return sorted(found, key=lambda c: (c.reason == WITHOUT, -c.counts.total))
-
-
-def _judged(stained: Stained, part: Mask, confidence: float) -> Clone | None:
-    counts = count(stained.chains[part])
-    reason = _restriction(counts, confidence, stained.tube.book)
-    return Clone(stained, part, counts, reason, confidence) if reason else None
-
-
-def _levels(stained: Stained) -> dict[str, Levels]:
-    """Return what B cells can be told apart by, but for their light chains."""
-    return {
-        key: aligned(values[stained.cells], stained.chains)
-        for key, values in _compared(stained).items()
-    }
-
-
-def _compared(stained: Stained) -> dict[str, Levels]:
-    return {
-        key: values
-        for key, values in stained.tube.cells.levels.items()
-        if key not in NOT_COMPARED and not CHAINS.keys() & set(key.split("+"))
-    }
-
-
-def _restriction(counts: Counts, confidence: float, book: Rulebook) -> str:
-    """Say which chain stands alone; an empty text if none does for sure."""
-    if counts.total < book.number(RULE, "least_events"):
-        return ""
-    if counts.expressing >= book.number(RULE, "least_expressing"):
-        _, low, high = counts.ratios(confidence)
-        if low > book.number(RULE, "ratio_high"):
-            return "kappa"
-        if high < book.number(RULE, "ratio_low"):
-            return "lambda"
-    without = share_interval(counts.neither, counts.total, confidence)[0]
-    return WITHOUT if without > book.number(RULE, "neither") else ""
-
-
 def _missing(tubes: Sequence[RuleTube]) -> tuple[str, ...]:
     """List what no tube has; all that is needed where it stands in different tubes only."""
     nowhere = tuple(
@@ -292,7 +82,7 @@ def _present(clones: Sequence[Clone]) -> RuleFinding:
     """Report the leading clone; one of the other light chain is a second one."""
     clone = clones[0]
     others = [c for c in clones[1:] if {c.reason, clone.reason} == set(CHAINS)]
-    second = next((c for c in others if _stands_apart(c)), None)
+    second = next((c for c in others if stands_apart(c)), None)
     found = _one(clone)
     if second is None:
         return found
@@ -303,23 +93,6 @@ def _present(clones: Sequence[Clone]) -> RuleFinding:
         summary=f"{found.summary} {words}",
         numbers={**found.numbers, **numbers, "second_events": float(second.counts.total)},
         signs=(clone.reason, second.reason),
-    )
-
-
-def _stands_apart(clone: Clone) -> bool:
-    """Tell whether a subset differs from the other cells of its chain, on levels as they are.
-
-    Where one clone is about half of its chain, to align the chains moves normal cells away from
-    their like: they have one-sided neighbours then, and are no second clone.
-    """
-    stained = clone.stained
-    chain = stained.chains == CHAINS[clone.reason]
-    own, rest = clone.part & chain, ~clone.part & chain
-    if not rest.any():
-        return True
-    return any(
-        abs(np.median(levels[own]) - np.median(levels[rest])) >= APART
-        for levels in (values[stained.cells] for values in _compared(stained).values())
     )
 
 
@@ -359,7 +132,7 @@ def _sentence(clone: Clone, where: str, numbers: dict[str, float]) -> str:
 def _look(clone: Clone) -> str:
     """Say by which markers a subset differs from the other B cells."""
     words = []
-    for key, values in _levels(clone.stained).items():
+    for key, values in aligned_levels(clone.stained).items():
         shift = np.median(values[clone.part]) - np.median(values[~clone.part])
         if abs(shift) >= TELLING:
             words.append(f"{key} {'higher' if shift > 0 else 'lower'}")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from flowml.gating.rules.clones import Clone, clones_once
 from flowml.gating.rules.cuts import above_negatives, valley
 from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT, RuleFinding
 from flowml.gating.rules.landmarks import above
-from flowml.gating.rules.light_chains import Clone, clones_once, has_light_chains, stained_once
 from flowml.gating.rules.populations import b_cells, b_marker, bystanders, plasma_cells
+from flowml.gating.rules.staining import has_light_chains, stained_once
 
 if TYPE_CHECKING:
     from flowml.gating.rules.cuts import Mask

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.gating.rules.cuts import Cut, valley
+from flowml.gating.rules.cuts import Cut, clearness, valley
 from flowml.gating.rules.landmarks import above
 
 if TYPE_CHECKING:
@@ -32,10 +32,13 @@ class Population:
         Which events.
     gate : str
         In words, with the cuts.
+    clear : float
+        How empty the place of the cut is, as `flowml.gating.rules.cuts.clearness` tells it.
     """
 
     cells: Mask
     gate: str
+    clear: float
 
     @property
     def n_events(self) -> int:
@@ -80,9 +83,11 @@ def b_cells(tube: RuleTube) -> Population:
         candidates &= ~above(cells, "CD3", t_cut(tube).at)
         gate += " CD3-"
     key = cells.shared(marker)
-    level = valley(cells.of(key, candidates & marks.lymphocytes), book.cut(marker)).at
+    values = cells.of(key, candidates & marks.lymphocytes)
+    level = valley(values, book.cut(marker)).at
     found = candidates & above(cells, key, level)
-    return Population(found, f"intact singlets, low SSC, {gate} ({marker} from {level:.2f})")
+    words = f"intact singlets, low SSC, {gate} ({marker} from {level:.2f})"
+    return Population(found, words, clearness(values, level))
 
 
 def _not_too_granular(tube: RuleTube, marker: str) -> Mask:
@@ -132,7 +137,8 @@ def t_cells(tube: RuleTube) -> Population:
     """
     cut = t_cut(tube)
     found = tube.marks.lymphocytes & above(tube.cells, "CD3", cut.at)
-    return Population(found, f"CD45 bright, low SSC, CD3+ (from {cut.at:.2f})")
+    clear = clearness(tube.cells.of("CD3", tube.marks.lymphocytes), cut.at)
+    return Population(found, f"CD45 bright, low SSC, CD3+ (from {cut.at:.2f})", clear)
 
 
 def bystanders(tube: RuleTube, b_lineage: Mask) -> Mask:

@@ -94,7 +94,7 @@ def _ratio(tube: RuleTube, among: Mask) -> Iterator[Look]:
     """Compare CD4+ with CD8+ T cells, in number and in CD3."""
     if not (tube.cells.shared("CD4") and tube.cells.shared("CD8")):
         return
-    helper, killer = _only(tube, among, "CD4", "CD8"), _only(tube, among, "CD8", "CD4")
+    helper, killer = only(tube, among, "CD4", "CD8"), only(tube, among, "CD8", "CD4")
     n_helper, n_killer = int(helper.sum()), int(killer.sum())
     book = tube.book
     low, high = (
@@ -121,14 +121,50 @@ def _difference(tube: RuleTube, helper: Mask, killer: Mask) -> Look:
     return Look("cd3_difference", value, (value, value), abnormal, words, tube.name)
 
 
-def _only(tube: RuleTube, among: Mask, marker: str, other: str) -> Mask:
-    """Find the T cells with one of CD4 and CD8."""
-    cells, book = tube.cells, tube.book
-    levels = {}
-    for name in (marker, other):
-        key = cells.shared(name)
-        levels[name] = above(cells, key, valley(cells.of(key, among), book.cut(name)).at)
-    return among & levels[marker] & ~levels[other]
+def only(tube: RuleTube, among: Mask, marker: str, other: str) -> Mask:
+    """Find the T cells with one of CD4 and CD8.
+
+    Parameters
+    ----------
+    tube : RuleTube
+        Has both markers, alone or in a shared channel.
+    among : ndarray, shape (n_events,), bool
+        T cells.
+    marker, other : str
+        What they have, and what they do not have.
+
+    Returns
+    -------
+    ndarray, shape (n_events,), bool
+        Some of `among`.
+    """
+    cells = tube.cells
+    has = {
+        name: above(cells, cells.shared(name), subset_cut(tube, among, name))
+        for name in (marker, other)
+    }
+    return among & has[marker] & ~has[other]
+
+
+def subset_cut(tube: RuleTube, among: Mask, marker: str) -> float:
+    """Cut CD4 or CD8 among T cells.
+
+    Parameters
+    ----------
+    tube : RuleTube
+        Has the marker, alone or in a shared channel.
+    among : ndarray, shape (n_events,), bool
+        T cells.
+    marker : str
+        ``CD4`` or ``CD8``.
+
+    Returns
+    -------
+    float
+        A level.
+    """
+    values = tube.cells.of(tube.cells.shared(marker), among)
+    return valley(values, tube.book.cut(marker)).at
 
 
 def _losses(tube: RuleTube, among: Mask) -> Iterator[Look]:
@@ -181,8 +217,8 @@ def _trbc1(tube: RuleTube, among: Mask) -> Iterator[Look]:
     parts = {"T cells": alpha_beta}
     if cells.shared("CD4") and cells.shared("CD8"):
         parts = {
-            "CD4+ T cells": _only(tube, alpha_beta, "CD4", "CD8"),
-            "CD8+ T cells": _only(tube, alpha_beta, "CD8", "CD4"),
+            "CD4+ T cells": only(tube, alpha_beta, "CD4", "CD8"),
+            "CD8+ T cells": only(tube, alpha_beta, "CD8", "CD4"),
         }
     cut = valley(cells.of("TRBC1", alpha_beta), book.cut("TRBC1")).at
     for name, part in parts.items():

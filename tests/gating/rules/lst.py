@@ -25,14 +25,23 @@ ORDER = (
 )  # fmt: skip
 
 
+def rows(folder: Path) -> list[dict[str, str]]:
+    """Read what is known of each sample: its file, diagnosis and donor."""
+    with (folder / "samples.csv").open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def labelled(file: Path) -> tuple[Sample, np.ndarray]:
+    """Read a tube and the population of each event."""
+    with gzip.open(file.with_suffix(".labels.csv.gz"), "rt", encoding="utf-8") as lines:
+        labels = np.array([line.strip() for line in lines][1:])
+    return linear(flowml.read_fcs(file)), labels
+
+
 def samples(folder: Path) -> Iterator[tuple[str, Sample, np.ndarray]]:
     """Yield the diagnosis, the tube and the population of each event."""
-    with (folder / "samples.csv").open(encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            file = folder / row["file"]
-            with gzip.open(file.with_suffix(".labels.csv.gz"), "rt", encoding="utf-8") as lines:
-                labels = np.array([line.strip() for line in lines][1:])
-            yield row["diagnosis"], linear(flowml.read_fcs(file)), labels
+    for row in rows(folder):
+        yield row["diagnosis"], *labelled(folder / row["file"])
 
 
 def linear(sample: Sample) -> Sample:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from flowml.gating.rules.chains import KAPPA, LAMBDA, NEITHER, aligned, count, light_chains
-from flowml.gating.rules.light_chains import light_chain_finding, stain
+from flowml.gating.rules.light_chains import light_chain_finding
+from flowml.gating.rules.staining import stain
 from tests.gating.rules.mixing import LYMPHOCYTES, tube, without
 
 MARKERS = "CD45 CD19 CD5 CD20 CD38 kappa lambda"
@@ -147,3 +148,22 @@ def test_one_clone_however_large_is_not_two(size):
     )
     assert found.signs == ("lambda",)
     assert "second_events" not in found.numbers
+
+
+@pytest.mark.parametrize(("own", "other"), [("kappa", "lambda"), ("lambda", "kappa")])
+def test_a_clone_that_is_most_of_its_chain_is_found(own, other):
+    few = tube(
+        MARKERS, (3000, T), (150, B | {own: 3.7}), (260, B | {other: 3.7}),
+        (400, B | CLONE | {own: 3.5}),
+    )  # fmt: skip
+    found = light_chain_finding([few])
+    assert found.status == "present"
+    assert found.signs == (own,)
+    assert found.n_events == pytest.approx(400, abs=40)
+
+
+def test_a_light_chain_that_spills_into_another_channel_is_no_clone():
+    spilt = tube(
+        MARKERS, (3000, T), (500, B | {"kappa": 3.7, "CD5": 2.9}), (400, B | {"lambda": 3.7})
+    )
+    assert light_chain_finding([spilt]).status == "absent"

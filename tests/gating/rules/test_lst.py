@@ -8,7 +8,7 @@ import pytest
 from flowml.gating.rules import rule_findings
 from flowml.gating.rules.cells import open_cells
 from flowml.gating.rules.chains import KAPPA, LAMBDA
-from flowml.gating.rules.light_chains import stain
+from flowml.gating.rules.staining import stain
 from flowml.gating.rules.tube import RuleTube
 from flowml.knowledge.rules import load_rulebook
 from tests.gating.rules.lst import samples

@@ -19,7 +19,7 @@ def test_every_number_has_a_source():
 
 
 def test_every_number_is_asked_for():
-    rules = (ROOT / "flowml" / "gating" / "rules").glob("*.py")
+    rules = (ROOT / "flowml" / "gating").rglob("*.py")
     code = "\n".join(path.read_text(encoding="utf-8") for path in rules)
     families = (  # names that are put together
         "dim_cd", "share_cd", "weak_cd", "level_", "cd3_cd", "bright_cd38", "plasma_cd38",
