@@ -3,7 +3,7 @@
 from flowml.gating.apply import gate
 from flowml.gating.gates import GATES, Combination, Ellipsoid, Polygon, Range, Rectangle
 from flowml.gating.read import read_gates
-from flowml.gating.strategy import Dimension, Gate, Strategy
+from flowml.gating.strategy import Dimension, Gate, Ratio, Strategy, quadrants
 
 __all__ = [
     "GATES",
@@ -13,8 +13,10 @@ __all__ = [
     "Gate",
     "Polygon",
     "Range",
+    "Ratio",
     "Rectangle",
     "Strategy",
     "gate",
+    "quadrants",
     "read_gates",
 ]

@@ -7,7 +7,7 @@ share no event. A value that is NaN is inside no shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
@@ -111,10 +111,60 @@ def inside_ellipsoid(
     ndarray, shape (n_events,), bool
         True inside.
     """
-    offsets = values - center
+    inverse = np.linalg.inv(covariance)
+    offsets = [values[:, axis] - center[axis] for axis in range(len(center))]
+    distances = np.zeros(len(values))
+    # summed value by value: a product of matrices may differ in a bit with the rows around it
     with np.errstate(invalid="ignore"):  # infinite values are inside no ellipsoid
-        distances = ((offsets @ np.linalg.inv(covariance)) * offsets).sum(axis=1)
+        for row, offset in zip(inverse, offsets, strict=True):
+            distances += offset * sum(
+                weight * other for weight, other in zip(row, offsets, strict=True)
+            )
     return np.asarray(distances <= distance_square)
+
+
+def between_dividers(
+    dividers: Sequence[Sequence[float]], place: Sequence[int]
+) -> Range | Rectangle:
+    """Return the part of a space that lies between dividers.
+
+    Parameters
+    ----------
+    dividers : sequence of sequences of float
+        Rising values on each axis.
+    place : sequence of int
+        On each axis the number of dividers below the part.
+
+    Returns
+    -------
+    Range or Rectangle
+        Open-ended below the first divider and above the last.
+
+    Raises
+    ------
+    GateError
+        If dividers do not rise, or the place is not there.
+    """
+    if len(dividers) != len(place) or not dividers:
+        raise GateError(
+            f"a place of {len(place)} numbers is not one among dividers on {len(dividers)} axes."
+        )
+    bounds = []
+    for axis, (values, number) in enumerate(zip(dividers, place, strict=True), start=1):
+        ends = [-np.inf, *values, np.inf]
+        if not values or not all(np.isfinite(values)) or not (np.diff(ends) > 0).all():
+            raise GateError(
+                f"the dividers on axis {axis} are {list(values)}; expected numbers that rise."
+            )
+        if not 0 <= number <= len(values):
+            raise GateError(
+                f"place {number} on axis {axis} is not there; expected 0 to {len(values)}."
+            )
+        bounds.append((ends[number], ends[number + 1]))
+    low, high = zip(*bounds, strict=True)
+    if len(bounds) == 1:
+        return Range(float(low[0]), float(high[0]))
+    return Rectangle(np.array(low), np.array(high))
 
 
 @dataclass(frozen=True)
