@@ -31,6 +31,7 @@ _HOMES = {
     "display": "flowml.preprocess",
     "gate": "flowml.gating",
     "read_gates": "flowml.gating",
+    "write_gates": "flowml.gating",
     "LineageClassifier": "flowml.models.classifier",
     "load_model": "flowml.models",
     "adapt_model": "flowml.adapting",
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from flowml.features import Recipe, make_recipe
     from flowml.features.casetable import read_case_table
     from flowml.findings import Finding
-    from flowml.gating import gate, read_gates
+    from flowml.gating import gate, read_gates, write_gates
     from flowml.knowledge.labels import read_label_tree
     from flowml.knowledge.marker_names import read_marker_names
     from flowml.models import load_model

@@ -4,6 +4,7 @@ from flowml.gating.apply import gate
 from flowml.gating.gates import GATES, Combination, Ellipsoid, Polygon, Range, Rectangle
 from flowml.gating.read import read_gates
 from flowml.gating.strategy import Dimension, Gate, Ratio, Strategy, quadrants
+from flowml.gating.write import write_gates
 
 __all__ = [
     "GATES",
@@ -19,4 +20,5 @@ __all__ = [
     "gate",
     "quadrants",
     "read_gates",
+    "write_gates",
 ]

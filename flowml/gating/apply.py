@@ -1,21 +1,19 @@
-"""Which events of a sample belong to which population.
-
-Slow scales are looked up in tables that err by a millionth, and shapes tell which events that
-leaves in doubt: these few are worked out again exactly. So masks are those of exact values.
-"""
+"""Which events of a sample belong to which population, block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from flowml.errors import FcsError, GateError, PanelError, StateError
 from flowml.events import COMPUTE_BLOCK
 from flowml.gating.gates import Combination, Floats, Mask, inside
-from flowml.gating.nearly import Axis, Places, nearly_inside
+from flowml.gating.linear import LinearRows
+from flowml.gating.nearly import Box, Places, box_of, nearly_inside
 from flowml.gating.strategy import FROM_FILE, LINEAR, UNCOMPENSATED, Dimension
 from flowml.preprocess import (
     Tabled,
@@ -25,19 +23,40 @@ from flowml.preprocess import (
     display_scale,
     unmixing_by,
 )
-from flowml.preprocess.transform import Arcsinh, Biexponential, Hyperlog, Linear, Logicle
+from flowml.preprocess.transform import (
+    Arcsinh,
+    Biexponential,
+    Hyperlog,
+    Linear,
+    Log,
+    Logicle,
+)
 from flowml.records import Role, Scale
 from flowml.safety import printable
+from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from flowml.events import Array
     from flowml.gating.strategy import Gate, Strategy
     from flowml.records import Channel, Sample, Spillover
 
 
+BLOCK = 16 * COMPUTE_BLOCK  # events: a call costs as much as to compare thousands
+MOST_SCALES = 64  # that are kept
 LEAST_TABLED = 20_000  # events; fewer are on their scales before a table is made
 NEARLY = 2e-6  # twice what `Tabled` promises: its argument is rounded, too
 LEAST_DECADES = 0.5  # of a scale; on fewer, the rounding of its argument shows
+SLOW = Logicle | Hyperlog | Arcsinh | Biexponential  # scales that are looked up by table
+RISING = SLOW | Linear | Log  # scales whose bounds are the same in linear units
+
+
+class _Room(NamedTuple):
+    """How many events are worked on at a time, and who lends the buffers for them."""
+
+    most: int
+    scratch: Scratch
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +71,14 @@ class _Source:
         The exact scale.
     tabled : Tabled or None
         The same by table, where that is quicker.
+    is_linear : bool
+        Whether its bounds are compared in linear units.
     """
 
     rows: tuple[int, ...]
     scale: Transform
     tabled: Tabled | None
+    is_linear: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +89,15 @@ class _Plan:
     ----------
     sources : mapping of Dimension to _Source
         Of every dimension.
-    columns : mapping of str to tuple of int
-        By compensation, the columns that are needed, one for each row of linear values.
-    unmixings : mapping of str to Unmixing or None
-        By compensation.
+    linear : mapping of str to LinearRows
+        By compensation, what lays out the values that are needed.
+    boxes : mapping of str to Box or None
+        Of the shape of each gate that has one.
     """
 
     sources: Mapping[Dimension, _Source]
-    columns: Mapping[str, tuple[int, ...]]
-    unmixings: Mapping[str, Unmixing | None]
+    linear: Mapping[str, LinearRows]
+    boxes: Mapping[str, Box | None]
 
 
 def gate(sample: Sample, strategy: Strategy, compensation: str = "auto") -> dict[str, Mask]:
@@ -107,16 +129,18 @@ def gate(sample: Sample, strategy: Strategy, compensation: str = "auto") -> dict
     FcsError
         If the sample's own matrix is needed and cannot be used.
     """
-    plan = _plan(sample, strategy, compensation)
     masks = {item.name: np.zeros(sample.n_events, dtype=bool) for item in strategy.gates}
+    size = min(BLOCK, max(1, sample.n_events))
     start = 0
-    for events in sample.blocks():
-        for first in range(0, len(events), COMPUTE_BLOCK):
-            block = _Block(events[first : first + COMPUTE_BLOCK], plan)
-            stop = start + len(block)
-            for name, mask in _gate_block(block, strategy).items():
-                masks[name][start:stop] = mask
-            start = stop
+    with Scratch() as scratch:
+        plan = _plan(sample, strategy, compensation, _Room(size, scratch))
+        for events in sample.blocks(BLOCK):
+            for first in range(0, len(events), size):
+                block = _Block(events[first : first + size], plan)
+                stop = start + len(block)
+                for name, mask in _gate_block(block, strategy).items():
+                    masks[name][start:stop] = mask
+                start = stop
     return masks
 
 
@@ -142,7 +166,7 @@ def axis_transform(channel: Channel, dimension: Dimension) -> Transform:
     return display_scale(channel, dimension.scale)
 
 
-def _plan(sample: Sample, strategy: Strategy, compensation: str) -> _Plan:
+def _plan(sample: Sample, strategy: Strategy, compensation: str, room: _Room) -> _Plan:
     """Find every dimension in the sample, before any event is read."""
     if sample.scale is Scale.DISPLAY:
         raise StateError(
@@ -152,31 +176,50 @@ def _plan(sample: Sample, strategy: Strategy, compensation: str) -> _Plan:
     found: dict[Dimension, tuple[int, ...]] = {}
     for item in strategy.gates:
         for axis in item.dimensions:
-            found[axis] = tuple(_column(sample, item, axis, name) for name in axis.channels)
+            if axis not in found:
+                found[axis] = tuple(_column(sample, item, axis, name) for name in axis.channels)
     columns: dict[str, list[int]] = {}
     for axis, places in found.items():
         rows = columns.setdefault(axis.compensation, [])
         rows += [place for place in dict.fromkeys(places) if place not in rows]
+    linear = {
+        name: LinearRows(
+            rows, _unmixing(sample, name, strategy.matrices, compensation), *room
+        )
+        for name, rows in columns.items()
+    }
     sources = {
-        axis: _source(sample, axis, places, columns[axis.compensation])
+        axis: _source(sample, axis, places, linear[axis.compensation])
         for axis, places in found.items()
     }
-    unmixings = {
-        name: _unmixing(sample, name, strategy.matrices, compensation) for name in columns
+    boxes = {
+        item.name: box_of(item.shape, [_compared_by(sources[axis]) for axis in item.dimensions])
+        for item in strategy.gates
+        if not isinstance(item.shape, Combination)
     }
-    return _Plan(sources, {name: tuple(rows) for name, rows in columns.items()}, unmixings)
+    return _Plan(sources, linear, boxes)
+
+
+def _compared_by(source: _Source) -> Transform | None:
+    return source.scale if source.is_linear else None
 
 
 def _source(
-    sample: Sample, axis: Dimension, places: tuple[int, ...], rows: list[int]
+    sample: Sample, axis: Dimension, places: tuple[int, ...], linear: LinearRows
 ) -> _Source:
     """Say where a dimension finds its values, and whether by table."""
-    scale = axis_transform(sample.channels[places[0]], axis)
-    is_slow = isinstance(scale, Logicle | Hyperlog | Arcsinh | Biexponential)
+    scale = _shared(axis_transform(sample.channels[places[0]], axis))
     wide = getattr(scale, "decades", LEAST_DECADES) >= LEAST_DECADES
-    by_table = is_slow and wide and not axis.ratio and sample.n_events >= LEAST_TABLED
-    own = tuple(rows.index(place) for place in places)
-    return _Source(own, scale, Tabled(scale) if by_table else None)
+    by_table = isinstance(scale, SLOW) and wide and sample.n_events >= LEAST_TABLED
+    is_linear = isinstance(scale, RISING) and not axis.ratio
+    tabled = Tabled(scale) if by_table and is_linear else None
+    return _Source(tuple(map(linear.row, places)), scale, tabled, is_linear)
+
+
+@lru_cache(maxsize=MOST_SCALES)
+def _shared(scale: Transform) -> Transform:
+    """Return the first of equal scales, which has worked out its curve already."""
+    return scale
 
 
 def _column(sample: Sample, item: Gate, dimension: Dimension, name: str) -> int:
@@ -216,6 +259,44 @@ def _unmixing(
         raise GateError(f"the gates' matrix {printable(name)!r}: {error}") from error
 
 
+class _Axis:
+    """The values of a block on one dimension, worked out as they are asked for.
+
+    Parameters
+    ----------
+    linear : tuple of ndarray, shape (n_events,), float64
+        Compensated values of its channel, and of the divisor of a ratio.
+    dimension : Dimension
+        The dimension.
+    source : _Source
+        Its scale.
+    """
+
+    def __init__(self, linear: tuple[Floats, ...], dimension: Dimension, source: _Source) -> None:
+        self._linear, self._ratio, self._source = linear, dimension.ratio, source
+        self.error = NEARLY if source.tabled is not None else 0.0
+
+    @cached_property
+    def compared(self) -> Floats:
+        """Linear values, or those of the axis where its scale may not rise evenly."""
+        return self._linear[0] if self._source.is_linear else self.exact(slice(None))
+
+    def near(self, places: Places) -> NDArray[np.floating]:
+        """Return the values of some events, by table where there is one."""
+        if self._source.tabled is None:
+            return self.exact(places) if self._source.is_linear else self.compared[places]
+        return self._source.tabled(self._linear[0][places].astype(np.float32))
+
+    def exact(self, places: Places | slice) -> Floats:
+        """Return the values of some events in double precision."""
+        values = self._linear[0][places]
+        if (ratio := self._ratio) is None:
+            return self._source.scale(values)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            share = (values - ratio.offset) / (self._linear[1][places] - ratio.divisor_offset)
+            return self._source.scale(ratio.factor * share)
+
+
 class _Block:
     """The events of one block, on the axes of the gates as they are asked for.
 
@@ -230,8 +311,7 @@ class _Block:
     def __init__(self, events: Array, plan: _Plan) -> None:
         self._events, self._plan = events, plan
         self._linear: dict[str, Floats] = {}
-        self._shown: dict[Dimension, Axis] = {}
-        self._odd: dict[Dimension, Places] = {}
+        self._axes: dict[Dimension, _Axis] = {}
 
     def __len__(self) -> int:
         return len(self._events)
@@ -240,59 +320,25 @@ class _Block:
         """Return which events of `among` are inside the shape of a gate, to the last one."""
         assert not isinstance(item.shape, Combination)  # noqa: S101 - for the type checker
         axes = [self._axis(dimension) for dimension in item.dimensions]
-        mask, doubtful = nearly_inside(axes, item.shape, among)
-        odd = [self._odd[axis] for axis in item.dimensions if axis in self._odd]
-        places = np.concatenate([doubtful, *odd]) if odd else doubtful
-        if len(places):
-            exact = [self._exact(dimension, places) for dimension in item.dimensions]
-            mask[places] = inside(np.column_stack(exact), item.shape)
+        mask, doubtful = nearly_inside(axes, item.shape, self._plan.boxes[item.name], among)
+        if len(doubtful):
+            exact = np.column_stack([axis.exact(doubtful) for axis in axes])
+            mask[doubtful] = inside(exact, item.shape)
         return mask
 
-    def _axis(self, dimension: Dimension) -> Axis:
-        """Return the values on an axis, worked out once: by table, or exactly."""
-        if dimension not in self._shown:
+    def _axis(self, dimension: Dimension) -> _Axis:
+        if dimension not in self._axes:
             source = self._plan.sources[dimension]
-            if source.tabled is None:
-                self._shown[dimension] = Axis(self._exact(dimension, slice(None)), 0.0)
-            else:
-                linear = self._rows(dimension.compensation)[source.rows[0]]
-                with np.errstate(over="ignore", invalid="ignore"):
-                    values = source.tabled(linear.astype(np.float32))
-                self._shown[dimension] = Axis(values, NEARLY)
-                if not (finite := np.isfinite(values)).all():
-                    self._odd[dimension] = np.flatnonzero(~finite)
-        return self._shown[dimension]
-
-    def _exact(self, dimension: Dimension, places: Places | slice) -> Floats:
-        """Return the values of some events on an axis, in double precision."""
-        source = self._plan.sources[dimension]
-        rows = self._rows(dimension.compensation)
-        values = [rows[row][places] for row in source.rows]
-        if (ratio := dimension.ratio) is None:
-            return source.scale(values[0])
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            share = (values[0] - ratio.offset) / (values[1] - ratio.divisor_offset)
-            return source.scale(ratio.factor * share)
+            rows = self._rows(dimension.compensation)
+            linear = tuple(rows[row] for row in source.rows)
+            self._axes[dimension] = _Axis(linear, dimension, source)
+        return self._axes[dimension]
 
     def _rows(self, compensation: str) -> Floats:
         """Return linear values, shape (n_rows, n_events), compensated once."""
         if compensation not in self._linear:
-            columns = self._plan.columns[compensation]
-            unmixing = self._plan.unmixings[compensation]
-            if unmixing is None:
-                self._linear[compensation] = _taken(self._events, columns)
-            else:
-                self._linear[compensation] = unmixing.rows(self._events, columns)
+            self._linear[compensation] = self._plan.linear[compensation].fill(self._events)
         return self._linear[compensation]
-
-
-def _taken(events: Array, columns: tuple[int, ...]) -> Floats:
-    """Lay the values of some channels side by side, in double precision."""
-    rows = np.empty((len(columns), len(events)))
-    with np.errstate(invalid="ignore"):  # a NaN of any kind
-        for row, column in zip(rows, columns, strict=True):
-            row[:] = events[:, column]
-    return rows
 
 
 def _gate_block(block: _Block, strategy: Strategy) -> dict[str, Mask]:

@@ -1,12 +1,14 @@
-"""Which events lie inside a shape, by values that are a little wrong: quick, and honest.
+"""Which events lie inside a shape, by as little work as will do, and never wrong.
 
-Beside the mask stand the events that are too close to a bound to be sure of: whoever asks
-works them out again from exact values. With values that are exact, few or none are left.
+A scale is monotonic, so that bounds can be compared in linear units: boxes need no scale at
+all. What lies in the box of a polygon or an ellipse is looked up on scales by table, which err
+by a millionth. Beside each answer stand the events that are too close to a bound to be sure
+of; whoever asks works these out exactly.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,31 +20,109 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowml.gating.gates import Floats, Mask, Rectangle, Shape
+    from flowml.preprocess import Transform
 
 Places = NDArray[np.intp]
-ROUNDING = 1e-9  # of a squared distance: what sums of doubles may be wrong by
+
+CLOSE = 1e-9  # of a scale, beyond 1 of the value: far more than doubles are wrong by
+LARGEST = float(np.finfo(np.float32).max) / 2  # of what can be looked up by table
 
 
-class Axis(NamedTuple):
-    """Values on one axis of a shape.
+class Axis(Protocol):
+    """The values of a block of events on one axis of a shape."""
+
+    @property
+    def error(self) -> float:
+        """What `near` may be wrong by, beyond 1 as a share of the value; 0 if it is exact."""
+        ...
+
+    @property
+    def compared(self) -> Floats:
+        """Values that rise with those of the axis: linear ones, or those of the axis."""
+        ...
+
+    def near(self, places: Places) -> NDArray[np.floating]:
+        """Return the values of some events on the axis, or nearly so."""
+        ...
+
+
+class Ends(NamedTuple):
+    """An interval in the units that are compared; between the inner and outer ends is doubt."""
+
+    outer_low: float
+    inner_low: float
+    inner_high: float
+    outer_high: float
+
+
+class Box(NamedTuple):
+    """The box of a shape.
 
     Parameters
     ----------
-    values : ndarray, shape (n_events,), float32 or float64
-        Contiguous.
-    error : float
-        What they may be wrong by, beyond 1 as a share of the value; 0 where they are exact.
+    ends : tuple of Ends
+        One for each dimension.
+    size : float
+        The largest of its coordinates, on the scales of the gate.
     """
 
-    values: NDArray[np.floating]
-    error: float
+    ends: tuple[Ends, ...]
+    size: float
 
-    def margin(self, *bounds: float) -> float:
-        """Return what values near some bounds may be wrong by."""
-        return self.error * max(1.0, *map(abs, bounds)) if self.error else 0.0
+    @property
+    def is_small(self) -> bool:
+        """Whether all that is inside can be looked up by table."""
+        return max(max(-ends.outer_low, ends.outer_high) for ends in self.ends) < LARGEST
 
 
-def nearly_inside(axes: Sequence[Axis], shape: Shape, among: Mask) -> tuple[Mask, Places]:
+def box_of(shape: Shape, scales: Sequence[Transform | None]) -> Box | None:
+    """Return the box of a shape in the units that are compared.
+
+    Parameters
+    ----------
+    shape : Range, Rectangle, Polygon or Ellipsoid
+        The shape.
+    scales : sequence of Transform or None
+        Of each dimension that is compared in linear units; None where its own values are.
+
+    Returns
+    -------
+    Box or None
+        None for what has no box: a matrix that is not that of an ellipsoid.
+    """
+    if isinstance(shape, Range):
+        corners = np.array([[shape.low], [shape.high]])
+    elif isinstance(shape, Polygon):
+        corners = np.array([shape.vertices.min(axis=0), shape.vertices.max(axis=0)])
+    elif isinstance(shape, Ellipsoid):
+        if shape.extent is None:
+            return None
+        half = shape.extent[1] * (1 + CLOSE)
+        corners = np.array([shape.center - half, shape.center + half])
+    else:
+        corners = np.array([shape.low, shape.high])
+    ends = tuple(
+        _ends(scale, low, high) for scale, low, high in zip(scales, *corners.tolist(), strict=True)
+    )
+    return Box(ends, float(np.abs(corners).max()))
+
+
+def _ends(scale: Transform | None, low: float, high: float) -> Ends:
+    if scale is None:
+        return Ends(low, low, high, high)
+
+    shifts = np.array([-1.0, 1.0]) * CLOSE
+    shown = np.concatenate(
+        [np.full(2, end) if np.isinf(end) else end + shifts * max(1.0, abs(end)) for end in (low, high)]
+    )
+    finite = np.isfinite(shown)
+    shown[finite] = scale.inverse(shown[finite])
+    return Ends(*shown.tolist())
+
+
+def nearly_inside(
+    axes: Sequence[Axis], shape: Shape, box: Box | None, among: Mask
+) -> tuple[Mask, Places]:
     """Find the events inside a shape.
 
     Parameters
@@ -51,87 +131,112 @@ def nearly_inside(axes: Sequence[Axis], shape: Shape, among: Mask) -> tuple[Mask
         One for each dimension of the shape; all of `n_events`.
     shape : Range, Rectangle, Polygon or Ellipsoid
         The shape.
+    box : Box or None
+        Its box, of `box_of`.
     among : ndarray, shape (n_events,), bool
         The events that are asked for.
 
     Returns
     -------
     mask : ndarray, shape (n_events,), bool
-        True inside, of the events that are sure; without meaning outside of `among`.
+        True inside, of the events of `among` that are sure.
     doubtful : ndarray, shape (n_doubtful,), int
         Events of `among` to be worked out exactly.
     """
-    if isinstance(shape, Polygon):
-        return _polygon(axes, shape, among)
-    if isinstance(shape, Ellipsoid):
-        return _ellipsoid(axes, shape, among)
-    return _rectangle(axes, shape, among)
+    if box is None:
+        return np.zeros(len(among), dtype=bool), np.flatnonzero(among)
+    if not isinstance(shape, Polygon | Ellipsoid):
+        return _rectangle(axes, box, among)
+    mask = np.zeros(len(among), dtype=bool)
+    places = _within(axes, box, among)
+    if not len(places):
+        return mask, places
+    ask = _polygon if isinstance(shape, Polygon) else _ellipsoid
+    inside, doubtful = ask(axes, shape, box, places)
+    mask[inside] = True
+    return mask, doubtful
 
 
-def _rectangle(
-    axes: Sequence[Axis], shape: Range | Rectangle, among: Mask
-) -> tuple[Mask, Places]:
-    is_range = isinstance(shape, Range)
-    lows = [shape.low] if is_range else shape.low.tolist()
-    highs = [shape.high] if is_range else shape.high.tolist()
+def _rectangle(axes: Sequence[Axis], box: Box, among: Mask) -> tuple[Mask, Places]:
     surely = possibly = among
-    for axis, low, high in zip(axes, lows, highs, strict=True):
-        margin = axis.margin(*(end for end in (low, high) if np.isfinite(end)))
-        inner = _between(axis.values, low + margin, high - margin)
+    for axis, ends in zip(axes, box.ends, strict=True):
+        inner = _between(axis.compared, ends.inner_low, ends.inner_high)
         surely = surely & inner
-        outer = _between(axis.values, low - margin, high + margin) if margin else inner
+        if ends.inner_low == ends.outer_low and ends.inner_high == ends.outer_high:
+            outer = inner
+        else:
+            outer = _between(axis.compared, ends.outer_low, ends.outer_high)
         possibly = possibly & outer
     return surely, np.flatnonzero(possibly != surely)
 
 
-def _between(values: NDArray[np.floating], low: float, high: float) -> Mask:
+def _between(values: Floats, low: float, high: float) -> Mask:
     """Compare with the ends that are finite; NaN lies between no two."""
-    kind = values.dtype.type
     if np.isinf(low) and np.isinf(high):
         return ~np.isnan(values)
     if np.isinf(low):
-        return np.asarray(values < kind(high))
-    above = values >= kind(low)
-    return np.asarray(above if np.isinf(high) else above & (values < kind(high)))
+        return np.asarray(values < high)
+    above = np.asarray(values >= low)
+    if not np.isinf(high):
+        above &= values < high
+    return above
 
 
-def _within(axes: Sequence[Axis], low: Floats, high: Floats, among: Mask) -> Places:
-    """Return the events in a box, margins included."""
+def _within(axes: Sequence[Axis], box: Box, among: Mask) -> Places:
+    """Return the events in a box, its doubtful rim included; no infinite ones."""
     found = among
-    for axis, left, right in zip(axes, low.tolist(), high.tolist(), strict=True):
-        margin = axis.margin(left, right)
-        kind = axis.values.dtype.type
-        found = found & (axis.values >= kind(left - margin))
-        found &= axis.values <= kind(right + margin)
+    for axis, ends in zip(axes, box.ends, strict=True):
+        found = found & (axis.compared >= max(ends.outer_low, -LARGEST))
+        found &= axis.compared <= min(ends.outer_high, LARGEST)
     return np.flatnonzero(found)
 
 
-def _polygon(axes: Sequence[Axis], shape: Polygon, among: Mask) -> tuple[Mask, Places]:
-    x, y = axes
-    corners = shape.vertices
-    margin = max(axis.margin(float(np.abs(corners).max())) for axis in axes)
-    raster = lay_out(corners, margin)
-    mask = np.zeros(len(among), dtype=bool)
-    box = _within(axes, corners.min(axis=0), corners.max(axis=0), among)
+def _margin(axes: Sequence[Axis], box: Box) -> float:
+    return max(axis.error for axis in axes) * max(1.0, box.size)
+
+
+def _polygon(
+    axes: Sequence[Axis], shape: Polygon, box: Box, places: Places
+) -> tuple[Places, Places]:
+    """Tell most events by their cell on a grid, and those near a side by all sides."""
+    margin = _margin(axes, box)
+    raster = lay_out(shape.vertices, margin)
     if raster is None:
-        return mask, box
-    codes = raster.look_up(x.values[box], y.values[box])
-    mask[box[codes == INSIDE]] = True
-    return mask, box[codes == NEAR]
+        return places[:0], places
+    x, y = (axis.near(places) for axis in axes)
+    cells = raster.look_up(x, y)
+    near = np.flatnonzero(cells == NEAR)
+    odd, doubtful = _even_odd(x[near], y[near], shape.vertices, margin)
+    cells[near[odd]] = INSIDE
+    return places[cells == INSIDE], places[near[doubtful]]
 
 
-def _ellipsoid(axes: Sequence[Axis], shape: Ellipsoid, among: Mask) -> tuple[Mask, Places]:
-    mask = np.zeros(len(among), dtype=bool)
-    known = shape.extent
-    if known is None:  # a matrix that is not that of an ellipsoid
-        return mask, np.flatnonzero(among)
-    inverse, half, steepest = known
-    low, high = shape.center - half, shape.center + half
-    box = _within(axes, low - ROUNDING * half, high + ROUNDING * half, among)
-    values = np.array([axis.values[box] for axis in axes], dtype=np.float64)
-    shift = float(np.linalg.norm([a.margin(*ends) for a, *ends in zip(axes, low, high, strict=True)]))
+def _even_odd(
+    x: NDArray[np.floating], y: NDArray[np.floating], vertices: Floats, margin: float
+) -> tuple[Mask, Mask]:
+    """Tell the events inside a polygon, and those within a margin of a side."""
+    ends = np.roll(vertices, -1, axis=0)
+    rises = vertices[:, 1] != ends[:, 1]
+    (x1, y1), (x2, y2) = (each[rises].T[:, :, None] for each in (vertices, ends))
+    slopes = (x2 - x1) / (y2 - y1)
+    met = (y1 <= y) != (y2 <= y)
+    right = x1 + (y - y1) * slopes - x
+    inside = np.bitwise_xor.reduce(met & (right > 0), axis=0)
+    close = (met & (np.abs(right) <= margin * (1 + np.abs(slopes)))) | (np.abs(y - y1) <= margin)
+    # of a polygon that is closed, every corner but those between level sides starts a side
+    level = vertices[~rises, 1][:, None]
+    return inside, close.any(axis=0) | (np.abs(y - level) <= margin).any(axis=0)
+
+
+def _ellipsoid(
+    axes: Sequence[Axis], shape: Ellipsoid, box: Box, places: Places
+) -> tuple[Places, Places]:
+    """Tell the events by their distance, and those whose distance may be wrong by enough."""
+    assert shape.extent is not None  # noqa: S101 - for the type checker
+    inverse, _, steepest = shape.extent
+    shift = float(_margin(axes, box) * np.sqrt(len(axes)))
     square = shape.distance_square
-    error = 2 * shift * steepest * (2 * np.sqrt(square) + steepest * shift) + ROUNDING * square
-    distances = squared_distances(values, shape.center, inverse)
-    mask[box[distances <= square - error]] = True
-    return mask, box[np.abs(distances - square) <= error]
+    error = 2 * shift * steepest * (2 * np.sqrt(square) + steepest * shift) + CLOSE * square
+    values = np.array([axis.near(places) for axis in axes], dtype=np.float64)
+    beyond = squared_distances(values, shape.center, inverse) - square
+    return places[beyond <= -error], places[np.abs(beyond) < error]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from flowml.gating.gates import Floats
 
-SIDE = 256  # cells along each axis
+SIDE = 512  # cells along each axis
 OUTSIDE, INSIDE, NEAR = 0, 1, 2
-MOST_RASTERS = 256  # that are kept, of 64 KiB each
+MOST_RASTERS = 64  # that are kept, of 256 KiB each
 FINEST = 1e-5  # of the values: a cell is wide beside the rounding of a float32
 
 
@@ -32,8 +32,9 @@ class Raster:
     ----------
     low, high : ndarray, shape (2,), float64
         Corners of the box.
-    cells : ndarray, shape (SIDE * SIDE,), uint8
-        ``OUTSIDE``, ``INSIDE`` or ``NEAR`` a side, row by row of the second axis.
+    cells : ndarray, shape ((SIDE + 1) ** 2,), uint8
+        ``OUTSIDE``, ``INSIDE`` or ``NEAR`` a side, row by row of the second axis; the last
+        ones, beyond the box, are as those before them.
     """
 
     low: Floats
@@ -53,13 +54,12 @@ class Raster:
         ndarray, shape (n_events,), uint8
             Codes of the cells.
         """
-        places = [
-            np.clip(((values - low) * (SIDE / (high - low))).astype(np.intp), 0, SIDE - 1)
-            for values, low, high in zip(
-                (x, y), self.low.tolist(), self.high.tolist(), strict=True
-            )
-        ]
-        return np.take(self.cells, places[1] * SIDE + places[0])
+        (left, bottom), (right, top) = self.low.tolist(), self.high.tolist()
+        column = ((x - left) * (SIDE / (right - left))).astype(np.intp)
+        row = ((y - bottom) * (SIDE / (top - bottom))).astype(np.intp)
+        row *= SIDE + 1
+        row += column
+        return np.take(self.cells, row)
 
 
 def lay_out(vertices: Floats, margin: float) -> Raster | None:
@@ -93,8 +93,9 @@ def _laid_out(corners: bytes, margin: float) -> Raster | None:
     ends = np.roll(vertices, -1, axis=0)
     cells = _parity(vertices, ends, rows + cell[1] / 2, columns)
     cells[_near(vertices, ends, rows, low[0], cell)] = NEAR
-    cells.flags.writeable = False
-    return Raster(low, high, cells.reshape(-1))
+    padded = np.pad(cells, ((0, 1), (0, 1)), mode="edge").reshape(-1)
+    padded.flags.writeable = False
+    return Raster(low, high, padded)
 
 
 def _parity(starts: Floats, ends: Floats, rows: Floats, columns: Floats) -> NDArray[np.uint8]:

@@ -25,8 +25,6 @@ from flowml.records import Sample, Scale
 from flowml.safety import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flowml.events import Array
     from flowml.records import Spillover
 
@@ -79,35 +77,6 @@ class Unmixing:
             with np.errstate(over="ignore", invalid="ignore"):  # infinities give NaN
                 rows[:, self.columns] = (padded @ self.inverse)[: len(rows)]
         return unmixed
-
-    def rows(self, block: Array, columns: Sequence[int]) -> Array:
-        """Return the compensated values of some channels, side by side.
-
-        Parameters
-        ----------
-        block : ndarray, shape (up to COMPUTE_BLOCK, n_channels)
-            Linear values; its first event as for `apply`.
-        columns : sequence of int
-            Those that are wanted; may lie outside the matrix.
-
-        Returns
-        -------
-        ndarray, shape (len(columns), n_events), float64
-            A row for each channel; NaN and infinities as in `apply`.
-        """
-        own = self.columns.tolist()
-        inside = [place for place, column in enumerate(columns) if column in own]
-        padded = np.zeros((len(own), COMPUTE_BLOCK))
-        rows = np.empty((len(columns), len(block)))
-        with np.errstate(over="ignore", invalid="ignore"):  # infinities give NaN
-            for row, column in zip(padded, own, strict=True):
-                row[: len(block)] = block[:, column]
-            weights = self.inverse[:, [own.index(columns[place]) for place in inside]]
-            rows[inside] = (weights.T @ padded)[:, : len(block)]
-            for place, column in enumerate(columns):
-                if column not in own:
-                    rows[place] = block[:, column]
-        return rows
 
 
 def choose_unmixing(
