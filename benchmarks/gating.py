@@ -56,7 +56,7 @@ def eight_gates() -> Any:
         Gate("cells", Rectangle([2e4, 1e4], [2.5e5, 2.5e5]), scatter),
         Gate(
             "bright or dim",
-            Polygon([(0.1, 0.2), (0.4, 0.1), (0.9, 0.3), (0.95, 0.8), (0.5, 0.95), (0.15, 0.6)]),
+            Polygon([(0.1, 0.2), (0.4, 0.1), (0.9, 0.3), (0.9, 0.8), (0.5, 0.9), (0.1, 0.6)]),
             (first, second),
             "cells",
         ),
@@ -153,9 +153,7 @@ def run(rounds: int, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
                     for name, times in seconds.items()
                 },
                 "by_flowml": {
-                    name: spread(
-                        [a / b for a, b in zip(times, seconds[MASKS_OF], strict=True)]
-                    )
+                    name: spread([a / b for a, b in zip(times, seconds[MASKS_OF], strict=True)])
                     for name, times in seconds.items()
                 },
                 "events_that_differ": differing(ways),

@@ -39,6 +39,7 @@ _HOMES = {
     "classify": "flowml.pipeline",
     "evaluate": "flowml.pipeline",
     "explain": "flowml.explaining",
+    "gate_cases": "flowml.gated",
     "Reading": "flowml.reading",
     "extract": "flowml.reading",
     "Recipe": "flowml.features",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from flowml.features import Recipe, make_recipe
     from flowml.features.casetable import read_case_table
     from flowml.findings import Finding
+    from flowml.gated import gate_cases
     from flowml.gating import gate, read_gates, write_gates
     from flowml.knowledge.labels import read_label_tree
     from flowml.knowledge.marker_names import read_marker_names

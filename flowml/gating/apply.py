@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from flowml.errors import FcsError, GateError, PanelError, StateError
 from flowml.events import COMPUTE_BLOCK
+from flowml.gating.axis import Source, ValuesOn
 from flowml.gating.gates import Combination, Floats, Mask, inside
 from flowml.gating.linear import LinearRows
-from flowml.gating.nearly import Box, Places, box_of, nearly_inside
+from flowml.gating.nearly import Box, box_of, nearly_inside
+from flowml.gating.populations import Populations
 from flowml.gating.strategy import FROM_FILE, LINEAR, UNCOMPENSATED, Dimension
 from flowml.preprocess import (
     Tabled,
@@ -36,8 +38,6 @@ from flowml.safety import printable
 from flowml.scratch import Scratch
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from flowml.events import Array
     from flowml.gating.strategy import Gate, Strategy
     from flowml.records import Channel, Sample, Spillover
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 BLOCK = 16 * COMPUTE_BLOCK  # events: a call costs as much as to compare thousands
 MOST_SCALES = 64  # that are kept
 LEAST_TABLED = 20_000  # events; fewer are on their scales before a table is made
-NEARLY = 2e-6  # twice what `Tabled` promises: its argument is rounded, too
 LEAST_DECADES = 0.5  # of a scale; on fewer, the rounding of its argument shows
 SLOW = Logicle | Hyperlog | Arcsinh | Biexponential  # scales that are looked up by table
 RISING = SLOW | Linear | Log  # scales whose bounds are the same in linear units
@@ -60,34 +59,12 @@ class _Room(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Source:
-    """Where a dimension finds its values.
-
-    Parameters
-    ----------
-    rows : tuple of int
-        Of the linear values of its compensation: one, or two of a ratio.
-    scale : Transform
-        The exact scale.
-    tabled : Tabled or None
-        The same by table, where that is quicker.
-    is_linear : bool
-        Whether its bounds are compared in linear units.
-    """
-
-    rows: tuple[int, ...]
-    scale: Transform
-    tabled: Tabled | None
-    is_linear: bool
-
-
-@dataclass(frozen=True, eq=False)
 class _Plan:
     """Where a strategy finds its values in the blocks of one sample.
 
     Parameters
     ----------
-    sources : mapping of Dimension to _Source
+    sources : mapping of Dimension to Source
         Of every dimension.
     linear : mapping of str to LinearRows
         By compensation, what lays out the values that are needed.
@@ -95,7 +72,7 @@ class _Plan:
         Of the shape of each gate that has one.
     """
 
-    sources: Mapping[Dimension, _Source]
+    sources: Mapping[Dimension, Source]
     linear: Mapping[str, LinearRows]
     boxes: Mapping[str, Box | None]
 
@@ -144,6 +121,41 @@ def gate(sample: Sample, strategy: Strategy, compensation: str = "auto") -> dict
     return masks
 
 
+def gate_populations(
+    sample: Sample, strategy: Strategy, compensation: str = "auto"
+) -> Populations:
+    """Find the events of every population, as a record with counts and parents.
+
+    Parameters
+    ----------
+    sample : Sample
+        As in `gate`.
+    strategy : Strategy
+        As `read_gates` returns it.
+    compensation : str
+        As in `gate`.
+
+    Returns
+    -------
+    Populations
+        In the order of the tree, parents first; all are certain, as a person drew them.
+
+    Raises
+    ------
+    GateError
+        If the sample lacks a channel that a gate needs.
+    StateError
+        If the sample is too far down the pipe for a gate.
+    FcsError
+        If the sample's own matrix is needed and cannot be used.
+    """
+    masks = gate(sample, strategy, compensation)
+    return Populations(
+        {item.name: masks[item.name] for item in strategy.tree},
+        {item.name: item.parent for item in strategy.tree},
+    )
+
+
 def axis_transform(channel: Channel, dimension: Dimension) -> Transform:
     """Return the scale on which the coordinates of a dimension stand.
 
@@ -183,9 +195,7 @@ def _plan(sample: Sample, strategy: Strategy, compensation: str, room: _Room) ->
         rows = columns.setdefault(axis.compensation, [])
         rows += [place for place in dict.fromkeys(places) if place not in rows]
     linear = {
-        name: LinearRows(
-            rows, _unmixing(sample, name, strategy.matrices, compensation), *room
-        )
+        name: LinearRows(rows, _unmixing(sample, name, strategy.matrices, compensation), *room)
         for name, rows in columns.items()
     }
     sources = {
@@ -193,27 +203,27 @@ def _plan(sample: Sample, strategy: Strategy, compensation: str, room: _Room) ->
         for axis, places in found.items()
     }
     boxes = {
-        item.name: box_of(item.shape, [_compared_by(sources[axis]) for axis in item.dimensions])
+        item.name: box_of(item.shape, tuple(_compared_by(sources[a]) for a in item.dimensions))
         for item in strategy.gates
         if not isinstance(item.shape, Combination)
     }
     return _Plan(sources, linear, boxes)
 
 
-def _compared_by(source: _Source) -> Transform | None:
+def _compared_by(source: Source) -> Transform | None:
     return source.scale if source.is_linear else None
 
 
 def _source(
     sample: Sample, axis: Dimension, places: tuple[int, ...], linear: LinearRows
-) -> _Source:
+) -> Source:
     """Say where a dimension finds its values, and whether by table."""
     scale = _shared(axis_transform(sample.channels[places[0]], axis))
     wide = getattr(scale, "decades", LEAST_DECADES) >= LEAST_DECADES
     by_table = isinstance(scale, SLOW) and wide and sample.n_events >= LEAST_TABLED
     is_linear = isinstance(scale, RISING) and not axis.ratio
     tabled = Tabled(scale) if by_table and is_linear else None
-    return _Source(tuple(map(linear.row, places)), scale, tabled, is_linear)
+    return Source(tuple(map(linear.row, places)), scale, tabled, is_linear)
 
 
 @lru_cache(maxsize=MOST_SCALES)
@@ -259,44 +269,6 @@ def _unmixing(
         raise GateError(f"the gates' matrix {printable(name)!r}: {error}") from error
 
 
-class _Axis:
-    """The values of a block on one dimension, worked out as they are asked for.
-
-    Parameters
-    ----------
-    linear : tuple of ndarray, shape (n_events,), float64
-        Compensated values of its channel, and of the divisor of a ratio.
-    dimension : Dimension
-        The dimension.
-    source : _Source
-        Its scale.
-    """
-
-    def __init__(self, linear: tuple[Floats, ...], dimension: Dimension, source: _Source) -> None:
-        self._linear, self._ratio, self._source = linear, dimension.ratio, source
-        self.error = NEARLY if source.tabled is not None else 0.0
-
-    @cached_property
-    def compared(self) -> Floats:
-        """Linear values, or those of the axis where its scale may not rise evenly."""
-        return self._linear[0] if self._source.is_linear else self.exact(slice(None))
-
-    def near(self, places: Places) -> NDArray[np.floating]:
-        """Return the values of some events, by table where there is one."""
-        if self._source.tabled is None:
-            return self.exact(places) if self._source.is_linear else self.compared[places]
-        return self._source.tabled(self._linear[0][places].astype(np.float32))
-
-    def exact(self, places: Places | slice) -> Floats:
-        """Return the values of some events in double precision."""
-        values = self._linear[0][places]
-        if (ratio := self._ratio) is None:
-            return self._source.scale(values)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            share = (values - ratio.offset) / (self._linear[1][places] - ratio.divisor_offset)
-            return self._source.scale(ratio.factor * share)
-
-
 class _Block:
     """The events of one block, on the axes of the gates as they are asked for.
 
@@ -311,7 +283,7 @@ class _Block:
     def __init__(self, events: Array, plan: _Plan) -> None:
         self._events, self._plan = events, plan
         self._linear: dict[str, Floats] = {}
-        self._axes: dict[Dimension, _Axis] = {}
+        self._axes: dict[Dimension, ValuesOn] = {}
 
     def __len__(self) -> int:
         return len(self._events)
@@ -326,12 +298,12 @@ class _Block:
             mask[doubtful] = inside(exact, item.shape)
         return mask
 
-    def _axis(self, dimension: Dimension) -> _Axis:
+    def _axis(self, dimension: Dimension) -> ValuesOn:
         if dimension not in self._axes:
             source = self._plan.sources[dimension]
             rows = self._rows(dimension.compensation)
             linear = tuple(rows[row] for row in source.rows)
-            self._axes[dimension] = _Axis(linear, dimension, source)
+            self._axes[dimension] = ValuesOn(linear, dimension, source)
         return self._axes[dimension]
 
     def _rows(self, compensation: str) -> Floats:

@@ -82,7 +82,9 @@ class Workspace:
         if wanted in self.samples:
             return wanted
         file = PurePosixPath(wanted).name
-        hits = [name for name, item in self.samples.items() if file and _is_of(item, name, file)]
+        hits = [
+            name for name, item in self.samples.items() if file and _is_of(item, name, file)
+        ]
         if len(hits) == 1:
             return hits[0]
         if hits:
@@ -130,7 +132,8 @@ class Workspace:
             root.set(f"{{{space}}}declared", "1")
         ET.SubElement(root, "Groups")
         ET.SubElement(root, "SampleList").append(sample)
-        return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+        data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+        return data
 
 
 def read_workspace(text: str, where: str) -> Workspace:
@@ -165,7 +168,7 @@ def read_workspace(text: str, where: str) -> Workspace:
     names = [node.get("name", "") for node in nodes]
     if len(nodes) < len(items) or not 0 < len(names) <= MOST_SAMPLES:
         raise GateError(
-            f"{where} has {len(items)} samples, {len(nodes)} of them with a name; expected 1 to "
+            f"{where} has {len(items)} samples, {len(nodes)} of them named; expected 1 to "
             f"{MOST_SAMPLES}, all with one."
         )
     if double := [name for name, times in Counter(names).items() if times > 1 or not name]:
@@ -200,6 +203,13 @@ def _check_gates(sample: ET.Element, where: str) -> None:
     gates = [item for item in sample.iter() if item.tag in POPULATIONS]
     if not 0 < len(gates) <= MOST_GATES:
         raise GateError(f"{where} has {len(gates)} gates; expected 1 to {MOST_GATES}.")
+    for siblings in sample.iter("Subpopulations"):  # FlowKit takes the last of one name
+        often = Counter(item.get("name") for item in siblings if item.tag in POPULATIONS)
+        if double := [name for name, times in often.items() if times > 1 or not name]:
+            raise GateError(
+                f"{where} has populations named {printable(double[0])!r} side by side; expected "
+                "names that are unique and not empty. Rename one in FlowJo."
+            )
     for matrix in sample.findall(f"{{{NAMESPACES[2]}}}spilloverMatrix"):
         for part in ("prefix", "suffix"):
             if _PATTERN_SIGNS.search(text := matrix.get(part, "")):

@@ -227,8 +227,9 @@ class Document:
                 f"it refers to the transformation {printable(reference)!r}; the document "
                 f"defines {printable(', '.join(known)) or 'none'}."
             )
-        if reference not in self._scales:  # one scale for all gates, so that it is applied once
-            self._scales[reference] = _transform(reference, known[reference], self.exact_scales)
+        if reference not in self._scales:  # one for all gates: applied once
+            scale = _transform(reference, known[reference], exact=self.exact_scales)
+            self._scales[reference] = scale
         return self._scales[reference]
 
     def _matrix(self, name: str) -> tuple[Spillover, dict[str, str]]:
@@ -268,7 +269,7 @@ def _rectangle(bounds: list[tuple[float | None, float | None]]) -> Shape:
     return Rectangle(np.array(low), np.array(high))
 
 
-def _transform(name: str, foreign: Any, exact: bool) -> Transform:
+def _transform(name: str, foreign: Any, *, exact: bool) -> Transform:
     kind = type(foreign).__name__
     if kind == "WSPLogTransform":
         return FlowJoLog(foreign.offset, foreign.decades)

@@ -7,7 +7,7 @@ share no event. A value that is NaN is inside no shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import ClassVar
@@ -112,7 +112,9 @@ def inside_ellipsoid(
     ndarray, shape (n_events,), bool
         True inside.
     """
-    distances = squared_distances(values.T, center, np.linalg.inv(covariance))
+    distances = squared_distances(
+        values.T, center, np.asarray(np.linalg.inv(covariance), np.float64)
+    )
     return np.asarray(distances <= distance_square)
 
 
@@ -144,50 +146,6 @@ def squared_distances(values: Floats, center: Floats, inverse: Floats) -> Floats
                 mixed = mixed + weight * other
             distances += offset * mixed
     return distances
-
-
-def between_dividers(
-    dividers: Sequence[Sequence[float]], place: Sequence[int]
-) -> Range | Rectangle:
-    """Return the part of a space that lies between dividers.
-
-    Parameters
-    ----------
-    dividers : sequence of sequences of float
-        Rising values on each axis.
-    place : sequence of int
-        On each axis the number of dividers below the part.
-
-    Returns
-    -------
-    Range or Rectangle
-        Open-ended below the first divider and above the last.
-
-    Raises
-    ------
-    GateError
-        If dividers do not rise, or the place is not there.
-    """
-    if len(dividers) != len(place) or not dividers:
-        raise GateError(
-            f"a place of {len(place)} numbers is not one among dividers on {len(dividers)} axes."
-        )
-    bounds = []
-    for axis, (values, number) in enumerate(zip(dividers, place, strict=True), start=1):
-        ends = [-np.inf, *values, np.inf]
-        if not values or not all(np.isfinite(values)) or not (np.diff(ends) > 0).all():
-            raise GateError(
-                f"the dividers on axis {axis} are {list(values)}; expected numbers that rise."
-            )
-        if not 0 <= number <= len(values):
-            raise GateError(
-                f"place {number} on axis {axis} is not there; expected 0 to {len(values)}."
-            )
-        bounds.append((ends[number], ends[number + 1]))
-    low, high = zip(*bounds, strict=True)
-    if len(bounds) == 1:
-        return Range(float(low[0]), float(high[0]))
-    return Rectangle(np.array(low), np.array(high))
 
 
 @dataclass(frozen=True)
@@ -320,8 +278,9 @@ class Ellipsoid:
         smallest = float(np.linalg.eigvalsh(self.covariance).min())
         if smallest <= 0:
             return None
-        half = np.sqrt(np.diag(self.covariance) * self.distance_square)
-        return np.linalg.inv(self.covariance), half, smallest**-0.5
+        half: Floats = np.sqrt(np.diag(self.covariance) * self.distance_square)
+        inverse: Floats = np.asarray(np.linalg.inv(self.covariance), dtype=np.float64)
+        return inverse, half, float(smallest**-0.5)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ of; whoever asks works these out exactly.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -19,12 +20,14 @@ from flowml.gating.raster import INSIDE, NEAR, lay_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowml.gating.gates import Floats, Mask, Rectangle, Shape
+    from flowml.gating.gates import Floats, Mask, Shape
     from flowml.preprocess import Transform
 
 Places = NDArray[np.intp]
 
 CLOSE = 1e-9  # of a scale, beyond 1 of the value: far more than doubles are wrong by
+MOST_BOXES = 2000  # that are kept
+MOST = float(np.finfo(np.float64).max)
 LARGEST = float(np.finfo(np.float32).max) / 2  # of what can be looked up by table
 
 
@@ -42,7 +45,18 @@ class Axis(Protocol):
         ...
 
     def near(self, places: Places) -> NDArray[np.floating]:
-        """Return the values of some events on the axis, or nearly so."""
+        """Return the values of some events on the axis, or nearly so.
+
+        Parameters
+        ----------
+        places : ndarray of int
+            Which events.
+
+        Returns
+        -------
+        ndarray, shape (n_places,), float
+            On the scale of the gate.
+        """
         ...
 
 
@@ -75,14 +89,15 @@ class Box(NamedTuple):
         return max(max(-ends.outer_low, ends.outer_high) for ends in self.ends) < LARGEST
 
 
-def box_of(shape: Shape, scales: Sequence[Transform | None]) -> Box | None:
+@lru_cache(maxsize=MOST_BOXES)  # a gate is asked of many samples
+def box_of(shape: Shape, scales: tuple[Transform | None, ...]) -> Box | None:
     """Return the box of a shape in the units that are compared.
 
     Parameters
     ----------
     shape : Range, Rectangle, Polygon or Ellipsoid
         The shape.
-    scales : sequence of Transform or None
+    scales : tuple of Transform or None
         Of each dimension that is compared in linear units; None where its own values are.
 
     Returns
@@ -102,7 +117,8 @@ def box_of(shape: Shape, scales: Sequence[Transform | None]) -> Box | None:
     else:
         corners = np.array([shape.low, shape.high])
     ends = tuple(
-        _ends(scale, low, high) for scale, low, high in zip(scales, *corners.tolist(), strict=True)
+        _ends(scale, low, high)
+        for scale, low, high in zip(scales, *corners.tolist(), strict=True)
     )
     return Box(ends, float(np.abs(corners).max()))
 
@@ -113,7 +129,10 @@ def _ends(scale: Transform | None, low: float, high: float) -> Ends:
 
     shifts = np.array([-1.0, 1.0]) * CLOSE
     shown = np.concatenate(
-        [np.full(2, end) if np.isinf(end) else end + shifts * max(1.0, abs(end)) for end in (low, high)]
+        [
+            np.full(2, end) if np.isinf(end) else end + shifts * max(1.0, abs(end))
+            for end in (low, high)
+        ]
     )
     finite = np.isfinite(shown)
     shown[finite] = scale.inverse(shown[finite])
@@ -149,10 +168,12 @@ def nearly_inside(
         return _rectangle(axes, box, among)
     mask = np.zeros(len(among), dtype=bool)
     places = _within(axes, box, among)
-    if not len(places):
+    if not len(places) or not box.is_small:
         return mask, places
-    ask = _polygon if isinstance(shape, Polygon) else _ellipsoid
-    inside, doubtful = ask(axes, shape, box, places)
+    if isinstance(shape, Polygon):
+        inside, doubtful = _polygon(axes, shape, box, places)
+    else:
+        inside, doubtful = _ellipsoid(axes, shape, box, places)
     mask[inside] = True
     return mask, doubtful
 
@@ -186,8 +207,8 @@ def _within(axes: Sequence[Axis], box: Box, among: Mask) -> Places:
     """Return the events in a box, its doubtful rim included; no infinite ones."""
     found = among
     for axis, ends in zip(axes, box.ends, strict=True):
-        found = found & (axis.compared >= max(ends.outer_low, -LARGEST))
-        found &= axis.compared <= min(ends.outer_high, LARGEST)
+        found = found & (axis.compared >= max(ends.outer_low, -MOST))
+        found &= axis.compared <= min(ends.outer_high, MOST)
     return np.flatnonzero(found)
 
 
@@ -222,7 +243,9 @@ def _even_odd(
     met = (y1 <= y) != (y2 <= y)
     right = x1 + (y - y1) * slopes - x
     inside = np.bitwise_xor.reduce(met & (right > 0), axis=0)
-    close = (met & (np.abs(right) <= margin * (1 + np.abs(slopes)))) | (np.abs(y - y1) <= margin)
+    close = (met & (np.abs(right) <= margin * (1 + np.abs(slopes)))) | (
+        np.abs(y - y1) <= margin
+    )
     # of a polygon that is closed, every corner but those between level sides starts a side
     level = vertices[~rises, 1][:, None]
     return inside, close.any(axis=0) | (np.abs(y - level) <= margin).any(axis=0)

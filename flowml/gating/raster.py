@@ -59,7 +59,7 @@ class Raster:
         row = ((y - bottom) * (SIDE / (top - bottom))).astype(np.intp)
         row *= SIDE + 1
         row += column
-        return np.take(self.cells, row)
+        return np.asarray(np.take(self.cells, row))
 
 
 def lay_out(vertices: Floats, margin: float) -> Raster | None:

@@ -53,7 +53,11 @@ class GateDocument:
         GateError
             If a workspace lacks the sample, or holds several and none is named.
         """
-        return self.content if isinstance(self.content, Strategy) else self.content.strategy(sample)
+        return (
+            self.content
+            if isinstance(self.content, Strategy)
+            else self.content.strategy(sample)
+        )
 
 
 def read_gates(path: Path | str, sample: str = "") -> Strategy:

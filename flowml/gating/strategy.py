@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
+import numpy as np
+
 from flowml.errors import GateError
-from flowml.gating.gates import Combination, Shape, between_dividers
+from flowml.gating.gates import Combination, Range, Rectangle, Shape
 from flowml.preprocess import Transform
 from flowml.records import Spillover
 from flowml.safety import nearest, printable
@@ -180,6 +182,50 @@ def quadrants(
     )
 
 
+def between_dividers(
+    dividers: Sequence[Sequence[float]], place: Sequence[int]
+) -> Range | Rectangle:
+    """Return the part of a space that lies between dividers.
+
+    Parameters
+    ----------
+    dividers : sequence of sequences of float
+        Rising values on each axis.
+    place : sequence of int
+        On each axis the number of dividers below the part.
+
+    Returns
+    -------
+    Range or Rectangle
+        Open-ended below the first divider and above the last.
+
+    Raises
+    ------
+    GateError
+        If dividers do not rise, or the place is not there.
+    """
+    if len(dividers) != len(place) or not dividers:
+        raise GateError(
+            f"a place of {len(place)} numbers is none among dividers on {len(dividers)} axes."
+        )
+    bounds = []
+    for axis, (values, number) in enumerate(zip(dividers, place, strict=True), start=1):
+        ends = [-np.inf, *values, np.inf]
+        if not values or not all(np.isfinite(values)) or not (np.diff(ends) > 0).all():
+            raise GateError(
+                f"the dividers on axis {axis} are {list(values)}; expected numbers that rise."
+            )
+        if not 0 <= number <= len(values):
+            raise GateError(
+                f"place {number} on axis {axis} is not there; expected 0 to {len(values)}."
+            )
+        bounds.append((ends[number], ends[number + 1]))
+    low, high = zip(*bounds, strict=True)
+    if len(bounds) == 1:
+        return Range(float(low[0]), float(high[0]))
+    return Rectangle(np.array(low), np.array(high))
+
+
 @dataclass(frozen=True, eq=False)
 class Strategy:
     """The gates of a document, in its order.
@@ -232,6 +278,18 @@ class Strategy:
                 f"gates of {printable(self.source)} depend on themselves: {circle}. "
                 "Expected a tree; correct a parent."
             ) from None
+
+    @cached_property
+    def tree(self) -> tuple[Gate, ...]:
+        """The gates as a reader goes down the tree: what is in a gate before the next."""
+        children: dict[str, list[Gate]] = {}
+        for gate in reversed(self.gates):
+            children.setdefault(gate.parent, []).append(gate)
+        found, waiting = [], list(children.get("", ()))
+        while waiting:
+            found.append(waiting.pop())
+            waiting += children.get(found[-1].name, ())
+        return tuple(found)
 
     def _check_names(self) -> None:
         seen: set[str] = set()

@@ -47,6 +47,7 @@ added (`flowml.gating.Ratio`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -197,9 +198,11 @@ def _ratios(table: Table, label: str, n_channels: int) -> list[Ratio | None]:
             f"{label} names {len(divisors)} divisors for {n_channels} channels; expected one "
             "for each, empty where there is none."
         )
-    values = _told(label, "ratio", lambda: {k: float(_numbers(v, 0)) for k, v in numbers.items()})
+    values = _told(
+        label, "ratio", lambda: {k: float(_numbers(v, 0)) for k, v in numbers.items()}
+    )
     return [
-        _told(label, "ratio", lambda: Ratio(divisor, **values)) if divisor else None
+        _told(label, "ratio", partial(Ratio, divisor, **values)) if divisor else None
         for divisor in divisors
     ]
 
@@ -214,7 +217,9 @@ def _quadrants(table: Table, parent: str, label: str) -> tuple[Gate, ...]:
         )
     dimensions = _dimensions(table, label)
     if len(dividers) != len(dimensions):
-        raise GateError(f"there are {len(dimensions)} channels, with dividers on {len(dividers)}.")
+        raise GateError(
+            f"there are {len(dimensions)} channels, with dividers on {len(dividers)}."
+        )
     return quadrants(dimensions, dividers, named, parent)
 
 

@@ -24,7 +24,7 @@ from flowml.preprocess.transform import Arcsinh, Hyperlog, Linear, Log, Logicle,
 from flowml.safety import printable, written_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from flowml.gating.strategy import Gate
@@ -37,7 +37,11 @@ ROOT = {
     "xmlns:data-type": f"{SPACE}datatypes",
     "xmlns:flowml": NAME[1:].partition("}")[0],
 }
-RESERVED = {"root", UNCOMPENSATED, FROM_FILE.casefold()}  # ids that mean something else to readers
+RESERVED = {
+    "root",
+    UNCOMPENSATED,
+    FROM_FILE.casefold(),
+}  # ids that mean something else to readers
 LONGEST_ID = 60
 
 
@@ -80,8 +84,8 @@ def _check(strategy: Strategy, written: Path) -> None:
     told = [(gate.name, gate.parent) for gate in found.gates]
     if told != [(gate.name, gate.parent) for gate in strategy.gates]:
         raise GateError(
-            f"{printable(strategy.source)} cannot be said in Gating-ML 2.0: names would be read "
-            "back as others. Choose names without control characters."
+            f"{printable(strategy.source)} cannot be said in Gating-ML 2.0: names would be "
+            "read back as others. Choose names without control characters."
         )
 
 
@@ -180,8 +184,8 @@ class _Writer:
         element = ET.Element("gating:dimension", {"gating:compensation-ref": compensation})
         if not isinstance(own.scale, str):
             _check_open(gate, own.scale)
-            scale = self._reference(own.scale, lambda: _transform(gate, own.scale))
-            element.set("gating:transformation-ref", scale)
+            shown = self._reference(own.scale, lambda: _transform(gate, own.scale))
+            element.set("gating:transformation-ref", shown)
         if own.ratio is None:
             element.append(_channel(own.channel))
             return element
@@ -211,7 +215,7 @@ class _Writer:
         scale = axis.scale if axis.scale == LINEAR else axis_transform(found[0], axis)
         return Dimension(found[0].name, scale, axis.compensation, ratio)
 
-    def _reference(self, key: Transform | Ratio, make: Any) -> str:
+    def _reference(self, key: Transform | Ratio, make: Callable[[], ET.Element]) -> str:
         """Return the id of a transformation, which is written once."""
         if key not in self._scales:
             element = ET.Element("transforms:transformation")
@@ -230,8 +234,8 @@ class _Writer:
         for row in spillover.matrix:
             spectrum = ET.SubElement(element, "transforms:spectrum")
             for value in row:
-                part = ET.SubElement(spectrum, "transforms:coefficient")
-                part.set("transforms:value", _number(value))
+                coefficient = ET.SubElement(spectrum, "transforms:coefficient")
+                coefficient.set("transforms:value", _number(value))
         return element
 
 
@@ -239,10 +243,14 @@ def _check_open(gate: Gate, scale: Transform) -> None:
     """Refuse a logarithm below an open end: the standard has none of zero and below."""
     shape = gate.shape
     low = getattr(shape, "low", 0.0)
-    if isinstance(scale, Log) and isinstance(shape, Range | Rectangle) and np.isneginf(low).any():
+    if (
+        isinstance(scale, Log)
+        and isinstance(shape, Range | Rectangle)
+        and np.isneginf(low).any()
+    ):
         raise GateError(
             f"gate {printable(gate.name)!r} is open below on a logarithmic scale and holds "
-            "values of zero and less, which have no logarithm in Gating-ML. Give it a lower end."
+            "values of zero and less, which have no logarithm in Gating-ML. Give it a low end."
         )
 
 
@@ -298,7 +306,9 @@ def _ellipsoid(shape: Ellipsoid) -> list[ET.Element]:
         line = ET.SubElement(covariance, "gating:row")
         for value in row:
             ET.SubElement(line, "gating:entry").set("data-type:value", _number(value))
-    distance = ET.Element("gating:distanceSquare", {"data-type:value": _number(shape.distance_square)})
+    distance = ET.Element(
+        "gating:distanceSquare", {"data-type:value": _number(shape.distance_square)}
+    )
     return [_point("mean", shape.center), covariance, distance]
 
 
