@@ -263,6 +263,11 @@ def _transform(gate: Gate, scale: Any) -> ET.Element:
         kind, numbers = "flog", {"T": scale.top, "M": scale.decades}
     elif isinstance(scale, Arcsinh):
         decades = float(np.arcsinh(scale.top / scale.cofactor)) / LN10
+        if scale.negative > decades:
+            raise GateError(
+                f"gate {printable(gate.name)!r} has a scale of more negative decades than "
+                f"positive ones ({scale.negative} and {decades:.3g}), which Gating-ML has not."
+            )
         kind, numbers = "fasinh", {"T": scale.top, "M": decades, "A": scale.negative}
     elif isinstance(scale, Logicle | Hyperlog):
         kind = "logicle" if isinstance(scale, Logicle) else "hyperlog"

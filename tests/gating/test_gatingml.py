@@ -106,7 +106,7 @@ def test_every_expected_result_is_reached():
     known = {RENAMED.get(name, name) for name in read_names}
     assert len(expected) == 51
     assert expected <= known
-    assert known - expected == WITHOUT_TRUTH | {"FL1N-SSCN"} - expected
+    assert known - expected == WITHOUT_TRUTH
 
 
 @needs_data
