@@ -68,7 +68,7 @@ def eight_gates() -> Any:
             "bright or dim",
         ),
         *quadrants(
-            (fifth, sixth), [[0.4], [0.4]], {"double positive": (1, 1), "first only": (1, 0)},
+            (fifth, sixth), [[0.4], [0.4]], {"negative": (0, 0), "first only": (1, 0)},
             "cells",
         ),
         Gate(

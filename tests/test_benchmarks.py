@@ -17,7 +17,7 @@ HOME = ROOT / "benchmarks"
 N_EVENTS, N_FILES = 700, 2
 MODULES = (
     "stained", "ways", "run", "tables", "simulator", "tubes", "quality", "finding", "cohort",
-    "cohort_strata",
+    "cohort_strata", "gating",
 )  # fmt: skip
 
 
@@ -352,3 +352,11 @@ def test_cohorts_are_asked_for_by_name_and_number(bench, capsys, options, said):
     with pytest.raises(SystemExit):
         bench["cohort"].parsed(["folder", *options.split()])
     assert said in capsys.readouterr().err
+
+
+def test_gates_are_those_of_flowkit(bench, tmp_path):
+    ways = bench["gating"].make_ways(tmp_path, 25_000)
+    masks = ways["flowml"]()
+    assert len(masks) == 8
+    assert all(0 < mask.sum() < 25_000 for mask in masks.values())
+    assert bench["gating"].differing(ways) == 0

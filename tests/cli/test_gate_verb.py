@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from commands import flowml_process, run_here
 from small import cohort, on_disk
+from workspaces import population, tube, workspace
 
 import flowml as package
 from flowml.gating import read_masks
@@ -46,9 +47,7 @@ def flowml(capsys):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Three tubes, of which the last is cut off, and a file that is none."""
-    place = on_disk(tmp_path_factory.mktemp("gate") / "cases", 3)
-    return place
+    return on_disk(tmp_path_factory.mktemp("gate") / "cases", 3)
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +147,8 @@ def test_one_bad_file_never_stops_the_others(flowml, gates, tmp_path):
     assert rows_of(out / "populations-wide.csv")[0]["cells | n_events"] == ""
 
 
-def workspace(*names):
-    from gating.test_flowjo import population, tube
-    from gating.test_flowjo import workspace as whole
-
-    return whole(
+def lab_of(*names):
+    return workspace(
         *(
             tube(name, population(f"of {name}", "FSC-A", 10, 1e5), number, matrix="")
             for number, name in enumerate(names, start=1)
@@ -163,7 +159,7 @@ def workspace(*names):
 def test_each_tube_gets_the_gates_of_its_sample(flowml, folder, tmp_path):
     first, second, third = sorted(path.name for path in folder.glob("*.fcs"))
     wsp = tmp_path / "lab.wsp"
-    wsp.write_text(workspace(first, second), encoding="utf-8")
+    wsp.write_text(lab_of(first, second), encoding="utf-8")
     found = flowml("gate", folder, "--gates", wsp, "--out", tmp_path / "a")
     assert found.status == 1
     rows = rows_of(tmp_path / "a" / "populations.csv")

@@ -66,8 +66,12 @@ def every_kind():
         (
             Gate("B cells, CD4+", Range(0.3, np.inf), (CD4,), "cells"),  # before its parent
             Gate("cells", Range(2e4, 1.5e5), (scatter,)),
-            Gate("<&\"' é=1", Polygon([(0.3, 0.2), (0.9, 0.3), (0.5, 0.9)]), (CD4, CD8), "cells"),
-            Gate("ellipse", Ellipsoid([0.5, 0.5], [[0.05, 0.01], [0.01, 0.04]], 1.3), (CD4, CD8)),
+            Gate(
+                "<&\"' é=1", Polygon([(0.3, 0.2), (0.9, 0.3), (0.5, 0.9)]), (CD4, CD8), "cells"
+            ),
+            Gate(
+                "ellipse", Ellipsoid([0.5, 0.5], [[0.05, 0.01], [0.01, 0.04]], 1.3), (CD4, CD8)
+            ),
             *quadrants((CD4, CD8), [[0.4], [0.5]], {"+ +": (1, 1), "- -": (0, 0)}, "cells"),
             Gate("root", Combination("or", ("+ +", "cells"), frozenset({"cells"}))),
             Gate("alone", Combination("and", ("ellipse",))),
@@ -103,15 +107,11 @@ def foreign_masks(document, fcs, ids):
 
 
 def ids_of(document):
-    import xml.etree.ElementTree as ET
-
+    from flowml.gating import xmltext
     from flowml.gating.gatingml import KINDS, NAMESPACE
 
-    return [
-        item.get(f"{NAMESPACE}id")
-        for item in ET.parse(document).getroot()
-        if item.tag.removeprefix(NAMESPACE) in KINDS
-    ]
+    root = xmltext.parsed(xmltext.checked_text(document, "it"), "it")
+    return [i.get(f"{NAMESPACE}id") for i in root if i.tag.removeprefix(NAMESPACE) in KINDS]
 
 
 def test_every_kind_of_gate_goes_out_and_comes_back(tube, tmp_path):
@@ -152,7 +152,10 @@ def one(scale="linear", shape=None, **more):
         (one(Biexponential(TOP)), r"not in Gating-ML 2.0 \(Biexponential\)"),
         (one(Log(TOP), Range(-np.inf, 1)), "open below on a logarithmic"),
         (one(Arcsinh(TOP, 1e5, 3.0)), "more negative decades than"),
-        (Strategy((Gate("a\x01", Range(0, 1), (Dimension("X", "linear"),)),)), "cannot be said"),
+        (
+            Strategy((Gate("a\x01", Range(0, 1), (Dimension("X", "linear"),)),)),
+            "cannot be said",
+        ),
         (Strategy((Gate("a\rb", Range(0, 1), (Dimension("X", "linear"),)),)), "control char"),
     ],
 )
