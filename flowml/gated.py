@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,8 +88,9 @@ def gate_cases(
     document = (
         gates if isinstance(gates, Strategy | GateDocument) else read_gate_document(gates)
     )
+    gates_of = cache(partial(_gates_of, document))  # a sample of a workspace is read once
     tasks = [
-        _Task(case, tube, _gates_of(document, sample or tube.name))
+        _Task(case, tube, gates_of(sample or tube.name))
         for case in found_cases(cases)
         for tube in case.tubes
     ]

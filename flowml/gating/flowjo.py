@@ -122,8 +122,11 @@ class Workspace:
         where = f"sample {printable(name)!r} of {self.source}"
         item = self.samples[name]
         _check_gates(item, where)
-        parsed = _parse(self._cut_out(item), name, where)
-        return _translated(parsed, item, where)
+        try:
+            data = self._cut_out(item)
+        except RecursionError:
+            raise GateError(f"{where} is nested too deeply to be read.") from None
+        return _translated(_parse(data, name, where), item, where)
 
     def _cut_out(self, sample: ET.Element) -> bytes:
         """Return a workspace of one sample, without what FlowKit does not need."""
@@ -207,8 +210,8 @@ def _check_gates(sample: ET.Element, where: str) -> None:
         often = Counter(item.get("name") for item in siblings if item.tag in POPULATIONS)
         if double := [name for name, times in often.items() if times > 1 or not name]:
             raise GateError(
-                f"{where} has populations named {printable(double[0])!r} side by side; expected "
-                "names that are unique and not empty. Rename one in FlowJo."
+                f"{where} has populations named {printable(double[0])!r} side by side; "
+                "expected names that are unique and not empty. Rename one in FlowJo."
             )
     for matrix in sample.findall(f"{{{NAMESPACES[2]}}}spilloverMatrix"):
         for part in ("prefix", "suffix"):

@@ -141,10 +141,16 @@ def test_each_sample_has_gates_of_its_own(tmp_path):
 GOOD = population("p", "FSC-A", 1, 2)
 
 
+def nested(levels):
+    return "<Subpopulations>" * levels + GOOD + "</Subpopulations>" * levels
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         (workspace(), "0 samples"),
+        (workspace(tube("A", nested(20_000))), "nested too deeply"),
+        (workspace(tube("A", nested(400))), "cannot be read"),
         (workspace(tube("A", "")), "0 gates"),
         (workspace(tube("A", GOOD), tube("A", GOOD, 2)), "samples named 'A'"),
         (workspace(tube("", GOOD)), "samples named ''"),

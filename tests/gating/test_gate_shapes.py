@@ -121,9 +121,9 @@ def test_ratios_that_make_no_sense_are_refused():
         Ratio("X", factor=0)
     with pytest.raises(GateError, match="ratio on the scale logicle"):
         alone(Gate("r", Range(0, 1), (Dimension("A", ratio=Ratio("B")),)))
+    strange = alone(Gate("r", Range(0, 1), (Dimension("CD4", "linear", ratio=Ratio("CD5")),)))
     with pytest.raises(GateError, match=r"gate 'r'.*'CD5'"):
-        axis = Dimension("CD4", "linear", ratio=Ratio("CD5"))
-        flowml.gate(made(5), alone(Gate("r", Range(0, 1), (axis,))))
+        flowml.gate(made(5), strange)
 
 
 def test_outside_is_all_of_the_parent_that_is_not_inside():

@@ -9,7 +9,7 @@ import pytest
 
 import flowml
 from flowml.errors import FlowmlError, GateError
-from flowml.gating import gatingml
+from flowml.gating import apply, gatingml
 from flowml.preprocess.transform import Logicle
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "gating" / "gatingml"
@@ -110,7 +110,9 @@ def test_every_expected_result_is_reached():
 
 
 @needs_data
-def test_the_whole_document_in_its_order(sample):
+@pytest.mark.parametrize("least", [1, 10**9], ids=["by table", "exactly"])
+def test_the_whole_document_in_its_order(sample, monkeypatch, least):
+    monkeypatch.setattr(apply, "LEAST_TABLED", least)
     strategy = flowml.read_gates(DATA / "gml" / "gml_all_gates.xml")
     assert [gate.name for gate in strategy.gates][:4] == [
         "Range1", "Rectangle1", "Rectangle2", "Polygon1",
