@@ -72,7 +72,8 @@ def command(
         ("gating.json", record + "\n"),
     ):
         write_text(out / name, text)
-    click.echo(attrition_table(tubes))
+    if any(tube.counts for tube in tubes):
+        click.echo(attrition_table(tubes))
     note(f"{len(tubes)} tubes: {printable(out)}", quiet=options["quiet"])
     unusable = {f"{tube.case_id} {tube.tube}": tube.reason for tube in tubes if tube.reason}
     note_cases("tubes could not be gated", unusable)
