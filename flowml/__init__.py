@@ -32,6 +32,7 @@ _HOMES = {
     "auto_gate": "flowml.gating.automatic",
     "gate": "flowml.gating",
     "read_gates": "flowml.gating",
+    "write_gates": "flowml.gating",
     "LineageClassifier": "flowml.models.classifier",
     "load_model": "flowml.models",
     "adapt_model": "flowml.adapting",
@@ -39,6 +40,7 @@ _HOMES = {
     "classify": "flowml.pipeline",
     "evaluate": "flowml.pipeline",
     "explain": "flowml.explaining",
+    "gate_cases": "flowml.gated",
     "Reading": "flowml.reading",
     "extract": "flowml.reading",
     "Recipe": "flowml.features",
@@ -64,7 +66,8 @@ if TYPE_CHECKING:
     from flowml.features import Recipe, make_recipe
     from flowml.features.casetable import read_case_table
     from flowml.findings import Finding
-    from flowml.gating import gate, read_gates
+    from flowml.gated import gate_cases
+    from flowml.gating import gate, read_gates, write_gates
     from flowml.gating.automatic import auto_gate
     from flowml.knowledge.labels import read_label_tree
     from flowml.knowledge.marker_names import read_marker_names

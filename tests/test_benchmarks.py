@@ -17,7 +17,7 @@ HOME = ROOT / "benchmarks"
 N_EVENTS, N_FILES = 700, 2
 MODULES = (
     "stained", "ways", "run", "tables", "simulator", "tubes", "quality", "finding", "cohort",
-    "cohort_strata", "recipes",
+    "cohort_strata", "recipes", "gating",
 )  # fmt: skip
 
 
@@ -395,3 +395,11 @@ def test_recipes_cost_what_the_number_of_colours_makes_of_them(bench, capsys):
     with pytest.raises(SystemExit):
         bench["recipes"].main([])
     assert "expected a simulated folder, or --widths" in capsys.readouterr().err
+
+
+def test_gates_are_those_of_flowkit(bench, tmp_path):
+    ways = bench["gating"].make_ways(tmp_path, 25_000)
+    masks = ways["flowml"]()
+    assert len(masks) == 8
+    assert all(0 < mask.sum() < 25_000 for mask in masks.values())
+    assert bench["gating"].differing(ways) == 0

@@ -29,7 +29,7 @@ ONLY = {
     "xml.etree.ElementTree": {"Element", "SubElement", "tostring", "indent"},
 }
 # XML is parsed in one place, which refuses any definition of an entity before.
-CHECKED = {"flowml.gating.gatingml": {"fromstring", "ParseError"}}
+CHECKED = {"flowml.gating.xmltext": {"fromstring", "ParseError"}}
 OWN = {"flowml.models.bundle", "flowml.models"}  # where load_model is flowml's own
 
 

@@ -28,6 +28,7 @@ VERBS = {
     "check": "Tell which FCS files are damaged, odd, or copies of one another.",
     "deidentify": "Copy FCS files without what identifies a patient.",
     "simulate": "Write a cohort of simulated cases.",
+    "gate": "Count the populations of cases by gates, and say how bright they are.",
     "features": "Turn the events of cases into a table of features.",
     "train": "Train a model on labelled cases.",
     "align": "Align further instruments for a model, by normal cases.",

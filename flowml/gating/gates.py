@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -111,10 +112,40 @@ def inside_ellipsoid(
     ndarray, shape (n_events,), bool
         True inside.
     """
-    offsets = values - center
-    with np.errstate(invalid="ignore"):  # infinite values are inside no ellipsoid
-        distances = ((offsets @ np.linalg.inv(covariance)) * offsets).sum(axis=1)
+    distances = squared_distances(
+        values.T, center, np.asarray(np.linalg.inv(covariance), np.float64)
+    )
     return np.asarray(distances <= distance_square)
+
+
+def squared_distances(values: Floats, center: Floats, inverse: Floats) -> Floats:
+    """Return the squares of Mahalanobis distances, summed value by value.
+
+    A product of matrices may differ in a bit with the events around one; these sums do not.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_dims, n_events), float
+        Values on the scale of the gate.
+    center : ndarray, shape (n_dims,), float
+        Centre.
+    inverse : ndarray, shape (n_dims, n_dims), float
+        Inverse of the covariance.
+
+    Returns
+    -------
+    ndarray, shape (n_events,), float64
+        NaN for events that are not finite.
+    """
+    distances = np.zeros(values.shape[1])
+    with np.errstate(invalid="ignore"):
+        offsets = [axis - middle for axis, middle in zip(values, center, strict=True)]
+        for row, offset in zip(inverse, offsets, strict=True):
+            mixed = row[0] * offsets[0]
+            for weight, other in zip(row[1:], offsets[1:], strict=True):
+                mixed = mixed + weight * other
+            distances += offset * mixed
+    return distances
 
 
 @dataclass(frozen=True)
@@ -235,6 +266,21 @@ class Ellipsoid:
     def n_dims(self) -> int:
         """Number of dimensions."""
         return len(self.center)
+
+    @cached_property
+    def extent(self) -> tuple[Floats, Floats, float] | None:
+        """Its inverse, half of its box, and how fast the distance grows at most.
+
+        None for a matrix that is not that of an ellipsoid, as foreign documents may hold.
+        """
+        if not np.array_equal(self.covariance, self.covariance.T):
+            return None
+        smallest = float(np.linalg.eigvalsh(self.covariance).min())
+        if smallest <= 0:
+            return None
+        half: Floats = np.sqrt(np.diag(self.covariance) * self.distance_square)
+        inverse: Floats = np.asarray(np.linalg.inv(self.covariance), dtype=np.float64)
+        return inverse, half, float(smallest**-0.5)
 
 
 @dataclass(frozen=True)

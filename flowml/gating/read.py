@@ -3,26 +3,73 @@
 from __future__ import annotations
 
 import codecs
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flowml.errors import GateError
+from flowml.gating.flowjo import ROOT as WORKSPACE
+from flowml.gating.flowjo import Workspace, read_workspace
+from flowml.gating.gatingml import gatingml_strategy
+from flowml.gating.strategy import Strategy
 from flowml.gating.tomlfile import read_toml_gates
+from flowml.gating.xmltext import checked_text
 from flowml.safety import printable
 
-if TYPE_CHECKING:
-    from flowml.gating.strategy import Strategy
-
+_FIRST_ELEMENT = re.compile(r"<([A-Za-z_][^\s/>]*)")
 BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_gates(path: Path | str) -> Strategy:
+@dataclass(frozen=True, eq=False)
+class GateDocument:
+    """A gate document: one strategy for all samples, or one for each.
+
+    Parameters
+    ----------
+    content : Strategy or Workspace
+        What was read of it.
+    source : str
+        Name of the document, for messages.
+    """
+
+    content: Strategy | Workspace
+    source: str
+
+    def strategy(self, sample: str = "") -> Strategy:
+        """Return the gates of a sample.
+
+        Parameters
+        ----------
+        sample : str
+            Name or file of a sample of a workspace; without meaning for other documents.
+
+        Returns
+        -------
+        Strategy
+            The gates.
+
+        Raises
+        ------
+        GateError
+            If a workspace lacks the sample, or holds several and none is named.
+        """
+        return (
+            self.content
+            if isinstance(self.content, Strategy)
+            else self.content.strategy(sample)
+        )
+
+
+def read_gates(path: Path | str, sample: str = "") -> Strategy:
     """Read a gating strategy.
 
     Parameters
     ----------
     path : path-like
-        Our own file (``.toml``) or a Gating-ML 2.0 document (XML).
+        Our own file (``.toml``), a Gating-ML 2.0 document (XML) or a workspace of FlowJo 10
+        (``.wsp``).
+    sample : str
+        Whose gates, by name or file, where a workspace holds those of several samples.
 
     Returns
     -------
@@ -32,19 +79,44 @@ def read_gates(path: Path | str) -> Strategy:
     Raises
     ------
     GateError
-        If the file is neither, or says something that cannot be read exactly.
+        If the file is none of these, says something that cannot be read exactly, or lacks the
+        sample.
+    """
+    return read_gate_document(path).strategy(sample)
+
+
+def read_gate_document(path: Path | str) -> GateDocument:
+    """Read a gate document, to be asked for the gates of samples.
+
+    Parameters
+    ----------
+    path : path-like
+        As `read_gates` takes it.
+
+    Returns
+    -------
+    GateDocument
+        Of a workspace only the outline was read.
+
+    Raises
+    ------
+    GateError
+        If the file is no gate document, or says something that cannot be read exactly.
     """
     file = Path(path)
+    where = printable(file.name)
     if file.suffix.casefold() == ".toml":
-        return read_toml_gates(file)
+        return GateDocument(read_toml_gates(file), where)
     if not _looks_like_xml(file):
         raise GateError(
-            f"{printable(file.name)} is not a gate document; expected a .toml file or "
-            "Gating-ML 2.0 (XML)."
+            f"{where} is not a gate document; expected a .toml file, Gating-ML 2.0 (XML) or a "
+            "workspace of FlowJo 10 (.wsp)."
         )
-    from flowml.gating.gatingml import read_gatingml  # heavy: imports FlowKit
-
-    return read_gatingml(file)
+    text = checked_text(file, where)
+    start = _FIRST_ELEMENT.search(text)
+    if start is not None and start[1] == WORKSPACE:
+        return GateDocument(read_workspace(text, where), where)
+    return GateDocument(gatingml_strategy(text, where), where)
 
 
 def _looks_like_xml(file: Path) -> bool:

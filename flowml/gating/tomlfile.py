@@ -20,28 +20,65 @@
 
 Coordinates stand on the display scale (``scale = "logicle"``, the default, or ``arcsinh``;
 scatter as the fraction of its top) or in channel units (``linear``); one scale for the gate,
-or a list with one for each channel. Values are compensated unless ``compensated = false``.
+or a list with one for each channel. Values are compensated unless ``compensated = false``;
+``outside = true`` takes the events outside of the shape.
+
+::
+
+    [[gate]]
+    name = "CD4 x CD8"
+    kind = "quadrant"
+    channels = ["CD4", "CD8"]
+    dividers = [[0.4], [0.5]]
+    populations = {"CD4 T cells" = [1, 0], "CD8 T cells" = [0, 1], "double negative" = [0, 0]}
+
+    [[gate]]
+    name = "singlets"
+    kind = "range"
+    channels = ["FSC-A"]
+    divided_by = ["FSC-H"]
+    bounds = [[0.8, 1.3]]
+
+A quadrant gate gives the populations that it names, and none of its own name. A channel that is
+divided by another is on the linear scale; ``factor``, ``offset`` and ``divisor_offset`` may be
+added (`flowml.gating.Ratio`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from flowml.errors import FlowmlError, GateError
 from flowml.gating.gates import Combination, Ellipsoid, Floats, Polygon, Range, Rectangle, Shape
-from flowml.gating.strategy import FROM_FILE, UNCOMPENSATED, Dimension, Gate, Strategy
+from flowml.gating.strategy import (
+    FROM_FILE,
+    LINEAR,
+    UNCOMPENSATED,
+    Dimension,
+    Gate,
+    Ratio,
+    Strategy,
+    quadrants,
+)
 from flowml.knowledge.files import read_toml
 from flowml.safety import nearest, printable
 
 VERSION = 1
+QUADRANT = "quadrant"
+RATIO_NUMBERS = ("factor", "offset", "divisor_offset")
 MOST_GATES = 2000
 SYMMETRY = 1e-9  # relative; numbers written by a person or another program are rounded
 
 Table = Mapping[str, Any]
+Made = TypeVar("Made")
+
+_NAMED = {"name", "parent", "kind"}
+_MEASURED = {"channels", "scale", "compensated", "divided_by", *RATIO_NUMBERS}
 
 
 def read_toml_gates(path: Path | str) -> Strategy:
@@ -77,61 +114,123 @@ def read_toml_gates(path: Path | str) -> Strategy:
         )
     if len(tables) > MOST_GATES:
         raise GateError(f"{where} has {len(tables)} gates; expected at most {MOST_GATES}.")
-    gates = tuple(_gate(table, number, where) for number, table in enumerate(tables, start=1))
-    return Strategy(gates, source=where)
+    gates = [
+        gate
+        for number, table in enumerate(tables, start=1)
+        for gate in _gates(table, number, where)
+    ]
+    return Strategy(tuple(gates), source=where)
 
 
-def _gate(table: object, number: int, where: str) -> Gate:
-    """Read one gate; every complaint names it."""
+def _gates(table: object, number: int, where: str) -> tuple[Gate, ...]:
+    """Read one table: a gate, or the quadrants that it names; every complaint names it."""
     name = table.get("name", "") if isinstance(table, dict) else ""
     label = f"gate {number} ({printable(name, 60)!r}) of {where}"
     if not isinstance(table, dict) or not isinstance(name, str) or not name.strip():
         raise GateError(f'{label} has no name; expected name = "...".')
     kind = table.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
+    if not isinstance(kind, str) or kind not in {*KINDS, QUADRANT}:
         raise GateError(
-            f"{label} has the kind {printable(kind)!r}; expected one of {', '.join(KINDS)}."
+            f"{label} has the kind {printable(kind)!r}; expected one of "
+            f"{', '.join([*KINDS, QUADRANT])}."
         )
+    parent = _text(table, "parent", label)
+    if kind == QUADRANT:
+        _check_keys(table, _NAMED | _MEASURED | {"dividers", "populations"}, label)
+        return _told(label, kind, lambda: _quadrants(table, parent, label))
     keys, make = KINDS[kind]
-    common = {"name", "parent", "kind"}
-    if kind != Combination.kind:
-        common |= {"channels", "scale", "compensated"}
-    _check_keys(table, common | keys, label)
+    measured = set() if kind == Combination.kind else _MEASURED | {"outside"}
+    _check_keys(table, _NAMED | measured | keys, label)
+    shape = _told(label, kind, lambda: make(table))
+    dimensions = () if isinstance(shape, Combination) else _dimensions(table, label)
+    if len(dimensions) != shape.n_dims:
+        raise GateError(
+            f"{label} has {len(dimensions)} channels for a {kind} of {shape.n_dims} dimensions."
+        )
+    return (Gate(name, shape, dimensions, parent, _truth(table, "outside", label)),)
+
+
+def _told(label: str, kind: str, make: Callable[[], Made]) -> Made:
+    """Make something of a table; say which gate it was if that cannot be done."""
     try:
-        shape = make(table)
+        return make()
     except KeyError as error:
         raise GateError(f"{label} lacks the key {error}; a {kind} needs it.") from None
     except (TypeError, ValueError, OverflowError):
         raise GateError(
             f"{label} has coordinates that cannot be used; expected lists of numbers, of one "
-            f"length, in {', '.join(sorted(keys))}."
+            "length, as the kind of gate needs them."
         ) from None
     except GateError as error:
         raise GateError(f"{label}: {error}") from error
-    return Gate(name, shape, _dimensions(table, shape, label), _text(table, "parent", label))
 
 
-def _dimensions(table: Table, shape: Shape | Combination, label: str) -> tuple[Dimension, ...]:
-    if isinstance(shape, Combination):
-        return ()
+def _dimensions(table: Table, label: str) -> tuple[Dimension, ...]:
     channels = _texts(table, "channels", label)
-    scale = table.get("scale", "logicle")
-    scales = (
-        [scale] * len(channels) if isinstance(scale, str) else _texts(table, "scale", label)
-    )
-    if len(channels) != shape.n_dims or len(scales) != shape.n_dims:
-        raise GateError(
-            f"{label} has {len(channels)} channels and {len(scales)} scales for a {shape.kind} "
-            f"of {shape.n_dims} dimensions."
+    ratios = _ratios(table, label, len(channels))
+    scale = table.get("scale")
+    if scale is None:
+        scales = [LINEAR if ratio else "logicle" for ratio in ratios]
+    else:
+        scales = (
+            [scale] * len(channels) if isinstance(scale, str) else _texts(table, "scale", label)
         )
-    compensated = table.get("compensated", True)
-    if not isinstance(compensated, bool):
-        raise GateError(f"{label}: compensated is {compensated!r}; expected true or false.")
+    if len(scales) != len(channels):
+        raise GateError(f"{label} has {len(channels)} channels and {len(scales)} scales.")
+    compensated = _truth(table, "compensated", label, usual=True)
     compensation = FROM_FILE if compensated else UNCOMPENSATED
     return tuple(
-        Dimension(channel, one, compensation)
-        for channel, one in zip(channels, scales, strict=True)
+        Dimension(channel, one, compensation, ratio)
+        for channel, one, ratio in zip(channels, scales, ratios, strict=True)
     )
+
+
+def _ratios(table: Table, label: str, n_channels: int) -> list[Ratio | None]:
+    """Return what each channel is divided by; None where nothing is named."""
+    numbers = {key: table[key] for key in RATIO_NUMBERS if key in table}
+    if "divided_by" not in table:
+        if numbers:
+            raise GateError(f"{label} has {', '.join(numbers)} but no divided_by.")
+        return [None] * n_channels
+    divisors = _texts(table, "divided_by", label)
+    if len(divisors) != n_channels:
+        raise GateError(
+            f"{label} names {len(divisors)} divisors for {n_channels} channels; expected one "
+            "for each, empty where there is none."
+        )
+    values = _told(
+        label, "ratio", lambda: {k: float(_numbers(v, 0)) for k, v in numbers.items()}
+    )
+    return [
+        _told(label, "ratio", partial(Ratio, divisor, **values)) if divisor else None
+        for divisor in divisors
+    ]
+
+
+def _quadrants(table: Table, parent: str, label: str) -> tuple[Gate, ...]:
+    dividers = [_numbers(values, 1).tolist() for values in _listed(table["dividers"])]
+    named = table["populations"]
+    if not isinstance(named, dict) or not all(map(_is_place, named.values())):
+        raise GateError(
+            "populations are not given by place; expected like "
+            '{"CD4 T cells" = [1, 0]}, with a whole number for each channel.'
+        )
+    dimensions = _dimensions(table, label)
+    if len(dividers) != len(dimensions):
+        raise GateError(
+            f"there are {len(dimensions)} channels, with dividers on {len(dividers)}."
+        )
+    return quadrants(dimensions, dividers, named, parent)
+
+
+def _is_place(value: object) -> bool:
+    return isinstance(value, list) and all(type(item) is int for item in value)
+
+
+def _listed(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(type(value).__name__)
+    return value
 
 
 def _range(table: Table) -> Shape:
@@ -196,6 +295,13 @@ def _refuse_text(value: object) -> None:
             _refuse_text(item)
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(type(value).__name__)
+
+
+def _truth(table: Table, key: str, label: str, *, usual: bool = False) -> bool:
+    value = table.get(key, usual)
+    if not isinstance(value, bool):
+        raise GateError(f"{label}: {key} is {printable(value)!r}; expected true or false.")
+    return value
 
 
 def _text(table: Table, key: str, label: str) -> str:

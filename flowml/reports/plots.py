@@ -327,6 +327,8 @@ def _outline_on(ax: Axes, item: Gate, sample: Sample, axes: tuple[_Axis, _Axis])
 
 def _same_values(dimension: Dimension, axis: _Axis) -> bool:
     """Say whether a gate looks at the values that are on the axis."""
+    if dimension.ratio is not None:
+        return False
     if dimension.compensation == FROM_FILE:
         return True
     return dimension.compensation == UNCOMPENSATED and not axis.unmixed

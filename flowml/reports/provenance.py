@@ -37,13 +37,7 @@ def describe_run(model: TrainedModel, table: FeatureTable, how: Preparation) -> 
         Plain values; of files their names relative to the folder given, and their hashes.
     """
     return {
-        "disclaimer": DISCLAIMER,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "flowml": __version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        **made_now(),
         "model": {
             **model.origin,
             "data_kind": model.training.get("data_kind"),
@@ -60,6 +54,25 @@ def describe_run(model: TrainedModel, table: FeatureTable, how: Preparation) -> 
             "required_probabilities": model.caution.levels.to_dict(),
         },
         "inputs": [input_record(case) for case in table.cases],
+    }
+
+
+def made_now() -> dict[str, Any]:
+    """Say when and by what versions a result was made.
+
+    Returns
+    -------
+    dict
+        Plain values, the disclaimer first.
+    """
+    return {
+        "disclaimer": DISCLAIMER,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "flowml": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
     }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowml.features import CaseFeatures
+    from flowml.gating.statistics import GatedTube
     from flowml.models import Prediction
     from flowml.reports.metrics import Evaluation
 
@@ -137,13 +138,13 @@ def trained_on_note(predictions: Sequence[Prediction]) -> str:
     return f"the model was trained on {seen} of these cases: their answers prove nothing"
 
 
-def findings_text(cases: Sequence[Prediction | CaseFeatures]) -> str:
+def findings_text(cases: Sequence[Prediction | CaseFeatures | GatedTube]) -> str:
     """List every finding of every case.
 
     Parameters
     ----------
-    cases : sequence of Prediction or CaseFeatures
-        The cases.
+    cases : sequence of Prediction, CaseFeatures or GatedTube
+        What the findings are of.
 
     Returns
     -------

@@ -9,7 +9,7 @@ import pytest
 
 import flowml
 from flowml.errors import FlowmlError, GateError
-from flowml.gating import gatingml
+from flowml.gating import apply, gatingml
 from flowml.preprocess.transform import Logicle
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "gating" / "gatingml"
@@ -17,8 +17,6 @@ needs_data = pytest.mark.skipif(
     not DATA.is_dir(), reason="the shared Gating-ML documents are not beside the project"
 )
 DOCUMENTS = sorted(DATA.glob("gml/*.xml"))
-RATIO = {"gml_all_gates", "gml_log_ratio_range1_gate", "gml_ratio_range1_gate"}
-RATIO |= {"gml_ratio_range2_gate"}
 INVALID = {"gml_range_gate_attr_testing"}  # its gate lies outside of the standard's tree
 RENAMED = {"ParRectangle1": "ParQuadRect"}  # gates whose truth has another name
 WITHOUT_TRUTH = {"myEllipse2"}
@@ -84,12 +82,6 @@ def sample():
 @needs_data
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_event_is_where_the_standard_says(path, sample):
-    if path.stem in RATIO:
-        with pytest.raises(
-            GateError, match=r"RatRange.*ratio of two channels cannot be read yet"
-        ):
-            flowml.read_gates(path)
-        return
     if path.stem in INVALID:
         with pytest.raises(GateError, match="0 gates"):
             flowml.read_gates(path)
@@ -105,32 +97,28 @@ def truth(name):
 
 
 @needs_data
-def test_only_ratios_are_missing_from_the_expected_results():
+def test_every_expected_result_is_reached():
     read_names = set()
     for path in DOCUMENTS:
-        if path.stem not in RATIO | INVALID:
+        if path.stem not in INVALID:
             read_names |= {gate.name for gate in flowml.read_gates(path).gates}
     expected = {path.stem.removeprefix("Results_") for path in DATA.glob("truth/*.txt")}
     known = {RENAMED.get(name, name) for name in read_names}
-    assert expected - known == {"RatRange1", "RatRange1a", "RatRange2"}
+    assert len(expected) == 51
+    assert expected <= known
+    assert known - expected == WITHOUT_TRUTH
 
 
 @needs_data
-def test_the_whole_document_without_its_ratios(tmp_path, sample):
-    text = (DATA / "gml" / "gml_all_gates.xml").read_text()
-    parts = text.split("<gating:RectangleGate")
-    kept = [
-        p if "RatRange" not in p else p.split("</gating:RectangleGate>", 1)[1] for p in parts
-    ]
-    joined = kept[0]
-    for part, piece in zip(parts[1:], kept[1:], strict=True):
-        joined += piece if "RatRange" in part else "<gating:RectangleGate" + piece
-    strategy = read(tmp_path, joined)
+@pytest.mark.parametrize("least", [1, 10**9], ids=["by table", "exactly"])
+def test_the_whole_document_in_its_order(sample, monkeypatch, least):
+    monkeypatch.setattr(apply, "LEAST_TABLED", least)
+    strategy = flowml.read_gates(DATA / "gml" / "gml_all_gates.xml")
     assert [gate.name for gate in strategy.gates][:4] == [
         "Range1", "Rectangle1", "Rectangle2", "Polygon1",
     ]  # fmt: skip
     masks = flowml.gate(sample, strategy)
-    assert len(masks) == 46
+    assert len(masks) == 49
     for name, mask in masks.items():
         assert np.array_equal(mask, truth(name)), name
 
@@ -239,8 +227,8 @@ def test_a_document_that_is_too_large_is_refused(tmp_path, monkeypatch):
 
 
 def test_other_files_are_named_for_what_they_are(tmp_path):
-    with pytest.raises(GateError, match="FlowJo workspace, which cannot be read yet"):
-        read(tmp_path, "<Workspace flowJoVersion='10.8'></Workspace>", name="a.wsp")
+    with pytest.raises(GateError, match="'html', which cannot be read; expected Gating-ML"):
+        read(tmp_path, "<html></html>")
     for content in (b"", b"FCS3.0    ", b"\xff\xfe", bytes(range(256))):
         with pytest.raises(GateError, match=r"not a gate document|not well-formed|not text"):
             read(tmp_path, content)

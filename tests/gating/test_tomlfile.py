@@ -160,3 +160,70 @@ def test_a_file_that_is_not_there(tmp_path):
     for name in ("none.toml", "none.xml"):
         with pytest.raises(GateError, match="could not read"):
             flowml.read_gates(tmp_path / name)
+
+
+MORE = """
+version = 1
+
+[[gate]]
+name = "CD4 x CD8"
+kind = "quadrant"
+parent = "singlets"
+channels = ["CD4", "CD8"]
+dividers = [[0.4], [0.5, 0.7]]
+populations = {"CD4 T" = [1, 0], "CD8 bright" = [0, 2]}
+
+[[gate]]
+name = "singlets"
+kind = "range"
+channels = ["FSC-A"]
+divided_by = ["FSC-H"]
+factor = 2
+bounds = [[0.8, 1.3]]
+
+[[gate]]
+name = "no blasts"
+kind = "rectangle"
+channels = ["CD45", "SSC-A"]
+bounds = [[0.2, 0.5], [0.0, 0.3]]
+outside = true
+"""
+
+
+def test_quadrants_ratios_and_what_is_outside_are_read(tmp_path):
+    strategy = read(tmp_path, MORE)
+    assert [gate.name for gate in strategy.gates] == [
+        "CD4 T", "CD8 bright", "singlets", "no blasts",
+    ]  # fmt: skip
+    bright = strategy["CD8 bright"]
+    assert (bright.parent, bright.shape.low.tolist()) == ("singlets", [-np.inf, 0.7])
+    assert bright.shape.high.tolist() == [0.4, np.inf]
+    (axis,) = strategy["singlets"].dimensions
+    assert (axis.channels, axis.scale) == (("FSC-A", "FSC-H"), "linear")
+    assert axis.ratio.factor == 2
+    assert [gate.outside for gate in strategy.gates] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[0.5, 0.7]", "[0.7, 0.5]", "dividers on axis 2"),
+        ("[[0.4], [0.5, 0.7]]", "[[0.4]]", "2 channels, with dividers on 1"),
+        ("[[0.4], [0.5, 0.7]]", "0.4", "cannot be used"),
+        ("[0, 2]", "[0, 3]", "expected 0 to 2"),
+        ("[0, 2]", "[0, 2.0]", "whole number"),
+        ("[0, 2]", "[1, 0]", "1 places by 2 names"),
+        ("[0, 2]", "[1]", "a place of 1 numbers"),
+        ('divided_by = ["FSC-H"]', "", "has factor but no divided_by"),
+        ('["FSC-H"]', '["FSC-H", "X"]', "2 divisors for 1 channels"),
+        ("factor = 2", "factor = 0", "first not 0"),
+        ("factor = 2", 'factor = "2"', "cannot be used"),
+        ("factor = 2", 'scale = "logicle"', "ratio on the scale logicle"),
+        ("outside = true", "outside = 1", "expected true or false"),
+        ("dividers =", "bounds =", "unknown key 'bounds'"),
+    ],
+)
+def test_what_makes_no_sense_is_named_with_its_gate(tmp_path, old, new, says):
+    assert old in MORE
+    with pytest.raises(GateError, match=says):
+        read(tmp_path, MORE.replace(old, new, 1))

@@ -1,0 +1,134 @@
+"""What is said of the populations of a tube: how many events, and how bright."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowml.records import Role
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flowml.findings import Finding
+    from flowml.gating.populations import Count, Populations
+    from flowml.preprocess import Unmixing
+    from flowml.records import Sample
+
+QUANTILES = (15.87, 50.0, 84.13)  # half the distance of the outer ones is a normal's sigma
+MEASURED = {Role.FLUORESCENCE, Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
+
+
+@dataclass(frozen=True, slots=True)
+class Brightness:
+    """How bright a population is in one channel.
+
+    Parameters
+    ----------
+    population : str
+        The population.
+    marker : str
+        Marker, or name of the channel where none is known.
+    median, spread : float
+        Linear, compensated units. The spread is half the distance between the percentiles
+        15.87 and 84.13: the standard deviation, if values are normal. NaN where there is no
+        event.
+    """
+
+    population: str
+    marker: str
+    median: float
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class GatedTube:
+    """The populations of a tube, or why there are none.
+
+    Parameters
+    ----------
+    case_id, tube : str
+        The case, and the tube's path relative to the folder given.
+    n_events : int
+        Events that were gated.
+    counts : tuple of Count
+        Of each population, as a reader goes down the tree.
+    brightness : tuple of Brightness
+        Of each population and marker.
+    compensation : str
+        Where the matrix came from by which brightness was compensated; ``none`` if none was.
+    sha256 : str
+        Of the file; empty where it was not asked for.
+    masks : str
+        Name of the file of masks; empty if none was written.
+    reason : str
+        Why the tube could not be gated; empty if it could.
+    findings : tuple of Finding
+        What was noticed.
+    """
+
+    case_id: str
+    tube: str
+    n_events: int = 0
+    counts: tuple[Count, ...] = ()
+    brightness: tuple[Brightness, ...] = ()
+    compensation: str = "none"
+    sha256: str = ""
+    masks: str = ""
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def brightness_of(
+    sample: Sample, unmixing: Unmixing | None, found: Populations
+) -> list[Brightness]:
+    """Say how bright populations are in each channel that measures cells.
+
+    Parameters
+    ----------
+    sample : Sample
+        Linear values.
+    unmixing : Unmixing or None
+        Compensation to apply, if any.
+    found : Populations
+        Of the sample.
+
+    Returns
+    -------
+    list of Brightness
+        Of each population and marker; a channel without a marker of its own goes by its name.
+    """
+    names = _channel_names(sample)
+    values = np.empty((len(names), sample.n_events), dtype=np.float32)
+    start = 0
+    for block in sample.blocks():
+        linear = block if unmixing is None else unmixing.apply(block)
+        with np.errstate(over="ignore"):
+            values[:, start : start + len(block)] = linear[:, list(names)].T
+        start += len(block)
+    return [
+        Brightness(population, marker, *_middle(row[mask]))
+        for population, mask in found.masks.items()
+        for marker, row in zip(names.values(), values, strict=True)
+    ]
+
+
+def _middle(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return median and spread of the values that are numbers."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return float("nan"), float("nan")
+    low, middle, high = np.percentile(finite.astype(np.float64), QUANTILES)
+    return float(middle), float(high - low) / 2
+
+
+def _channel_names(sample: Sample) -> dict[int, str]:
+    """Name each channel that measures cells: by its marker, where that is one channel's own."""
+    markers = list(sample.markers)
+    return {
+        column: channel.marker if markers.count(channel.marker) == 1 else channel.name
+        for column, channel in enumerate(sample.channels)
+        if channel.role in MEASURED
+    }
