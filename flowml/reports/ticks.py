@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from flowml.preprocess import Transform
 
+# Text from a file is shown letter by letter: neither mathtext nor TeX reads it.
+PLAIN: Mapping[str, Any] = MappingProxyType({"parse_math": False, "usetex": False})
 CLOSEST = 0.07  # share of an axis between two labels that do not touch
 MOST_TICKS = 7
 LEAST_DECADE = -10

@@ -1,0 +1,128 @@
+"""Figures: new ones, the panels of one, and files of them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowml.errors import OutputError
+from flowml.reports.ticks import PLAIN
+from flowml.safety import printable, written_aside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+SIZE = (5.2, 4.8)  # inches
+PANEL, HEADING = (2.75, 2.55), 0.62  # of one panel of several; inches
+
+
+def save(picture: Axes | Figure, path: Path | str, *, dpi: int = 150) -> Path:
+    """Write a picture to a file, whole or not at all.
+
+    Parameters
+    ----------
+    picture : matplotlib Axes or Figure
+        What to write.
+    path : path-like
+        Ends in ``.png``, ``.svg`` or ``.pdf``.
+    dpi : int
+        Dots per inch.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    OutputError
+        If the ending is none of these, or the file cannot be written.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    file = Path(path)
+    kind = FORMATS.get(file.suffix.casefold())
+    if kind is None:
+        raise OutputError(
+            f"cannot tell the format of {printable(file.name)}; expected a name that ends in "
+            f"{', '.join(FORMATS)}."
+        )
+    figure: Any = picture
+    while not isinstance(figure, Figure):  # axes may lie in a part of a figure
+        figure = figure.figure
+    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    # No date, no random identifiers: the same picture is the same file.
+    with (
+        mpl.rc_context({"svg.hashsalt": "flowml"}),
+        warnings.catch_warnings(),
+        written_aside(file) as aside,
+    ):
+        # A letter that the font lacks is a box in the picture, and no event for a log.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
+        figure.savefig(aside, format=kind, dpi=dpi, metadata=dated.get(kind))
+    return file
+
+
+def new_axes() -> Axes:
+    """Return axes on a figure of their own, which no global list knows of."""
+    return new_figure(SIZE).add_subplot()
+
+
+def new_figure(size: tuple[float, float], layout: str | None = "constrained") -> Figure:
+    """Return a figure that no global list knows of.
+
+    Parameters
+    ----------
+    size : (float, float)
+        Inches.
+    layout : str or None
+        Whether matplotlib finds room for labels.
+
+    Returns
+    -------
+    matplotlib Figure
+        Without axes.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout=layout)  # type: ignore[arg-type]
+
+
+def panels(
+    figure: Figure | SubFigure | None, count: int, columns: int = 4
+) -> tuple[Figure | SubFigure, list[Axes]]:
+    """Lay out equal panels, row by row.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure or SubFigure, optional
+        Where; a new one if it is not given.
+    count : int
+        How many.
+    columns : int
+        Most of them beside one another.
+
+    Returns
+    -------
+    figure : matplotlib Figure or SubFigure
+        The one given, or the new one.
+    axes : list of matplotlib Axes
+        `count` of them.
+    """
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
+    if figure is None:
+        figure = new_figure((columns * PANEL[0], rows * PANEL[1] + HEADING))
+    axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for ax in axes[count:]:
+        ax.set_axis_off()
+    return figure, axes[:count]
+
+
+def head(figure: Figure | SubFigure, *lines: str) -> None:
+    """Write above a figure; the text may come from a file."""
+    figure.suptitle("\n".join(lines), fontsize=10, **PLAIN)
