@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from flowml.gating.gates import Floats
 
 SHARES = (0.9, 0.75, 0.6, 0.45, 0.3, 0.15)  # of the events inside each line
-FEWEST_EVENTS = 50  # of fewer there are no lines, only dots
-LINE, OUTSIDE = "#303030", "#A8A8A8"
+LINE = "#303030"
 
 
 def enclosing_levels(density: Floats, shares: Sequence[float] = SHARES) -> list[float]:
@@ -45,36 +44,29 @@ def enclosing_levels(density: Floats, shares: Sequence[float] = SHARES) -> list[
 
 def draw_contours(
     ax: Axes,
-    counts: Floats,
     density: Floats,
     edges: tuple[Floats, Floats],
+    levels: Sequence[float],
     fill: Colormap | None,
     line: str = LINE,
 ) -> None:
-    """Draw contours, and the cells outside of the last one.
+    """Draw contours.
 
     Parameters
     ----------
     ax : matplotlib Axes
         Where to draw.
-    counts, density : ndarray, shape (n_x, n_y), float
-        Events in each cell, as they are and smoothed.
+    density : ndarray, shape (n_x, n_y), float
+        Events in each cell, smoothed.
     edges : (ndarray, ndarray)
         Of the cells.
+    levels : sequence of float
+        Densities at which lines are drawn, ascending; one or more.
     fill : Colormap or None
         Colours between the lines, from outside to inside; None leaves them open.
     line : str
         Colour of the lines.
     """
-    levels = enclosing_levels(density) if counts.sum() >= FEWEST_EVENTS else []
-    outside = counts > 0 if not levels else (counts > 0) & (density < levels[0])
-    cells = np.ma.masked_where(~outside, np.ones_like(counts)).T
-    from matplotlib.colors import ListedColormap
-
-    dots = ListedColormap([OUTSIDE if line == LINE else line])
-    ax.pcolormesh(*edges, cells, cmap=dots, rasterized=True, alpha=0.6)
-    if not levels:
-        return
     places = [(side[1:] + side[:-1]) / 2 for side in edges]
     if fill is not None:
         ends = [*levels, float(density.max()) * 1.01]

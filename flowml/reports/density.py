@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from flowml.errors import FlowmlError, GateError
-from flowml.reports.contours import LINE, draw_contours
+from flowml.reports.contours import LINE, draw_contours, enclosing_levels
 from flowml.reports.palette import colours
 from flowml.reports.ticks import PLAIN
 from flowml.safety import printable
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 COLOURS = "viridis"  # uniform in lightness, and safe for the colour-blind
 GREYS = ("#D9D9D9", "#303030")  # of the events around marked ones
+LIGHT_GREYS = ("#DADADA", "#9C9C9C")  # below contours of marked ones
 PALES = ("#EDEDED", "#C4C4C4")  # of the events outside of a parent
 FILLS = ("#DCEAF5", "#A9CCE5", "#5FA3CF", "#1C6CA5")  # between contours
 DENSITY, CONTOUR = STYLES = ("density", "contour")
 CONTOUR_BINS, CONTOUR_SMOOTHINGS = 80, 3
+FEWEST_LINED = 50  # of fewer events there are no contours, only dots
+DOTS = "#9A9A9A"
 PALEST, DARKEST = (
     0.35,
     0.75,
@@ -43,7 +46,7 @@ LEGEND = (0.5, 0.15)  # share of the axes that it takes
 Limits = list[tuple[float, float]]
 
 
-def draw_density(  # noqa: PLR0913 - what a density is made of
+def draw_density(
     ax: Axes,
     values: Floats,
     limits: Limits,
@@ -88,7 +91,8 @@ def draw_density(  # noqa: PLR0913 - what a density is made of
         beside = others[~np.isnan(others).any(axis=1)]
         draw_cells(ax, beside, limits, bins_for(len(beside)), _between(*PALES))
     if style == DENSITY or marked:
-        draw_cells(ax, values[known], limits, bins, _between(*GREYS) if marked else COLOURS)
+        greys = GREYS if style == DENSITY else LIGHT_GREYS
+        draw_cells(ax, values[known], limits, bins, _between(*greys) if marked else COLOURS)
     else:
         _draw_lines(ax, values[known], limits, _between(*FILLS))
     for (name, mask), hue in zip(marked.items(), colours(marked).values(), strict=True):
@@ -261,9 +265,7 @@ def draw_cells(
     ax.pcolormesh(*edges, cells, cmap=hues, norm=norm, rasterized=True)
 
 
-def _counted(
-    values: Floats, limits: Limits, bins: int
-) -> tuple[Floats, tuple[Floats, Floats]]:
+def _counted(values: Floats, limits: Limits, bins: int) -> tuple[Floats, tuple[Floats, Floats]]:
     x, y = (np.clip(values[:, i], *limits[i]) for i in range(2))
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=bins, range=np.array(limits))
     return counts, (x_edges, y_edges)
@@ -272,11 +274,22 @@ def _counted(
 def _draw_lines(
     ax: Axes, values: Floats, limits: Limits, fill: Colormap | None, line: str = LINE
 ) -> None:
+    """Draw contours, and the events outside of the last one as dots."""
     counts, edges = _counted(values, limits, CONTOUR_BINS)
     density = counts
     for _ in range(CONTOUR_SMOOTHINGS):
         density = smooth(density)
-    draw_contours(ax, counts, density, edges, fill, line)
+    levels = enclosing_levels(density) if len(values) >= FEWEST_LINED else []
+    if levels:
+        place = [
+            np.clip(np.searchsorted(side, values[:, i], "right") - 1, 0, CONTOUR_BINS - 1)
+            for i, side in enumerate(edges)
+        ]
+        values = values[density[place[0], place[1]] < levels[0]]
+    dots = _between(DOTS, DOTS) if line == LINE else _of_mark(line)
+    draw_cells(ax, values, limits, BINS[1], dots)
+    if levels:
+        draw_contours(ax, density, edges, levels, fill, line)
 
 
 def _of_mark(colour: str) -> Colormap:

@@ -128,7 +128,9 @@ def colours(names: Iterable[str]) -> dict[str, str]:
         one gets the next that is free.
     """
     wanted = list(dict.fromkeys(names))
-    chosen = {name: POPULATIONS[known_population(name)] for name in wanted if known_population(name)}
+    chosen = {
+        name: POPULATIONS[known_population(name)] for name in wanted if known_population(name)
+    }
     for name in wanted:
         if name not in chosen:
             first = _place(name)

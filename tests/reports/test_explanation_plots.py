@@ -18,12 +18,12 @@ from flowml.models.contributions import Contributions
 from flowml.models.explanation import Explanation
 from flowml.reports import plots
 from flowml.reports.explanation import explanation_csv, explanation_text, signed, what
-from flowml.reports.plots.reasons import AGAINST, FOR
 from flowml.reports.explanation_plots import (
     ShownTube,
     choose_views,
     draw_view,
 )
+from flowml.reports.plots.reasons import AGAINST, FOR
 
 HOSTILE = r"$\frac{1}{0$ <b>" + "\x1b[31m\n\u202e" + "x" * 500
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LONGEST_LABEL = 40  # characters
 BEYOND = 0.001  # share of the events that may be drawn on the frame instead of inside it
 LOWEST, MARGIN = -0.6, 0.02  # of the display scale
+SHORTEST = 24  # characters that fit beside a small axis
 CLOSEST = 0.13  # share of a small axis between two labels that do not touch
 
 
@@ -237,14 +238,15 @@ def dress(ax: Axes, axes: Sequence[ShownAxis], limits: Sequence[tuple[float, flo
     limits : sequence of (float, float)
         Their ends.
     """
-    both = ((ax.xaxis, ax.set_xlim), (ax.yaxis, ax.set_ylim))
-    for (side, set_ends), axis, (low, high) in zip(both, axes, limits, strict=False):
+    for side, axis, (low, high) in zip((ax.xaxis, ax.yaxis), axes, limits, strict=False):
         ticks = _ticks(axis, low, high)
         side.set_ticks(ticks.positions, ticks.labels)
         side.set_ticks(ticks.minor, minor=True)
         side.set_label_text(axis.label, **PLAIN)
         side.set_tick_params(labelsize=9)
-        set_ends(low, high)
+    ax.set_xlim(*limits[0])
+    if len(axes) > 1:
+        ax.set_ylim(*limits[1])
 
 
 def _ticks(axis: ShownAxis, low: float, high: float) -> Ticks:
@@ -270,12 +272,12 @@ def shrink(ax: Axes, closest: float = CLOSEST) -> None:
     """
     for side in (ax.xaxis, ax.yaxis):
         side.set_tick_params(labelsize=7)
-        side.label.set_size(8.5)
+        side.label.set(text=printable(side.label.get_text(), SHORTEST), size=8.5)
         side.labelpad = 1
         side.set_ticks(side.get_majorticklocs(), _spaced(side, closest))
     if (legend := ax.get_legend()) is not None:
         for text in legend.get_texts():
-            text.set_size(7)
+            text.set_fontsize(7)
 
 
 def _spaced(side: Side, closest: float) -> list[str]:

@@ -1,7 +1,8 @@
-"""A case against the training cases of a model: where it lies, how far, and by which markers."""
+"""A case against the training cases of a model: where it lies, how far, by which markers."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,8 +30,13 @@ NEAREST = 8  # entities with a bar, and a name on the map
 MOST_MARKERS = 12
 RADIUS = 2.0  # of a circle, in standard deviations: 86 of 100 cases of two normal axes
 FAR = 3.0  # standard scores from which on a feature is in colour
+MOST_TICKS = 8
 FURTHEST = 10.0  # standard score at the end of the axis
-CLOSEST = 0.045  # share of the map between two names that do not touch
+# Where a name may stand: times its own width aside, and points up.
+AROUND = (
+    *((0, 11), (0, -11), (1, 0), (-1, 0)),
+    *((side, up * 12.0 * n) for up in (1, -1) for n in range(1, 8) for side in (1, -1, 0)),
+)
 LINEAGES = {"B": ORANGE, "T": BLUE, "NK": GREEN, "myeloid": PURPLE}  # others are grey
 TURN = np.linspace(0, 2 * np.pi, 97)
 
@@ -91,10 +97,11 @@ def training(
             f"({len(model.feature_names)},)."
         )
     if figure is None:
-        figure = new_figure(SIZE)
+        figure = new_figure(SIZE, layout=None)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.15, 1.0, 1.0))
+    figure.subplots_adjust(left=0.015, right=0.985, bottom=0.11, top=0.83, wspace=0.3)
     place = _place(novelty, row)
-    _draw_map(left, model, place, name)
+    _draw_map(left, model, place)
     _draw_distances(middle, model, novelty, place)
     _draw_markers(right, model, novelty, row)
     nearest = model.entities[place.order[0]]
@@ -110,26 +117,30 @@ def training(
 def _place(novelty: Novelty, row: NDArray[np.float32]) -> _Place:
     """Find the plane in which the entities' means differ most, and put the case on it."""
     point = (novelty.axes * novelty.standard.of_rows(row)).sum(axis=1)
-    known = np.isfinite(novelty.means).all(axis=1)
+    known = np.asarray(np.isfinite(novelty.means).all(axis=1))
     middle = novelty.means[known].mean(axis=0)
     _, _, turned = np.linalg.svd(novelty.means[known] - middle, full_matrices=False)
     plane = np.zeros((2, len(point)))
     plane[: min(2, len(turned))] = turned[:2]
-    plane *= np.where(plane.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)  # one sign for all machines
+    plane *= np.where(
+        plane.sum(axis=1, keepdims=True) < 0, -1.0, 1.0
+    )  # one sign for all machines
     entities = np.full((len(known), 2), np.nan)
     entities[known] = (novelty.means[known] - middle) @ plane.T
     with np.errstate(over="ignore", invalid="ignore"):
         distances = novelty.squared(row[np.newaxis])[0] / novelty.usual
     radii = RADIUS * np.sqrt(novelty.usual / max(len(point), 1))
     order = [int(i) for i in np.argsort(np.where(known, distances, np.inf), kind="stable")]
-    return _Place(plane @ (point - middle), entities, radii, distances, order[: int(known.sum())])
+    return _Place(
+        plane @ (point - middle), entities, radii, distances, order[: int(known.sum())]
+    )
 
 
 def _lineage_colour(model: TrainedModel, entity: str) -> str:
     return LINEAGES.get(model.tree.entities[entity].lineage, GREY)
 
 
-def _draw_map(ax: Axes, model: TrainedModel, place: _Place, name: str) -> None:
+def _draw_map(ax: Axes, model: TrainedModel, place: _Place) -> None:
     near = place.order[:NEAREST]
     for i in reversed(place.order):
         colour = _lineage_colour(model, model.entities[i])
@@ -139,7 +150,9 @@ def _draw_map(ax: Axes, model: TrainedModel, place: _Place, name: str) -> None:
         ax.fill(x + circle[0], y + circle[1], facecolor=colour, edgecolor=colour,
                 alpha=0.22 if is_near else 0.10, linewidth=1.0)  # fmt: skip
         ax.plot(x, y, "o", color=colour, markersize=4 if is_near else 2.5)
-    ax.plot(*place.case, "*", color=VERMILLION, markeredgecolor="black", markersize=15, zorder=5)
+    ax.plot(
+        *place.case, "*", color=VERMILLION, markeredgecolor="black", markersize=15, zorder=5
+    )
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xticks([])
     ax.set_yticks([])
@@ -150,22 +163,34 @@ def _draw_map(ax: Axes, model: TrainedModel, place: _Place, name: str) -> None:
 
 
 def _name_entities(ax: Axes, model: TrainedModel, place: _Place) -> None:
-    """Write names that do not touch each other or the case, the nearest entities first."""
+    """Write names where they do not touch each other or the case, the nearest first."""
     from matplotlib.patheffects import withStroke
 
-    span = max(np.ptp(ax.get_xlim()), 1e-9), max(np.ptp(ax.get_ylim()), 1e-9)
-    taken = [place.case / span]
+    ax.apply_aspect()
+    points = ax.transData.transform(place.entities) * 72 / ax.figure.dpi
+    star = ax.transData.transform(place.case) * 72 / ax.figure.dpi
+    taken = [(star[0], star[1], 14.0, 12.0)]
     for i in place.order:
-        where = place.entities[i] / span
-        wide = [abs(where[0] - x) < 3 * CLOSEST and abs(where[1] - y) < CLOSEST for x, y in taken]
-        if any(wide):
+        wide = 4.4 * len(model.entities[i]) + 2
+        for x, y in AROUND:
+            shift = x * (8 + wide / 2), y
+            box = (*(points[i] + shift), wide, 9.0)
+            if not any(_touch(box, other) for other in taken):
+                break
+        else:
             continue
-        taken.append(where)
+        taken.append(box)
         ax.annotate(
-            model.entities[i], place.entities[i], xytext=(0, 4), textcoords="offset points",
-            ha="center", va="bottom", fontsize=7.5,
+            model.entities[i], place.entities[i], xytext=shift, textcoords="offset points",
+            ha="center", va="center", fontsize=7.5, zorder=6,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": GREY, "shrinkB": 2},
             path_effects=[withStroke(linewidth=2, foreground="white")], **PLAIN,
         )  # fmt: skip
+
+
+def _touch(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Tell whether two boxes touch: middle, width and height."""
+    return all(2 * abs(one[i] - other[i]) < one[i + 2] + other[i + 2] for i in (0, 1))
 
 
 def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Place) -> None:
@@ -179,23 +204,40 @@ def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Pla
     ax.set_yticklabels([model.entities[i] for i in near], fontsize=8.5, **PLAIN)
     ax.invert_yaxis()
     limits = Unlike(1.0, novelty.unusual, novelty.furthest)
-    marks = [(1.0, "usual", GREY), (limits.unusual, "unusual", SKY), (limits.furthest, "unlike", VERMILLION)]
+    marks = [
+        (1.0, "usual", GREY),
+        (limits.unusual, "unusual", SKY),
+        (limits.furthest, "unlike", VERMILLION),
+    ]
     known = [mark for mark in marks if np.isfinite(mark[0])]
     low = min(0.3, float(sizes.min()) / 1.5)
     high = max(float(sizes.max()), *(limit for limit, _, _ in known)) * 1.6
     ax.set_xlim(low, high)
-    for limit, _, colour in known:
+    for limit, said, colour in known:
         ax.axvline(limit, color=colour, linewidth=1.4, linestyle="--")
-    from matplotlib.lines import Line2D
-
-    ax.legend(
-        handles=[Line2D([], [], color=c, linestyle="--", label=f"{said} ({x:.2g})") for x, said, c in known],
-        fontsize=7.5, loc="lower right", framealpha=0.85, edgecolor="none",
-    )  # fmt: skip
+        ax.text(limit, -0.75, f"{said}\n{limit:.2g}", fontsize=7, ha="center", va="bottom",
+                color="black")  # fmt: skip
+    _tick(ax, low, high)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="x", labelsize=8)
-    ax.set_title("distance to the nearest entities", fontsize=9)
+    ax.set_title("distance to the nearest entities", fontsize=9, pad=24)
     ax.set_xlabel("in units of the usual distance of their own cases", fontsize=7.5)
+
+
+def _tick(ax: Axes, low: float, high: float) -> None:
+    """Set ticks at 1, 2 and 5 times powers of ten."""
+    from matplotlib.ticker import NullLocator
+
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    every = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    shown = [value for value in every if low <= value <= high]
+    shown = (
+        shown
+        if len(shown) <= MOST_TICKS
+        else [10.0**p for p in powers if low <= 10.0**p <= high]
+    )
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(shown, [f"{value:g}" for value in shown])
 
 
 def _draw_markers(
@@ -222,6 +264,7 @@ def _draw_markers(
     ax.set_yticklabels([printable(key, 24) for key in ranked], fontsize=8, **PLAIN)
     ax.set_ylim(max(len(ranked), 1) - 0.5, -0.5)
     ax.set_xlim(-FURTHEST * 1.05, FURTHEST * 1.05)
+    ax.set_xticks(range(-10, 11, 5))
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="x", labelsize=8)
     ax.set_title("markers furthest from the training mean", fontsize=9)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from flowml.gating import gate
 from flowml.gating.populations import ALL_EVENTS, Populations
-from flowml.preprocess import Transform
 from flowml.reports.density import percent
 from flowml.reports.palette import POPULATIONS, known_population
 from flowml.reports.plots.axes import events_text, in_memory, shown_axes, shrink
@@ -42,9 +41,7 @@ class _Panel:
     gates: tuple[Gate, ...]
 
 
-def populations_of(
-    sample: Sample, gates: Strategy, compensation: str = "auto"
-) -> Populations:
+def populations_of(sample: Sample, gates: Strategy, compensation: str = "auto") -> Populations:
     """Find the populations of a gating strategy.
 
     Parameters
@@ -153,15 +150,13 @@ def _draw_panel(
         sample.channels[sample.column(d.channel)].name: d.scale
         for item in panel.gates
         for d in item.dimensions
-        if isinstance(d.scale, Transform)
+        if not isinstance(d.scale, str)
     }
     names = (panel.x, panel.y)
     view(sample, *names, within=within, scales=scales, ax=ax, others=True,
          compensation="none", max_events=max_events)  # fmt: skip
     axes = shown_axes(sample, names, scales=scales)
-    draw_gates(
-        ax, sample, panel.gates, found.masks, axes, counts=True, ranges=True, fontsize=7
-    )
+    draw_gates(ax, sample, panel.gates, found.masks, axes, counts=True, ranges=True, fontsize=7)
     number = sample.n_events if within is None else int(within.sum())
     ax.set_title(f"{_named(panel.parent, 30)}, {number:,}", fontsize=8.5, **PLAIN)
     shrink(ax)

@@ -75,7 +75,9 @@ def draw_gates(  # noqa: PLR0913 - what gates are drawn from
         if not len(points):
             continue
         inside = int(masks[item.name].sum())
-        share = percent(inside, int(masks[item.parent].sum()) if item.parent else sample.n_events)
+        share = percent(
+            inside, int(masks[item.parent].sum()) if item.parent else sample.n_events
+        )
         number = f", {inside:,}" if counts else ""
         text = f"{printable(item.name, LONGEST_LABEL)}\n{share}{number}"
         known = known_population(item.name)
@@ -129,7 +131,9 @@ def _band(ax: Axes, item: Gate, sample: Sample, axis: ShownAxis) -> Floats:
     ends = np.where(np.isfinite(bounds), axis.scale(scale.inverse(bounds)), bounds)
     left, right = np.clip(ends, *ax.get_xlim())
     bottom, top = ax.get_ylim()
-    return np.array([(left, bottom), (left, top), (right, top), (right, bottom), (left, bottom)])
+    return np.array(
+        [(left, bottom), (left, top), (right, top), (right, bottom), (left, bottom)]
+    )
 
 
 def _draw_outline(ax: Axes, points: Floats, text: str, colour: str, fontsize: float) -> None:

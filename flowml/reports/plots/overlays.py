@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,7 @@ from flowml.reports.plots.axes import (
     shown_axes,
     shrink,
 )
-from flowml.reports.plots.saving import head, new_axes, panels
-from flowml.reports.ticks import PLAIN
+from flowml.reports.plots.saving import foot_legend, head, new_axes, panels
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ OUTER, INNER, MEDIAN = "#E2E2E2", "#BDBDBD", "#6E6E6E"
 NOTED = 0.1  # of the events beyond the band: written in colour
 SHOWN = (Role.FORWARD_SCATTER, Role.SIDE_SCATTER, Role.FLUORESCENCE)
 MOST_PANELS = 24
+FOOT = 0.3  # inches
 ROOM = 1.18  # of the highest curve
 
 
@@ -55,6 +56,26 @@ class Reference:
     """
 
     shares: Mapping[str, Floats]
+
+    @classmethod
+    def joined(cls, parts: Iterable[Reference]) -> Reference:
+        """Put references together.
+
+        Parameters
+        ----------
+        parts : iterable of Reference
+            Of different samples.
+
+        Returns
+        -------
+        Reference
+            Of all of them.
+        """
+        tables: dict[str, list[Floats]] = {}
+        for part in parts:
+            for name, table in part.shares.items():
+                tables.setdefault(name, []).append(table)
+        return cls({name: np.concatenate(each) for name, each in tables.items()})
 
     def bands(self, name: str) -> Floats | None:
         """Return quantiles of the samples.
@@ -103,17 +124,18 @@ def reference(
     FlowmlError
         If a sample cannot be read or compensated, or a mask does not fit it.
     """
-    tables: dict[str, list[Floats]] = {}
-    masks = iter(within) if within is not None else None
-    for sample in samples:
-        shown = _shown(sample)
-        axes, values = _values(sample, shown, next(masks) if masks else None, compensation)
-        for place in range(len(axes)):
-            if np.isfinite(values[:, place]).any():
-                tables.setdefault(_name(shown[place]), []).append(
-                    distribution(values[:, place])
-                )
-    return Reference({name: np.array(rows) for name, rows in tables.items()})
+    masks = iter(within) if within is not None else repeat(None)
+    return Reference.joined(
+        _reference(sample, mask, compensation)
+        for sample, mask in zip(samples, masks, strict=False)
+    )
+
+
+def _reference(sample: Sample, within: Mask | None, compensation: str) -> Reference:
+    shown = _shown(sample)
+    _, values = _values(sample, shown, within, compensation)
+    known = [place for place in range(len(shown)) if not np.isnan(values[:, place]).all()]
+    return Reference({_name(shown[i]): distribution(values[:, i])[np.newaxis] for i in known})
 
 
 def distribution(values: Floats) -> Floats:
@@ -136,7 +158,7 @@ def distribution(values: Floats) -> Floats:
     return np.asarray(counts)
 
 
-def histogram(  # noqa: PLR0913 - what a picture is made of
+def histogram(
     sample: Sample,
     name: str,
     *,
@@ -179,7 +201,7 @@ def histogram(  # noqa: PLR0913 - what a picture is made of
     return ax
 
 
-def histograms(  # noqa: PLR0913 - what a picture is made of
+def histograms(
     sample: Sample,
     *,
     reference: Reference | None = None,
@@ -222,7 +244,7 @@ def histograms(  # noqa: PLR0913 - what a picture is made of
         raise PanelError(f"{printable(sample.name)} has neither scatter nor fluorescence.")
     shown = shown[:MOST_PANELS]
     axes, values = _values(sample, shown, within, compensation)
-    figure, places = panels(figure, len(shown))
+    figure, places = panels(figure, len(shown), foot=FOOT)
     for place, ax in enumerate(places):
         curve = distribution(values[:, place])
         _draw(ax, axes[place], curve, _name(shown[place]), reference)
@@ -297,8 +319,4 @@ def _draw_legend(figure: Figure | SubFigure, reference: Reference | None) -> Non
             Patch(color=OUTER, label="their 5 to 95 %"),
             Patch(color=VERMILLION, alpha=0.55, label="more than 95 % of them have"),
         ]
-    legend = figure.legend(
-        handles=handles, loc="outside lower center", ncols=5, fontsize=7.5, frameon=False
-    )
-    for text in legend.get_texts():
-        text.set(**PLAIN)
+    foot_legend(figure, handles, len(handles))

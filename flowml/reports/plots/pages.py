@@ -11,7 +11,7 @@ from flowml.knowledge.panels import View, load_views
 from flowml.reports.density import DENSITY, percent
 from flowml.reports.palette import colours, known_population
 from flowml.reports.plots.axes import LONGEST_LABEL, events_text, in_memory, shrink
-from flowml.reports.plots.saving import head, panels
+from flowml.reports.plots.saving import foot_legend, head, panels
 from flowml.reports.plots.views import shown_masks, view
 from flowml.reports.ticks import PLAIN
 from flowml.safety import printable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SIDE_SCATTER = "SSC-A"
 MOST_VIEWS = 12
 MOST_EVENTS = 200_000  # drawn in one view
-LEGEND_COLUMNS = 4
+LEGEND_COLUMNS, FOOT_LINE = 4, 0.17  # inches
 
 
 def views_of(markers: Collection[str]) -> Iterator[View]:
@@ -70,7 +70,8 @@ def page_views(markers: Collection[str], most: int = MOST_VIEWS) -> list[View]:
     """
     every = list(views_of(markers))
     seen: set[str] = set()
-    first, again = [], []
+    first: list[View] = []
+    again: list[View] = []
     for each in every:
         (again if {each.x, each.y} <= seen else first).append(each)
         seen |= {each.x, each.y}
@@ -78,7 +79,7 @@ def page_views(markers: Collection[str], most: int = MOST_VIEWS) -> list[View]:
     return [each for each in every if each in chosen]
 
 
-def page(  # noqa: PLR0913 - what a page is made of
+def page(
     sample: Sample,
     *,
     populations: Populations | None = None,
@@ -127,7 +128,9 @@ def page(  # noqa: PLR0913 - what a page is made of
             "with --x and --y."
         )
     held = in_memory(sample, compensation)
-    figure, axes = panels(figure, len(shown))
+    n_colours = len(shown_masks(found))
+    foot = FOOT_LINE * -(-n_colours // LEGEND_COLUMNS) + 0.1 if n_colours else 0.0
+    figure, axes = panels(figure, len(shown), foot=foot)
     for ax, each in zip(axes, shown, strict=True):
         name = _gate_of(each, found)
         within = found.masks[name] if name else None
@@ -140,7 +143,7 @@ def page(  # noqa: PLR0913 - what a page is made of
         _drop_legend(ax)
         shrink(ax)
     head(figure, f"{printable(sample.name, 60)}, {events_text(sample.n_events)}")
-    if found.masks:
+    if n_colours:
         _draw_legend(figure, found)
     return figure
 
@@ -185,9 +188,4 @@ def _draw_legend(figure: Figure | SubFigure, found: Populations) -> None:
         of = printable(row.parent, 20) or "all events"
         text = f"{printable(name, LONGEST_LABEL)} {share} of {of}, {row.n_events:,}"
         lines.append(Line2D([], [], marker="s", linestyle="", color=hues[name], label=text))
-    legend = figure.legend(
-        handles=lines, loc="outside lower center", ncols=LEGEND_COLUMNS, fontsize=7.5,
-        frameon=False, handletextpad=0.1,
-    )  # fmt: skip
-    for text in legend.get_texts():
-        text.set(**PLAIN)
+    foot_legend(figure, lines, LEGEND_COLUMNS)

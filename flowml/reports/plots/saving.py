@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,18 @@ if TYPE_CHECKING:
 
 FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 SIZE = (5.2, 4.8)  # inches
-PANEL, HEADING = (2.75, 2.55), 0.62  # of one panel of several; inches
+PANEL = (2.75, 2.55)  # of one panel of several; inches
+# Room for labels is known, and not sought: that takes longer than to draw.
+LEFT, RIGHT, BELOW, ABOVE, HEADING = 0.56, 0.10, 0.42, 0.24, 0.36  # inches
 
 
-def save(picture: Axes | Figure, path: Path | str, *, dpi: int = 150) -> Path:
+def save(picture: Axes | Figure | SubFigure, path: Path | str, *, dpi: int = 150) -> Path:
     """Write a picture to a file, whole or not at all.
 
     Parameters
     ----------
-    picture : matplotlib Axes or Figure
-        What to write.
+    picture : matplotlib Axes, Figure or SubFigure
+        What to write; of a part the whole figure.
     path : path-like
         Ends in ``.png``, ``.svg`` or ``.pdf``.
     dpi : int
@@ -93,7 +96,7 @@ def new_figure(size: tuple[float, float], layout: str | None = "constrained") ->
 
 
 def panels(
-    figure: Figure | SubFigure | None, count: int, columns: int = 4
+    figure: Figure | SubFigure | None, count: int, columns: int = 4, foot: float = 0.0
 ) -> tuple[Figure | SubFigure, list[Axes]]:
     """Lay out equal panels, row by row.
 
@@ -105,6 +108,8 @@ def panels(
         How many.
     columns : int
         Most of them beside one another.
+    foot : float
+        Inches below them, for a legend.
 
     Returns
     -------
@@ -116,8 +121,19 @@ def panels(
     columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))
     if figure is None:
-        figure = new_figure((columns * PANEL[0], rows * PANEL[1] + HEADING))
+        size = (columns * PANEL[0], rows * PANEL[1] + HEADING + foot)
+        figure = new_figure(size, layout=None)
     axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    across, up = figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
+    wide, high = across / columns, (up - HEADING - foot) / rows
+    figure.subplots_adjust(
+        left=LEFT / across,
+        right=1 - RIGHT / across,
+        bottom=(foot + BELOW) / up,
+        top=1 - (HEADING + ABOVE) / up,
+        wspace=(LEFT + RIGHT) / max(wide - LEFT - RIGHT, 0.1),
+        hspace=(ABOVE + BELOW) / max(high - ABOVE - BELOW, 0.1),
+    )
     for ax in axes[count:]:
         ax.set_axis_off()
     return figure, axes[:count]
@@ -125,4 +141,15 @@ def panels(
 
 def head(figure: Figure | SubFigure, *lines: str) -> None:
     """Write above a figure; the text may come from a file."""
-    figure.suptitle("\n".join(lines), fontsize=10, **PLAIN)
+    top = 1 - 0.06 * figure.dpi / figure.bbox.height
+    figure.suptitle("\n".join(lines), fontsize=10, y=top, va="top", **PLAIN)
+
+
+def foot_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int) -> None:
+    """Explain the colours below a figure; the text may come from a file."""
+    legend = figure.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=columns,
+        fontsize=7.5, frameon=False, handletextpad=0.4, borderaxespad=0.2,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set(**PLAIN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,17 +12,19 @@ import numpy as np
 from flowml.knowledge.quality import load_quality_book
 from flowml.quality.flow import pieces_of
 from flowml.quality.look import TubeLook
+from flowml.quality.records import Verdict
 from flowml.quality.run import check_drift, check_flow, check_rate
 from flowml.quality.values import open_values
 from flowml.reports.palette import BLUE, PURPLE, SKY, VERMILLION
 from flowml.reports.plots.axes import events_text, short_label, shown_axes
-from flowml.reports.plots.saving import head, new_figure
+from flowml.reports.plots.saving import foot_legend, head, new_figure
 from flowml.reports.ticks import PLAIN, decade_ticks, linear_ticks
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.text import Text
     from numpy.typing import NDArray
 
     from flowml.gating.gates import Floats
@@ -29,12 +32,11 @@ if TYPE_CHECKING:
     from flowml.records import Sample
     from flowml.reports.plots.axes import ShownAxis
 
-ROW, HEADING, WIDTH = 0.5, 1.9, 7.6  # inches
+ROW, HEADING, FOOT, SIDE, WIDTH = 0.5, 1.05, 0.68, 1.15, 7.6  # inches
 QUARTILES = (0.25, 0.5, 0.75)
 LEAST_SPAN = 0.25  # of a display scale: a steady channel is shown as steady
 MOST_CHANNELS = 24
-DRIFTED = 0.15  # of the spread of its events: the name of the channel is in colour
-LONGEST_SENTENCE = 110  # characters
+LINE_LENGTH = 96  # characters
 LONGEST_STEP = 3600.0  # seconds: a longer time step is no time step
 
 
@@ -77,19 +79,26 @@ def quality(
     look = TubeLook(open_values(sample, compensation), load_quality_book())
     rows = look.light[:MOST_CHANNELS]
     if figure is None:
-        figure = new_figure((WIDTH, HEADING + ROW * (len(rows) + 1)))
+        figure = new_figure((WIDTH, HEADING + FOOT + ROW * (len(rows) + 1)), layout=None)
     axes = list(figure.subplots(len(rows) + 1, 1, sharex=True, squeeze=False).ravel())
+    across, up = figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
+    figure.subplots_adjust(
+        left=SIDE / across, right=1 - 0.15 / across, bottom=FOOT / up, top=1 - HEADING / up,
+        hspace=0.28,
+    )  # fmt: skip
     run = _run_of(look, sample)
     checks = [check(look) for check in (check_rate, check_flow, check_drift)]
+    said = (f"{c.name}: {c.verdict.value}; {c.sentence}" for c in checks)
     head(
         figure,
         f"{printable(sample.name, 60)}, {events_text(sample.n_events)}",
-        *(f"{c.name}: {c.verdict.value}; {printable(c.sentence, LONGEST_SENTENCE)}" for c in checks),
+        *(line for text in said for line in wrap(printable(text, 400), LINE_LENGTH)),
     )
     _draw_rate(axes[0], run)
     drift = look.steadiness.drift if look.steadiness is not None else np.zeros(len(look.light))
     for ax, row, moved in zip(axes[1:], rows, drift, strict=False):
-        _draw_signal(ax, look, row, run, is_drifting=bool(moved >= DRIFTED))
+        is_drifting = look.by_book("drift", float(moved)) is not Verdict.PASS
+        _draw_signal(ax, look, row, run, is_drifting=is_drifting)
     uneven = look.arrival.uneven if look.arrival else ()
     disturbed = look.steadiness.disturbed if look.steadiness else ()
     for ax in axes:
@@ -107,13 +116,32 @@ def _run_of(look: TubeLook, sample: Sample) -> _Run:
     starts = pieces_of(count)
     where, unit = np.arange(count + 1, dtype=np.float64), "events, in the order of the file"
     if look.time is not None and look.in_order and np.isfinite(look.time).all():
-        waits = np.maximum(np.diff(look.time.astype(np.float64)), 0.0)
-        ticks = np.concatenate([[0.0], np.cumsum(waits)])
-        ticks = np.append(ticks, ticks[-1])
+        ticks = _spread(look.time)
         if ticks[-1] > 0:
             step = _time_step(sample)
-            where, unit = ticks * (step or 1.0), "seconds" if step else "time, steps of the clock"
+            where, unit = (
+                ticks * (step or 1.0),
+                "seconds" if step else "time, steps of the clock",
+            )
     return _Run(starts, where[starts], unit, where)
+
+
+def _spread(time: NDArray[np.float32]) -> Floats:
+    """Return times from 0 on, those of events in one step of the clock spread over that step.
+
+    A counter that begins again goes on where it stood.
+    """
+    waits = np.maximum(np.diff(time.astype(np.float64)), 0.0)
+    ticks = np.concatenate([[0.0], np.cumsum(waits)])
+    steps, first, where, counts = np.unique(
+        ticks, return_index=True, return_inverse=True, return_counts=True
+    )
+    if len(steps) < 2:
+        return np.zeros(len(ticks) + 1)
+    usual = float(np.median(np.diff(steps)))
+    wide = np.minimum(np.append(np.diff(steps), usual), usual)  # a stop is no long step
+    part = (np.arange(len(ticks)) - first[where]) / counts[where]
+    return np.append(ticks + part * wide[where], steps[-1] + wide[-1])
 
 
 def _time_step(sample: Sample) -> float | None:
@@ -125,14 +153,22 @@ def _time_step(sample: Sample) -> float | None:
     return step if math.isfinite(step) and 0 < step <= LONGEST_STEP else None
 
 
+def _label(ax: Axes, text: str) -> Text:
+    """Write beside a row, at the left edge of all rows."""
+    return ax.text(-0.07, 0.5, text, transform=ax.transAxes, fontsize=8, ha="right",
+                    va="center", **PLAIN)  # fmt: skip
+
+
 def _draw_rate(ax: Axes, run: _Run) -> None:
     per = "s" if run.unit == "seconds" else "step"
-    ax.set_ylabel("rate", rotation=0, ha="right", va="center", fontsize=8)
+    _label(ax, "rate")
     ax.tick_params(labelsize=7)
     took = np.diff(run.edges)
     if not len(took) or not (took > 0).any() or run.unit.startswith("events"):
         ax.set_yticks([])
-        said = "too few events for pieces of the run" if not len(took) else "no times of arrival"
+        said = (
+            "too few events for pieces of the run" if not len(took) else "no times of arrival"
+        )
         ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center", fontsize=8)
         return
     rate = np.diff(run.starts) / np.maximum(took, took[took > 0].min())
@@ -142,15 +178,15 @@ def _draw_rate(ax: Axes, run: _Run) -> None:
     ticks = linear_ticks(0, top)
     ax.set_yticks(ticks.positions[:: max(1, len(ticks.positions) // 2)],
                   ticks.labels[:: max(1, len(ticks.labels) // 2)])  # fmt: skip
-    ax.set_ylabel(f"events/{per}", rotation=0, ha="right", va="center", fontsize=8)
+    _label(ax, f"events/{per}")
 
 
 def _draw_signal(ax: Axes, look: TubeLook, row: int, run: _Run, *, is_drifting: bool) -> None:
     """Draw the median and the middle half of a channel in each piece."""
     channel = look.values.channels[row]
     axis = shown_axes(look.values.sample, [channel.name])[0]
-    label = ax.set_ylabel(short_label(channel), rotation=0, ha="right", va="center", **PLAIN)
-    label.set(fontsize=8, color=VERMILLION if is_drifting else "black",
+    label = _label(ax, short_label(channel))
+    label.set(color=VERMILLION if is_drifting else "black",
               weight="bold" if is_drifting else "normal")  # fmt: skip
     ax.tick_params(labelsize=7)
     shown = np.asarray(axis.scale(look.values.raw[row]))
@@ -203,6 +239,4 @@ def _draw_legend(figure: Figure | SubFigure) -> None:
         Patch(color=VERMILLION, alpha=0.28, label="disturbed: left out by a mask"),
         Patch(color=PURPLE, alpha=0.28, label="unusual rate"),
     ]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=4, fontsize=7.5, frameon=False
-    )
+    foot_legend(figure, handles, len(handles))

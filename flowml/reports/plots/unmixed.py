@@ -12,7 +12,7 @@ from flowml.errors import PanelError, StateError
 from flowml.preprocess import choose_unmixing
 from flowml.quality.spill import residues
 from flowml.records import Scale
-from flowml.reports.density import bins_for, draw_cells
+from flowml.reports.density import draw_cells
 from flowml.reports.palette import GREY, VERMILLION
 from flowml.reports.plots.axes import (
     ShownAxis,
@@ -30,6 +30,7 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import NDArray
 
     from flowml.gating.gates import Floats
     from flowml.preprocess import Unmixing
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
 
 MOST_EVENTS = 30_000  # drawn in each small panel
 MOST_CHANNELS = 12  # of more, those that spill most
-SIZE, EDGE = 0.98, 0.8  # inches of a panel, and of the heading
+SIZE, EDGE = 0.98, 0.72  # inches of a panel, and of the heading
 LEAST_SHARE = 0.01  # of spillover that is written
 # Negatives of bright cells so far below zero are a fault of the matrix, not biology: the least
 # slope of their fall, its least number of standard errors, and their depth in spreads.
 SLOPE, ERRORS, DEPTH = 0.01, 5.0, 1.0
-COLOURS = "viridis"
+COLOURS, CELLS = "viridis", 56  # cells on an axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +116,16 @@ def compensation(
         for column in range(count):
             ax = figure.add_subplot(grid[row, column])
             _draw_panel(ax, sample, pairs, row, column)
-    less = "" if count == len(unmixing.columns) else f"; {count} of {len(unmixing.columns)} dyes"
+    less = (
+        "" if count == len(unmixing.columns) else f"; {count} of {len(unmixing.columns)} dyes"
+    )
     head(
         figure,
         f"{printable(sample.name, 60)}, {events_text(sample.n_events)}; matrix: "
         f"{printable(unmixing.source, 30)}{less}",
-        "below the diagonal as measured, above it compensated; numbers: % of the dye that the "
-        "other detector sees",
+        "below the diagonal as measured, above it compensated; x: dye of the column, y: of the "
+        "row",
+        "numbers: % of the dye at its bright end that the other detector sees",
     )
     return figure
 
@@ -131,7 +135,9 @@ def _places(sample: Sample, unmixing: Unmixing, names: Sequence[str]) -> list[in
     columns = unmixing.columns.tolist()
     if names:
         wanted = [sample.column(name) for name in names]
-        absent = [name for name, column in zip(names, wanted, strict=True) if column not in columns]
+        absent = [
+            name for name, column in zip(names, wanted, strict=True) if column not in columns
+        ]
         if absent:
             raise PanelError(
                 f"the matrix of {printable(unmixing.source)} does not name "
@@ -144,12 +150,14 @@ def _places(sample: Sample, unmixing: Unmixing, names: Sequence[str]) -> list[in
         spilled = shares.sum(axis=0) + shares.sum(axis=1)
         chosen = sorted(np.argsort(-spilled, kind="stable")[:MOST_CHANNELS].tolist())
     if len(chosen) < 2:
-        raise PanelError(f"{len(chosen)} channel makes no pair; name two of the matrix or more.")
+        raise PanelError(
+            f"{len(chosen)} channel makes no pair; name two of the matrix or more."
+        )
     return chosen
 
 
 def _shares(unmixing: Unmixing) -> Floats:
-    """Return the matrix: of the dye of a row what the detector of a column sees, 0 for its own."""
+    """Return what of a row's dye a column's detector sees, and 0 for its own."""
     matrix = np.linalg.inv(unmixing.inverse)
     np.fill_diagonal(matrix, 0.0)
     return np.asarray(matrix)
@@ -168,8 +176,8 @@ def _read(sample: Sample, unmixing: Unmixing, places: list[int], most: int) -> _
     return _Pairs(axes, limits, before, after, shares, _overcompensated(linear))
 
 
-def _overcompensated(values: Floats) -> Floats:
-    """Return of each emitter (row) and detector what is taken away too much; 0 where nothing is."""
+def _overcompensated(values: NDArray[np.float32]) -> Floats:
+    """Return what of each emitter (row) is taken away too much of each detector, or 0."""
     left = residues(values)
     with np.errstate(invalid="ignore"):
         over = (
@@ -190,7 +198,7 @@ def _draw_panel(ax: Axes, sample: Sample, pairs: _Pairs, row: int, column: int) 
     for draw, place in ((ax.axvline, column), (ax.axhline, row)):
         draw(float(pairs.axes[place].scale(0.0)), color="#C8C8C8", linewidth=0.6, zorder=0)
     known = values[~np.isnan(values).any(axis=1)]
-    draw_cells(ax, known, limits, bins_for(len(known)) // 2, COLOURS)
+    draw_cells(ax, known, limits, CELLS, COLOURS)
     ax.set(xlim=limits[0], ylim=limits[1])
     numbers = pairs.shares if row > column else pairs.over
     _write_numbers(ax, numbers[column, row], numbers[row, column], is_over=row < column)
@@ -207,7 +215,7 @@ def _write_numbers(ax: Axes, of_x: float, of_y: float, *, is_over: bool) -> None
     for share, x, y, side, end in corners:
         if abs(share) >= LEAST_SHARE:
             ax.text(
-                x, y, f"{'−' if is_over else ''}{100 * share:.0f}",
+                x, y, f"{'-' if is_over else ''}{100 * share:.0f}",
                 transform=ax.transAxes, ha=side, va=end, fontsize=7,
                 color=VERMILLION if is_over else "black",
                 bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.6},

@@ -103,6 +103,8 @@ def view(  # noqa: PLR0913 - what a picture is made of
         name: check_mask(mask, n_events, name)[::step][shown]
         for name, mask in shown_masks(marked).items()
     }
+    if isinstance(marked, Populations):  # those outside of the view need no legend
+        marks = {name: mask for name, mask in marks.items() if mask.any()}
     every = read_values(sample, axes, unmixing, step)
     values = every[shown]
     limits = [limits_of(sample.channels[a.column], values[:, i]) for i, a in enumerate(axes)]
