@@ -23,7 +23,7 @@ from flowml.events import ArraySource
 from flowml.gating.populations import Populations
 from flowml.plotting import draw_case
 from flowml.records import Role
-from flowml.reports.plots.saving import panels
+from flowml.reports.plots.saving import head, panels
 from flowml.simulator import held, truth_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PANEL, EVENTS, SEED = "cll-9f", 30_000, 2_026
 B_TUBE, T_TUBE = 0, 2  # tubes of the panel
+COLOURS = 256  # of a file: populations keep theirs
 REFERENCES = 20  # normal samples
 GATES = Path(__file__).resolve().parent.parent / "examples" / "t_cells.toml"
 PARENTS = {
@@ -82,7 +83,6 @@ def views() -> Figure:
     """Draw the styles of one view, and populations on it."""
     figure, axes = panels(None, 4, columns=2)
     figure.set_size_inches(8.4, 7.4)
-    whole = axes[0].figure
     sample, found = tube(T_TUBE), populations()
     lymphocytes = found.masks["lymphocytes"]
     gates = flowml.read_gates(GATES)
@@ -94,7 +94,8 @@ def views() -> Figure:
     )
     for ax in axes:
         ax.set_title(ax.get_title().partition("\n")[2], fontsize=9)
-    return whole
+    head(figure, f"{sample.name}, in two styles")
+    return figure
 
 
 def disturbed() -> flowml.Sample:
@@ -148,7 +149,7 @@ def main() -> None:
     for name, draw in PICTURES.items():
         if not options.only or name in options.only.lower().split(","):
             path = options.out / f"{name}.png"
-            save(draw(), path)
+            save(draw(), path, COLOURS)
             print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -41,7 +41,8 @@ FEWEST = 0.15  # events in a cell, smoothed, of the darkest colour; an event alo
 LONGEST_NAME = 40  # characters, in a legend
 Corner = Literal["upper right", "lower right", "upper left", "lower left"]
 CORNERS: tuple[Corner, ...] = ("upper right", "lower right", "upper left", "lower left")
-LEGEND = (0.5, 0.15)  # share of the axes that it takes
+LEGEND = (0.5, 0.15)  # share of the axes that it takes with one line
+LINE_HEIGHT = 0.06  # that every further line takes
 
 Limits = list[tuple[float, float]]
 
@@ -102,7 +103,8 @@ def draw_density(
             _draw_lines(ax, values[known & mask], limits, None, hue)
         ax.scatter([], [], c=hue, marker="s", s=18, label=_told(name, mask, counts=counts))
     if marked:
-        _draw_legend(ax, emptiest_corner(values[known], limits))
+        height = LEGEND[1] + LINE_HEIGHT * (len(marked) - 1)
+        _draw_legend(ax, emptiest_corner(values[known], limits, height))
 
 
 def _told(name: str, mask: Mask, *, counts: bool) -> str:
@@ -128,7 +130,7 @@ def bins_for(n_events: int) -> int:
     return int(np.clip(BINS_A_ROOT * np.sqrt(n_events), *BINS))
 
 
-def emptiest_corner(values: Floats, limits: Limits) -> Corner:
+def emptiest_corner(values: Floats, limits: Limits, height: float = LEGEND[1]) -> Corner:
     """Return the corner in which a legend hides the fewest events.
 
     Parameters
@@ -137,6 +139,8 @@ def emptiest_corner(values: Floats, limits: Limits) -> Corner:
         On the scales of the axes.
     limits : list of (float, float)
         Ends of the axes.
+    height : float
+        Share of the axis that the legend takes.
 
     Returns
     -------
@@ -149,7 +153,7 @@ def emptiest_corner(values: Floats, limits: Limits) -> Corner:
     for corner in CORNERS:
         up, right = "upper" in corner, "right" in corner
         across = place[:, 0] > 1 - LEGEND[0] if right else place[:, 0] < LEGEND[0]
-        along = place[:, 1] > 1 - LEGEND[1] if up else place[:, 1] < LEGEND[1]
+        along = place[:, 1] > 1 - height if up else place[:, 1] < height
         hidden[corner] = int((across & along).sum())
     return min(CORNERS, key=lambda corner: hidden[corner])
 

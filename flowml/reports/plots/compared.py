@@ -99,7 +99,7 @@ def training(
     if figure is None:
         figure = new_figure(SIZE, layout=None)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.15, 1.0, 1.0))
-    figure.subplots_adjust(left=0.015, right=0.985, bottom=0.11, top=0.83, wspace=0.3)
+    figure.subplots_adjust(left=0.015, right=0.985, bottom=0.11, top=0.81, wspace=0.3)
     place = _place(novelty, row)
     _draw_map(left, model, place)
     _draw_distances(middle, model, novelty, place)
@@ -198,11 +198,12 @@ def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Pla
     sizes = np.clip(place.distances[near], 1e-3, 1e6)
     rows = np.arange(len(near))
     hues = [_lineage_colour(model, model.entities[i]) for i in near]
-    ax.barh(rows, sizes, color=hues, height=0.62, alpha=0.85)
+    ax.hlines(rows, 1e-6, sizes, color=hues, linewidth=3.0, alpha=0.45)
+    ax.scatter(sizes, rows, c=hues, s=46, zorder=3)
     ax.set_xscale("log")
     ax.set_yticks(rows)
     ax.set_yticklabels([model.entities[i] for i in near], fontsize=8.5, **PLAIN)
-    ax.invert_yaxis()
+    ax.set_ylim(len(near) - 0.5, -0.5)
     limits = Unlike(1.0, novelty.unusual, novelty.furthest)
     marks = [
         (1.0, "usual", GREY),
@@ -213,14 +214,20 @@ def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Pla
     low = min(0.3, float(sizes.min()) / 1.5)
     high = max(float(sizes.max()), *(limit for limit, _, _ in known)) * 1.6
     ax.set_xlim(low, high)
-    for limit, said, colour in known:
+    from matplotlib.lines import Line2D
+
+    for limit, _, colour in known:
         ax.axvline(limit, color=colour, linewidth=1.4, linestyle="--")
-        ax.text(limit, -0.75, f"{said}\n{limit:.2g}", fontsize=7, ha="center", va="bottom",
-                color="black")  # fmt: skip
+    handles = [
+        Line2D([], [], color=colour, linestyle="--", label=f"{said} {limit:.2g}")
+        for limit, said, colour in known
+    ]
+    ax.legend(handles=handles, fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 0.99),
+              ncols=3, frameon=False, borderaxespad=0.1)  # fmt: skip
     _tick(ax, low, high)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="x", labelsize=8)
-    ax.set_title("distance to the nearest entities", fontsize=9, pad=24)
+    ax.set_title("distance to the nearest entities", fontsize=9, pad=20)
     ax.set_xlabel("in units of the usual distance of their own cases", fontsize=7.5)
 
 

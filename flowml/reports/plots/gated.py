@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from flowml.records import Sample
 
 MOST_EVENTS = 200_000  # drawn in one panel
-MOST_PANELS, MOST_LINES = 15, 26
+MOST_PANELS, MOST_LISTS, LINES = 15, 4, 14  # populations in a list
 LONGEST_NAME = 26  # characters, in the tree
 SIDES = ("SSC-A", "FSC-A")  # beside a gate of one dimension
 FIGURES = (0.78, 1.0)  # right ends of shares and numbers in the tree, of its width
@@ -97,7 +98,7 @@ def gating(
     -------
     matplotlib Figure or SubFigure
         The one given, or the new one. The events of the parent are drawn by density, all
-        others in pale grey; the last panel lists every population.
+        others in pale grey; the last panels list the populations.
 
     Raises
     ------
@@ -107,10 +108,13 @@ def gating(
     found = populations_of(sample, gates, compensation)
     held = in_memory(sample, compensation)
     shown = _panels(gates, held)[:MOST_PANELS]
-    figure, axes = panels(figure, len(shown) + 1)
+    rows = _as_tree(found)[: LINES * MOST_LISTS]
+    lists = [rows[start : start + LINES] for start in range(0, len(rows), LINES)]
+    figure, axes = panels(figure, len(shown) + len(lists))
     for ax, panel in zip(axes, shown, strict=False):
         _draw_panel(ax, held, panel, found, max_events)
-    _draw_tree(axes[-1], found)
+    for ax, part in zip(axes[len(shown) :], lists, strict=True):
+        _draw_tree(ax, part, found)
     head(figure, f"{printable(sample.name, 60)}, {events_text(sample.n_events)}")
     return figure
 
@@ -166,20 +170,28 @@ def _named(name: str, limit: int) -> str:
     return "all events" if name == ALL_EVENTS else printable(name, limit)
 
 
-def _draw_tree(ax: Axes, found: Populations) -> None:
-    """List the populations below their parents, with shares and numbers."""
+def _draw_tree(ax: Axes, rows: Sequence[Count], found: Populations) -> None:
+    """List populations below their parents, with shares and numbers."""
     ax.set_axis_off()
-    ax.set(xlim=(0, 1), ylim=(MOST_LINES, 0))
-    rows = found.counts()
+    ax.set(xlim=(0, 1), ylim=(LINES + 1, 0))
     heading = (("population", 0.0, "left"), ("of parent", FIGURES[0], "right"),
                ("events", FIGURES[1], "right"))  # fmt: skip
     for text, place, side in heading:
         ax.text(place, 0.5, text, fontsize=7.5, ha=side, va="center", weight="bold")
-    most = MOST_LINES - 2
-    for line, row in enumerate(rows[:most], start=1):
+    for line, row in enumerate(rows, start=1):
         _write_row(ax, line + 0.5, row, _depth(found, row.name))
-    if len(rows) > most:
-        ax.text(0, MOST_LINES - 0.5, f"and {len(rows) - most} more", fontsize=7.5, va="center")
+
+
+def _as_tree(found: Populations) -> list[Count]:
+    """Return the populations so that each is followed by its children."""
+    children: dict[str, list[Count]] = {}
+    for row in found.counts():
+        children.setdefault(row.parent, []).append(row)
+    waiting, rows = children.get(ALL_EVENTS, [])[::-1], []
+    while waiting:
+        rows.append(row := waiting.pop())
+        waiting += children.get(row.name, [])[::-1]
+    return rows
 
 
 def _depth(found: Populations, name: str) -> int:

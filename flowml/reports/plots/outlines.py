@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FAR_OUTSIDE = (-1.0, 2.0)  # of a scale of the gate that is not defined at an end of the axis
 ROOM_FOR_TEXT = 0.1  # share of an axis that two lines of text take
+APART = 2.5  # points between a gate and its text
 PLAIN_LINE = "black"  # of a gate whose name is no known population
 
 
@@ -151,14 +152,14 @@ def _draw_outline(ax: Axes, points: Floats, text: str, colour: str, fontsize: fl
     # the frame: beside a quadrant lies another one, whose text it would seem to be.
     open_ended = left == low[0] or right == high[0] or bottom == low[1]
     within = open_ended or top > high[1] - ROOM_FOR_TEXT * (high[1] - low[1])
-    ax.text(
-        float(left + right) / 2,
-        float(top),
+    ax.annotate(
         text,
+        (float(left + right) / 2, float(top)),
+        xytext=(0, -APART if within else APART),
+        textcoords="offset points",
         ha="center",
         va="top" if within else "bottom",
         fontsize=fontsize,
-        clip_on=True,
         bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0},
         **PLAIN,
     )

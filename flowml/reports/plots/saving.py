@@ -118,8 +118,8 @@ def panels(
     axes : list of matplotlib Axes
         `count` of them.
     """
-    columns = max(1, min(columns, count))
     rows = max(1, -(-count // columns))
+    columns = max(1, -(-count // rows))  # no row is much emptier than the others
     if figure is None:
         size = (columns * PANEL[0], rows * PANEL[1] + HEADING + foot)
         figure = new_figure(size, layout=None)

@@ -161,7 +161,6 @@ def _label(ax: Axes, text: str) -> Text:
 
 def _draw_rate(ax: Axes, run: _Run) -> None:
     per = "s" if run.unit == "seconds" else "step"
-    _label(ax, "rate")
     ax.tick_params(labelsize=7)
     took = np.diff(run.edges)
     if not len(took) or not (took > 0).any() or run.unit.startswith("events"):
@@ -169,6 +168,7 @@ def _draw_rate(ax: Axes, run: _Run) -> None:
         said = (
             "too few events for pieces of the run" if not len(took) else "no times of arrival"
         )
+        _label(ax, "rate")
         ax.text(0.5, 0.5, said, transform=ax.transAxes, ha="center", va="center", fontsize=8)
         return
     rate = np.diff(run.starts) / np.maximum(took, took[took > 0].min())

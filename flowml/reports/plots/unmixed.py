@@ -39,11 +39,12 @@ if TYPE_CHECKING:
 MOST_EVENTS = 30_000  # drawn in each small panel
 MOST_CHANNELS = 12  # of more, those that spill most
 SIZE, EDGE = 0.98, 0.72  # inches of a panel, and of the heading
+NARROWEST = 5.6  # inches: the heading needs them
 LEAST_SHARE = 0.01  # of spillover that is written
 # Negatives of bright cells so far below zero are a fault of the matrix, not biology: the least
 # slope of their fall, its least number of standard errors, and their depth in spreads.
 SLOPE, ERRORS, DEPTH = 0.01, 5.0, 1.0
-COLOURS, CELLS = "viridis", 56  # cells on an axis
+COLOURS, CELLS = "viridis", 72  # cells on an axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +107,9 @@ def compensation(
     pairs = _read(sample, unmixing, places, max_events)
     count = len(places)
     if figure is None:
-        figure = new_figure((count * SIZE + 0.3, count * SIZE + EDGE), layout=None)
-    height = count * SIZE + EDGE
+        wide = max(count * SIZE + 0.3, NARROWEST)
+        figure = new_figure((wide, count * SIZE + EDGE), layout=None)
+    height = figure.bbox.height / figure.dpi
     grid = figure.add_gridspec(
         count, count, wspace=0.05, hspace=0.05,
         left=0.015, right=0.985, bottom=0.12 / height, top=1 - (EDGE - 0.1) / height,
@@ -119,14 +121,13 @@ def compensation(
     less = (
         "" if count == len(unmixing.columns) else f"; {count} of {len(unmixing.columns)} dyes"
     )
-    head(
-        figure,
-        f"{printable(sample.name, 60)}, {events_text(sample.n_events)}; matrix: "
+    said = (
+        f"{printable(sample.name, 40)}, {events_text(sample.n_events)}; matrix: "
         f"{printable(unmixing.source, 30)}{less}",
-        "below the diagonal as measured, above it compensated; x: dye of the column, y: of the "
-        "row",
+        "below the diagonal as measured, above it compensated",
         "numbers: % of the dye at its bright end that the other detector sees",
     )
+    head(figure, *said)
     return figure
 
 
