@@ -9,7 +9,7 @@ import numpy as np
 from flowml.errors import FlowmlError, GateError
 from flowml.reports.contours import LINE, draw_contours, enclosing_levels
 from flowml.reports.palette import colours
-from flowml.reports.ticks import PLAIN
+from flowml.reports.ticks import PLAIN, legend_label
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def _told(name: str, mask: Mask, *, counts: bool) -> str:
     """Name marked events, with their share and their number."""
     inside = int(mask.sum())
     number = f", {inside:,}" if counts else ""
-    return f"{printable(name, LONGEST_NAME)} {percent(inside, len(mask))}{number}"
+    text = f"{printable(name, LONGEST_NAME)} {percent(inside, len(mask))}{number}"
+    return legend_label(text)
 
 
 def bins_for(n_events: int) -> int:

@@ -23,6 +23,27 @@ STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 LETTERS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
 
 
+def legend_label(text: str) -> str:
+    """Make text from a file fit a legend, which leaves out what begins with an underscore.
+
+    Parameters
+    ----------
+    text : str
+        Harmless otherwise.
+
+    Returns
+    -------
+    str
+        With a blank before an underscore.
+
+    Examples
+    --------
+    >>> legend_label("_a"), legend_label("a")
+    (' _a', 'a')
+    """
+    return f" {text}" if text.startswith("_") else text
+
+
 @dataclass(frozen=True, slots=True)
 class Ticks:
     """Ticks of one axis.

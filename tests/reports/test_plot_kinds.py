@@ -38,12 +38,13 @@ def test_populations_have_their_colours_and_their_shares():
     names = small.clusters()
     shown = ("CD4 T cells", "CD8 T cells", "B cells", "granulocytes")
     counts = [(names == name).sum() for name in ("CD4", "CD8", "B", "granulocytes")]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+    said = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert said == [
         f"{name} {count / 40:.3g}%, {count:,}"
         for name, count in zip(shown, counts, strict=True)
     ]
-    squares = [c for c in ax.collections if len(c.get_facecolor()) == 1]
-    hues = [to_hex(c.get_facecolor()[0]).upper() for c in squares]
+    squares = [item for item in ax.collections if item.get_label() in said]
+    hues = [to_hex(item.get_facecolor()[0]).upper() for item in squares]
     assert hues == [POPULATIONS[name] for name in shown]
 
 
@@ -87,8 +88,10 @@ def test_a_page_without_populations_has_no_legend():
 
 
 def test_a_full_page_shows_every_marker_that_it_can():
-    markers = ["FSC-A", "FSC-H", "SSC-A", "CD45", "CD19", "CD5", "CD10", "CD20", "CD23", "CD79b",
-               "FMC7", "IgM", "CD3", "CD4", "CD8", "CD56", "CD99"]  # fmt: skip
+    markers = [
+        "FSC-A", "FSC-H", "SSC-A", "CD45", "CD19", "CD5", "CD10", "CD20", "CD23", "CD79b",
+        "FMC7", "IgM", "CD3", "CD4", "CD8", "CD56", "CD99",
+    ]  # fmt: skip
     every = list(views_of(markers))
     assert every[-1].name == "CD99 x SSC", "no view has it"
     chosen = page_views(markers)
@@ -340,28 +343,35 @@ def test_a_part_of_a_figure_is_drawn_in_and_returned(name, tmp_path):
     assert plots.save(part, tmp_path / "a.png").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("name", ["view", "contour", "page", "gating", "quality", "histograms"])
-@pytest.mark.parametrize("suffix", ["svg", "pdf"])
-def test_vector_files_are_made_of_every_kind(name, suffix, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("contour", "svg"), ("gating", "pdf"), ("quality", "svg")]
+)
+def test_vector_files_are_made(name, suffix, tmp_path):
     path = plots.save(small.PICTURES[name](), tmp_path / f"a.{suffix}", dpi=40)
     assert path.read_bytes()[:5] in {b"<?xml", b"%PDF-"}
 
 
 @pytest.mark.parametrize("n_events", [0, 1])
 def test_hardly_any_event_is_no_error(n_events, tmp_path):
-    sample = small.small_sample(max(n_events, 1))
+    sample = small.small_sample(1)
     sample = replace(sample, source=ArraySource(sample.events()[:n_events]))
-    for name in ("page", "compensation", "histograms", "quality"):
-        plots.save(getattr(plots, name)(sample), tmp_path / f"{name}.png", dpi=30)
-    plots.save(plots.gating(sample, small.small_gates()), tmp_path / "gating.png", dpi=30)
+    views = page_views(sample.markers)[:2]
     none = Populations({"T cells": np.zeros(n_events, dtype=bool)})
-    plots.save(plots.page(sample, populations=none), tmp_path / "empty.png", dpi=30)
-    assert len(list(tmp_path.iterdir())) == 6
+    drawn = [
+        plots.page(sample, populations=none, views=views),
+        plots.compensation(sample, channels=("CD3", "CD4")),
+        plots.histograms(sample, markers=("CD3",), reference=plots.reference([sample] * 3)),
+        plots.quality(sample),
+        plots.gating(sample, small.small_gates()),
+    ]
+    for number, figure in enumerate(drawn):
+        assert plots.save(figure, tmp_path / f"{number}.png", dpi=30).stat().st_size > 500
 
 
 def test_samples_on_a_display_scale_are_drawn_as_they_are():
     shown = flowml.display(flowml.compensate(small.small_sample(500)))
     assert isinstance(shown, Sample)
-    assert "0.5" in [t.get_text() for t in plots.page(shown).axes[0].get_xticklabels()]
+    page = plots.page(shown, views=page_views(shown.markers)[:2])
+    assert "0.8" in [text.get_text() for text in page.axes[0].get_xticklabels()]
     assert len(plots.histograms(shown).axes) >= 7
     assert len(plots.quality(shown).axes) == 8

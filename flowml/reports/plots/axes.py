@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LONGEST_LABEL = 40  # characters
 BEYOND = 0.001  # share of the events that may be drawn on the frame instead of inside it
 LOWEST, MARGIN = -0.6, 0.02  # of the display scale
+LABELS = (0.245, 0.385)  # inches below and beside a small axis
 SHORTEST = 24  # characters that fit beside a small axis
 CLOSEST = 0.13  # share of a small axis between two labels that do not touch
 
@@ -273,11 +274,11 @@ def shrink(ax: Axes, closest: float = CLOSEST) -> None:
     for side in (ax.xaxis, ax.yaxis):
         side.set_tick_params(labelsize=7)
         side.label.set(text=printable(side.label.get_text(), SHORTEST), size=8.5)
-        side.labelpad = 1
         side.set_ticks(side.get_majorticklocs(), _spaced(side, closest))
-    if (legend := ax.get_legend()) is not None:
-        for text in legend.get_texts():
-            text.set_fontsize(7)
+    # Places of labels are told, as to find them takes longer than to draw.
+    wide, high = (length / ax.figure.dpi for length in (ax.bbox.width, ax.bbox.height))
+    ax.xaxis.set_label_coords(0.5, -LABELS[0] / max(high, 0.1))
+    ax.yaxis.set_label_coords(-LABELS[1] / max(wide, 0.1), 0.5)
 
 
 def _spaced(side: Side, closest: float) -> list[str]:

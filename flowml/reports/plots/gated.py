@@ -162,7 +162,7 @@ def _draw_panel(
     axes = shown_axes(sample, names, scales=scales)
     draw_gates(ax, sample, panel.gates, found.masks, axes, counts=True, ranges=True, fontsize=7)
     number = sample.n_events if within is None else int(within.sum())
-    ax.set_title(f"{_named(panel.parent, 30)}, {number:,}", fontsize=8.5, **PLAIN)
+    ax.set_title(f"{_named(panel.parent, 30)}, {number:,}", fontsize=8.5, y=1.0, **PLAIN)
     shrink(ax)
 
 

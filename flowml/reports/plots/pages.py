@@ -13,7 +13,7 @@ from flowml.reports.palette import colours, known_population
 from flowml.reports.plots.axes import LONGEST_LABEL, events_text, in_memory, shrink
 from flowml.reports.plots.saving import foot_legend, head, panels
 from flowml.reports.plots.views import shown_masks, view
-from flowml.reports.ticks import PLAIN
+from flowml.reports.ticks import PLAIN, legend_label
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def page(
              compensation="none", style=style, max_events=max_events)  # fmt: skip
         number = held.n_events if within is None else int(within.sum())
         title = f"{printable(name, 30) or 'all events'}, {number:,}"
-        ax.set_title(title, fontsize=8.5, **PLAIN)
+        ax.set_title(title, fontsize=8.5, y=1.0, **PLAIN)
         _drop_legend(ax)
         shrink(ax)
     head(figure, f"{printable(sample.name, 60)}, {events_text(sample.n_events)}")
@@ -186,6 +186,8 @@ def _draw_legend(figure: Figure | SubFigure, found: Populations) -> None:
         row = counted[name]
         share = percent(row.n_events, row.n_parent)
         of = printable(row.parent, 20) or "all events"
-        text = f"{printable(name, LONGEST_LABEL)} {share} of {of}, {row.n_events:,}"
-        lines.append(Line2D([], [], marker="s", linestyle="", color=hues[name], label=text))
+        said = f"{printable(name, LONGEST_LABEL)} {share} of {of}, {row.n_events:,}"
+        lines.append(
+            Line2D([], [], marker="s", linestyle="", color=hues[name], label=legend_label(said))
+        )
     foot_legend(figure, lines, LEGEND_COLUMNS)

@@ -121,13 +121,13 @@ def compensation(
     less = (
         "" if count == len(unmixing.columns) else f"; {count} of {len(unmixing.columns)} dyes"
     )
-    said = (
-        f"{printable(sample.name, 40)}, {events_text(sample.n_events)}; matrix: "
-        f"{printable(unmixing.source, 30)}{less}",
+    source = f"matrix: {printable(unmixing.source, 30)}{less}"
+    head(
+        figure,
+        f"{printable(sample.name, 40)}, {events_text(sample.n_events)}; {source}",
         "below the diagonal as measured, above it compensated",
         "numbers: % of the dye at its bright end that the other detector sees",
     )
-    head(figure, *said)
     return figure
 
 
