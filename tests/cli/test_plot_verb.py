@@ -58,11 +58,17 @@ def test_help_knows_the_kinds_that_there_are():
     assert set(OF_CASES) == set(KINDS_OF_CASES)
 
 
-def test_a_page_of_each_file_is_drawn_and_told(flowml, folder, tmp_path):
-    out = tmp_path / "new" / "plots"
-    found = flowml("plot", folder, "--out", out, "--dpi", 40)
+def test_a_page_is_drawn_where_nothing_else_is_asked_for(flowml, folder, tmp_path):
+    found = flowml("plot", folder / "S0001.fcs", "--out", tmp_path, "--dpi", 30)
     assert found.status == 0
-    names = ["S0001.fcs.page.png", "S0002.fcs.page.png"]
+    assert pictures(tmp_path) == ["S0001.fcs.page.png"]
+
+
+def test_every_file_of_a_folder_is_drawn_and_told(flowml, folder, tmp_path):
+    out = tmp_path / "new" / "plots"
+    found = flowml("plot", folder, "--x", "CD45", "--y", "SSC-A", "--out", out, "--dpi", 40)
+    assert found.status == 0
+    names = ["S0001.fcs.view.png", "S0002.fcs.view.png"]
     assert pictures(out) == names
     assert found.out.splitlines() == [str(out / name) for name in names]
     assert all((out / name).read_bytes().startswith(PNG) for name in names)
@@ -164,14 +170,14 @@ def test_names_of_pictures_are_harmless_and_different(tmp_path):
 
 
 def test_a_process_of_its_own_draws_without_a_warning(folder, tmp_path):
-    gates = ROOT / "examples" / "t_cells.toml"
-    found = flowml_process(
-        "plot", folder / "S0001.fcs", "--kind", "view", "--x", "CD5", "--y", "CD19",
-        "--out", tmp_path / "a.png",
-    )  # fmt: skip
+    view = ("--x", "CD5", "--y", "CD19", "--out", tmp_path / "a.png")
+    found = flowml_process("plot", folder / "S0001.fcs", *view)
     assert found.status == 0, found.err
-    refused = flowml_process(
-        "plot", folder / "S0001.fcs", "--gates", gates, "--within", "x", "--out", tmp_path
-    )
-    assert refused.status == 1
-    assert "gate 'CD4 T cells'" in refused.err or "no population 'x'" in refused.err
+    assert found.out.splitlines() == [str(tmp_path / "a.png")]
+
+
+def test_gates_of_another_panel_say_which_marker_is_missing(flowml, folder, tmp_path):
+    gates = ROOT / "examples" / "t_cells.toml"
+    found = flowml("plot", folder / "S0001.fcs", "--gates", gates, "--out", tmp_path)
+    assert found.status == 1
+    assert "no channel goes by 'CD" in found.err

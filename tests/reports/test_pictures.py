@@ -8,7 +8,7 @@ import small_pictures as small
 from PIL import Image
 
 # Cells of the pictures, 0 to 1: mean, and all but one in a hundred. Edges may be smoothed a
-# little differently; a gate, a population or a band that is not drawn makes a larger difference.
+# little differently; a gate, a population or a band that is not drawn makes more difference.
 MEAN, MOST = 0.002, 0.06
 
 

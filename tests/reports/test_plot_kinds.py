@@ -299,9 +299,7 @@ def test_a_case_among_the_training_cases():
     assert "CLL" in figure.get_suptitle()
     names = [text.get_text() for text in distances.get_yticklabels()]
     assert names == [model.entities[i] for i in np.argsort(squared)]
-    assert [text.get_text() for text in markers.get_yticklabels()][0] == "CD2", (
-        "the far feature"
-    )
+    assert markers.get_yticklabels()[0].get_text() == "CD2", "the far feature"
     assert sorted(texts(places)) == ["AML", "CLL", "T-ALL"]
 
 
@@ -337,7 +335,8 @@ def test_a_part_of_a_figure_is_drawn_in_and_returned(name, tmp_path):
     part, other = whole.subfigures(1, 2)
     sample = small.small_sample(600)
     more = (small.small_gates(),) if name == "gating" else ()
-    assert getattr(plots, name)(sample, *more, figure=part) is part
+    few = {"views": page_views(sample.markers)[:2]} if name == "page" else {}
+    assert getattr(plots, name)(sample, *more, **few, figure=part) is part
     assert part.axes
     assert other.axes == []
     assert plots.save(part, tmp_path / "a.png").stat().st_size > 1000
@@ -351,12 +350,11 @@ def test_vector_files_are_made(name, suffix, tmp_path):
     assert path.read_bytes()[:5] in {b"<?xml", b"%PDF-"}
 
 
-@pytest.mark.parametrize("n_events", [0, 1])
-def test_hardly_any_event_is_no_error(n_events, tmp_path):
+def test_no_event_is_no_error(tmp_path):
     sample = small.small_sample(1)
-    sample = replace(sample, source=ArraySource(sample.events()[:n_events]))
+    sample = replace(sample, source=ArraySource(sample.events()[:0]))
     views = page_views(sample.markers)[:2]
-    none = Populations({"T cells": np.zeros(n_events, dtype=bool)})
+    none = Populations({"T cells": np.zeros(0, dtype=bool)})
     drawn = [
         plots.page(sample, populations=none, views=views),
         plots.compensation(sample, channels=("CD3", "CD4")),
