@@ -29,6 +29,7 @@ from flowml.reports.explanation_plots import (
 )
 from flowml.reports.plots.reasons import contributions
 from flowml.reports.provenance import describe_run
+from flowml.reports.ticks import PLAIN
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _views(
     name = printable(explanation.prediction.case_id, 60)
     figure.suptitle(
         f"{name}: orange speaks for {entity}, blue for {other} (log odds)",
-        fontsize=10, parse_math=False,
+        fontsize=10, **PLAIN,
     )  # fmt: skip
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[len(chosen) :]:
