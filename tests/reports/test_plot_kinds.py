@@ -101,13 +101,16 @@ def test_a_full_page_shows_every_marker_that_it_can():
     assert page_views(markers, 100) == every
 
 
-def test_a_tube_without_any_view_says_so():
+def test_a_tube_without_any_view_is_drawn_two_by_two():
     sample = small.small_sample()
     bare = replace(
         sample, channels=tuple(replace(c, marker="", label="") for c in sample.channels)
     )
-    with pytest.raises(PanelError, match="name two with --x and --y"):
-        plots.page(bare)
+    labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in plots.page(bare).axes if ax.axison]
+    assert labels == [("FSC-A", "SSC-A"), ("D0-A", "D1-A"), ("D2-A", "D3-A")]
+    alone = replace(bare, channels=channels[7:], source=ArraySource(sample.events()[:, 7:]))
+    with pytest.raises(PanelError, match="fewer than two channels beside its time"):
+        plots.page(alone)
 
 
 def test_gating_has_a_panel_for_each_parent_and_a_list_of_all():

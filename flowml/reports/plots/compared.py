@@ -169,7 +169,7 @@ def _name_entities(ax: Axes, model: TrainedModel, place: _Place) -> None:
     ax.apply_aspect()
     points = ax.transData.transform(place.entities) * 72 / ax.figure.dpi
     star = ax.transData.transform(place.case) * 72 / ax.figure.dpi
-    taken = [(star[0], star[1], 14.0, 12.0)]
+    taken = [(star[0], star[1], 20.0, 18.0)]
     for i in place.order:
         wide = 4.4 * len(model.entities[i]) + 2
         for x, y in AROUND:

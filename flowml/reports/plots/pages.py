@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowml.errors import PanelError
 from flowml.gating.populations import ALL_EVENTS, Populations
 from flowml.knowledge.panels import View, load_views
+from flowml.records import Role
 from flowml.reports.density import DENSITY, percent
 from flowml.reports.palette import colours, known_population
 from flowml.reports.plots.axes import LONGEST_LABEL, events_text, in_memory, shrink
@@ -100,7 +101,7 @@ def page(
         population and it is sure, else all events; the populations without children have
         colours, all other events are grey.
     views : sequence of View, optional
-        Those of `page_views` if they are not given.
+        Those of `page_views` if they are not given; its channels two by two if there are none.
     compensation : str
         As in `flowml.preprocess.choose_unmixing`.
     style : str
@@ -118,14 +119,14 @@ def page(
     Raises
     ------
     PanelError
-        If the tube has no two markers of any view.
+        If the tube has fewer than two channels.
     """
     found = populations or Populations({})
-    shown = page_views(_measured(sample)) if views is None else list(views)
+    chosen = page_views(_measured(sample)) if views is None else list(views)
+    shown = chosen or _neighbours(sample)
     if not shown:
         raise PanelError(
-            f"{printable(sample.name)} has no two channels of any view that is known; name two "
-            "with --x and --y."
+            f"{printable(sample.name)} has fewer than two channels beside its time, and so no view."
         )
     held = in_memory(sample, compensation)
     n_colours = len(shown_masks(found))
@@ -158,6 +159,13 @@ def _measured(sample: Sample) -> list[str]:
             continue
         names.append(marker)
     return names
+
+
+def _neighbours(sample: Sample) -> list[View]:
+    """Return channels two by two, where no view of them is known."""
+    names = [channel.name for channel in sample.channels if channel.role is not Role.TIME]
+    pairs = zip(names[::2], names[1::2], strict=False)
+    return [View(f"{x} x {y}", x, y, ALL_EVENTS) for x, y in pairs][:MOST_VIEWS]
 
 
 def _gate_of(each: View, found: Populations) -> str:
