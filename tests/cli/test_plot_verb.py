@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from commands import flowml_process, run_here
 from places import ROOT
-from small import on_disk, saved_model
+from small import on_disk
 
 from flowml.cli.plot import OF_CASES, OF_FILES
 from flowml.plotting import KINDS, KINDS_OF_CASES, picture_paths
@@ -42,11 +42,6 @@ def gates(tmp_path_factory):
     path = tmp_path_factory.mktemp("plot-gates") / "gates.toml"
     path.write_text(GATES, encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def model_file(tmp_path_factory):
-    return saved_model(tmp_path_factory.mktemp("plot-model") / "m.flowml")
 
 
 def pictures(out):
@@ -109,9 +104,9 @@ def test_a_view_goes_to_the_file_that_is_named(flowml, folder, gates, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_CASES)
-def test_a_case_is_drawn_beside_a_model(kind, flowml, folder, model_file, tmp_path):
+def test_a_case_is_drawn_beside_a_model(kind, flowml, folder, tmp_path):
     found = flowml(
-        "plot", folder, "--kind", kind, "--model", model_file, "--case", "S0002",
+        "plot", folder, "--kind", kind, "--model", "demo", "--case", "S0002",
         "--out", tmp_path, "--dpi", 40,
     )  # fmt: skip
     assert found.status == 0, found.err

@@ -25,6 +25,7 @@ from flowml.models.explanation import Explanation
 from flowml.models.novelty import fit_novelty
 from flowml.records import Channel, Role, Sample, Spillover
 from flowml.reports import plots
+from flowml.reports.plots.pages import page_views
 
 BASELINES = Path(__file__).parent / "baselines"
 DPI, CELLS = 40, 64  # of a picture that is compared: cells on its longer side
@@ -158,13 +159,20 @@ def small_explanation():
     )  # fmt: skip
 
 
+def small_page():
+    """Return the first views of a page."""
+    sample = small_sample()
+    views = page_views(sample.markers)[:4]
+    return plots.page(sample, populations=small_populations(), views=views)
+
+
 PICTURES = {
     "view": lambda: plots.view(
         small_sample(), "CD45", "SSC-A", gates=small_gates(), counts=True
     ),
     "contour": lambda: plots.view(small_sample(), "CD3", "CD19", style="contour"),
     "marked": lambda: plots.view(small_sample(), "CD3", "CD19", marked=small_populations()),
-    "page": lambda: plots.page(small_sample(), populations=small_populations()),
+    "page": small_page,
     "gating": lambda: plots.gating(small_sample(), small_gates()),
     "compensation": lambda: plots.compensation(small_sample()),
     "histograms": lambda: plots.histograms(small_sample(), reference=small_reference()),

@@ -108,7 +108,9 @@ def test_a_tube_without_any_view_is_drawn_two_by_two():
     )
     labels = [(ax.get_xlabel(), ax.get_ylabel()) for ax in plots.page(bare).axes if ax.axison]
     assert labels == [("FSC-A", "SSC-A"), ("D0-A", "D1-A"), ("D2-A", "D3-A")]
-    alone = replace(bare, channels=channels[7:], source=ArraySource(sample.events()[:, 7:]))
+    alone = replace(
+        bare, channels=bare.channels[7:], source=ArraySource(sample.events()[:, 7:])
+    )
     with pytest.raises(PanelError, match="fewer than two channels beside its time"):
         plots.page(alone)
 

@@ -126,7 +126,7 @@ def page(
     shown = chosen or _neighbours(sample)
     if not shown:
         raise PanelError(
-            f"{printable(sample.name)} has fewer than two channels beside its time, and so no view."
+            f"{printable(sample.name)} has fewer than two channels beside its time."
         )
     held = in_memory(sample, compensation)
     n_colours = len(shown_masks(found))
