@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 VIOLET, BROWN = "#6B4E9B", "#7A4A00"
 GREY, PALE = "#7F7F7F", "#E4E4E4"
-MARKS = (VERMILLION, BLUE, GREEN, PURPLE, SKY, ORANGE)  # without yellow and black
+MARKS = (VERMILION, BLUE, GREEN, PURPLE, SKY, ORANGE)  # without yellow and black
 OTHERS = (*MARKS, VIOLET, BROWN)  # for names that are no population of `POPULATIONS`
 
 POPULATIONS: Mapping[str, str] = MappingProxyType(
@@ -36,8 +36,8 @@ POPULATIONS: Mapping[str, str] = MappingProxyType(
         "eosinophils": "#8A1C1C",
         "basophils": "#B9A0D0",
         "plasma cells": "#3D3D3D",
-        "blasts": VERMILLION,
-        "abnormal cells": VERMILLION,
+        "blasts": VERMILION,
+        "abnormal cells": VERMILION,
         "lymphocytes": VIOLET,
     }
 )

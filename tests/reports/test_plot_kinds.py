@@ -18,7 +18,7 @@ from flowml.gating import Dimension, Gate, Range, Rectangle, Strategy
 from flowml.gating.populations import Populations
 from flowml.records import Role, Sample, Spillover
 from flowml.reports import plots
-from flowml.reports.palette import POPULATIONS, VERMILLION
+from flowml.reports.palette import POPULATIONS, VERMILION
 from flowml.reports.plots.overlays import BINS, QUANTILES, distribution
 from flowml.reports.plots.pages import page_views, views_of
 
@@ -178,7 +178,7 @@ def test_overcompensation_is_framed():
     axes = np.array(plots.compensation(wrong).axes).reshape(5, 5)
     framed = {
         (i, j) for i in range(5) for j in range(i + 1, 5)
-        if to_hex(axes[i, j].spines["left"].get_edgecolor()).upper() == VERMILLION
+        if to_hex(axes[i, j].spines["left"].get_edgecolor()).upper() == VERMILION
     }  # fmt: skip
     assert (1, 2) in framed
     (said,) = texts(axes[1, 2])
@@ -187,7 +187,7 @@ def test_overcompensation_is_framed():
     edges = {
         to_hex(right[i, j].spines["left"].get_edgecolor()) for i in range(5) for j in range(i)
     }
-    assert VERMILLION.lower() not in edges
+    assert VERMILION.lower() not in edges
 
 
 def test_compensation_needs_two_channels_and_a_matrix():
@@ -231,7 +231,7 @@ def test_what_is_beyond_the_band_is_told():
     away = plots.histogram(sample, "CD3", reference=small.small_reference())
     (said,) = texts(away)
     assert 10 < int(said.partition("%")[0]) < 60
-    assert away.texts[0].get_color() == VERMILLION
+    assert away.texts[0].get_color() == VERMILION
     alone = plots.histogram(sample, "CD3")
     assert texts(alone) == []
     assert alone.get_xlabel() == "CD3 (D1-A)"

@@ -337,6 +337,21 @@ def events_text(shown: int, all_events: int | None = None) -> str:
 
 
 def thinned(mask: Mask | None, n_events: int, step: int) -> Mask:
-    """Return which of every `step`-th event are in a mask; all where there is none."""
+    """Return which of every `step`-th event are in a mask.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (n_events,), bool, or None
+        None for all events.
+    n_events : int
+        Of the sample.
+    step : int
+        1 for every event.
+
+    Returns
+    -------
+    ndarray, shape (n_events / step,), bool
+        In the order of the sample.
+    """
     whole = np.ones(n_events, dtype=bool) if mask is None else mask
     return np.asarray(whole[::step])

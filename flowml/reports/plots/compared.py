@@ -10,7 +10,7 @@ import numpy as np
 from flowml.errors import ModelError
 from flowml.features.names import parse_name
 from flowml.models.novelty import Unlike
-from flowml.reports.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from flowml.reports.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from flowml.reports.plots.saving import head, new_figure
 from flowml.reports.ticks import PLAIN
 from flowml.safety import printable
@@ -150,9 +150,7 @@ def _draw_map(ax: Axes, model: TrainedModel, place: _Place) -> None:
         ax.fill(x + circle[0], y + circle[1], facecolor=colour, edgecolor=colour,
                 alpha=0.22 if is_near else 0.10, linewidth=1.0)  # fmt: skip
         ax.plot(x, y, "o", color=colour, markersize=4 if is_near else 2.5)
-    ax.plot(
-        *place.case, "*", color=VERMILLION, markeredgecolor="black", markersize=15, zorder=5
-    )
+    ax.plot(*place.case, "*", color=VERMILION, markeredgecolor="black", markersize=15, zorder=5)
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xticks([])
     ax.set_yticks([])
@@ -208,7 +206,7 @@ def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Pla
     marks = [
         (1.0, "usual", GREY),
         (limits.unusual, "unusual", SKY),
-        (limits.furthest, "unlike", VERMILLION),
+        (limits.furthest, "unlike", VERMILION),
     ]
     known = [mark for mark in marks if np.isfinite(mark[0])]
     low = min(0.3, float(sizes.min()) / 1.5)
@@ -264,7 +262,7 @@ def _draw_markers(
         shown = np.clip(groups[key], -FURTHEST, FURTHEST)
         far = np.abs(shown) >= FAR
         ax.plot(shown[~far], np.full((~far).sum(), place), "|", color=GREY, markersize=9)
-        ax.plot(shown[far], np.full(far.sum(), place), "|", color=VERMILLION, markersize=11,
+        ax.plot(shown[far], np.full(far.sum(), place), "|", color=VERMILION, markersize=11,
                 markeredgewidth=2)  # fmt: skip
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_yticks(range(len(ranked)))

@@ -13,7 +13,7 @@ from flowml.errors import PanelError
 from flowml.preprocess import choose_unmixing
 from flowml.records import Role
 from flowml.reports.density import KERNEL, check_mask
-from flowml.reports.palette import BLUE, VERMILLION
+from flowml.reports.palette import BLUE, VERMILION
 from flowml.reports.plots.axes import (
     ShownAxis,
     dress,
@@ -286,7 +286,7 @@ def _draw(
         ax.fill_between(middles, lowest, most, color=OUTER, linewidth=0)
         ax.fill_between(middles, lower, upper, color=INNER, linewidth=0)
         ax.plot(middles, middle, color=MEDIAN, linewidth=1.0)
-        ax.fill_between(middles, most, np.maximum(curve, most), color=VERMILLION, alpha=0.55,
+        ax.fill_between(middles, most, np.maximum(curve, most), color=VERMILION, alpha=0.55,
                         linewidth=0)  # fmt: skip
         highest = max(highest, float(most.max()))
         _write_beyond(ax, float(np.maximum(curve - most, 0.0).sum()))
@@ -301,7 +301,7 @@ def _write_beyond(ax: Axes, share: float) -> None:
     ax.text(
         0.99, 0.99, f"{100 * share:.0f}% beyond",
         transform=ax.transAxes, ha="right", va="top", fontsize=7.5,
-        color=VERMILLION if share >= NOTED else MEDIAN,
+        color=VERMILION if share >= NOTED else MEDIAN,
         weight="bold" if share >= NOTED else "normal",
     )  # fmt: skip
 
@@ -317,6 +317,6 @@ def _draw_legend(figure: Figure | SubFigure, reference: Reference | None) -> Non
             Line2D([], [], color=MEDIAN, linewidth=1.0, label=f"median of {count} references"),
             Patch(color=INNER, label="their middle half"),
             Patch(color=OUTER, label="their 5 to 95 %"),
-            Patch(color=VERMILLION, alpha=0.55, label="more than 95 % of them have"),
+            Patch(color=VERMILION, alpha=0.55, label="more than 95 % of them have"),
         ]
     foot_legend(figure, handles, len(handles))

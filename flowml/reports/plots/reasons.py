@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.reports.explanation import shown, signed
-from flowml.reports.palette import BLUE, VERMILLION
+from flowml.reports.palette import BLUE, VERMILION
 from flowml.reports.plots.saving import new_figure
 from flowml.reports.ticks import PLAIN
 from flowml.safety import printable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flowml.models.explanation import Explanation
 
-FOR, AGAINST = VERMILLION, BLUE  # told apart by the colour-blind, too
+FOR, AGAINST = VERMILION, BLUE  # told apart by the colour-blind, too
 ROOM = 0.14  # share of the longest bars that a number at their end takes
 REST = "others"
 WIDTH, HEADING, BAR = 6.4, 1.5, 0.28  # inches
@@ -69,7 +69,18 @@ def contributions(explanation: Explanation, *, top: int = 12, ax: Axes | None = 
 
 
 def side_colour(size: float) -> str:
-    """Return the colour of a contribution: for the entity, or against it."""
+    """Return the colour of a contribution.
+
+    Parameters
+    ----------
+    size : float
+        Above 0 it speaks for the entity.
+
+    Returns
+    -------
+    str
+        `FOR` or `AGAINST`.
+    """
     return FOR if size >= 0 else AGAINST
 
 

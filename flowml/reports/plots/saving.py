@@ -140,13 +140,31 @@ def panels(
 
 
 def head(figure: Figure | SubFigure, *lines: str) -> None:
-    """Write above a figure; the text may come from a file."""
+    """Write above a figure.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure or SubFigure
+        Above what.
+    *lines : str
+        Harmless text; never taken for mathtext.
+    """
     top = 1 - 0.06 * figure.dpi / figure.bbox.height
     figure.suptitle("\n".join(lines), fontsize=10, y=top, va="top", **PLAIN)
 
 
 def foot_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int) -> None:
-    """Explain the colours below a figure; the text may come from a file."""
+    """Explain the colours below a figure.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure or SubFigure
+        Below what.
+    handles : sequence of matplotlib artists
+        With labels, which are never taken for mathtext.
+    columns : int
+        Entries beside one another.
+    """
     legend = figure.legend(
         handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=columns,
         fontsize=7.5, frameon=False, handletextpad=0.4, borderaxespad=0.2,

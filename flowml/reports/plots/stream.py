@@ -15,7 +15,7 @@ from flowml.quality.look import TubeLook
 from flowml.quality.records import Verdict
 from flowml.quality.run import check_drift, check_flow, check_rate
 from flowml.quality.values import open_values
-from flowml.reports.palette import BLUE, PURPLE, SKY, VERMILLION
+from flowml.reports.palette import BLUE, PURPLE, SKY, VERMILION
 from flowml.reports.plots.axes import events_text, short_label, shown_axes
 from flowml.reports.plots.saving import foot_legend, head, new_figure
 from flowml.reports.ticks import PLAIN, decade_ticks, linear_ticks
@@ -103,7 +103,7 @@ def quality(
     disturbed = look.steadiness.disturbed if look.steadiness else ()
     for ax in axes:
         _shade(ax, run, uneven, PURPLE)
-        _shade(ax, run, disturbed, VERMILLION)
+        _shade(ax, run, disturbed, VERMILION)
     axes[-1].set_xlabel(run.unit, fontsize=9)
     axes[-1].set_xlim(run.edges[0], run.edges[-1] if len(run.edges) > 1 else run.edges[0] + 1)
     _draw_legend(figure)
@@ -186,7 +186,7 @@ def _draw_signal(ax: Axes, look: TubeLook, row: int, run: _Run, *, is_drifting: 
     channel = look.values.channels[row]
     axis = shown_axes(look.values.sample, [channel.name])[0]
     label = _label(ax, short_label(channel))
-    label.set(color=VERMILLION if is_drifting else "black",
+    label.set(color=VERMILION if is_drifting else "black",
               weight="bold" if is_drifting else "normal")  # fmt: skip
     ax.tick_params(labelsize=7)
     shown = np.asarray(axis.scale(look.values.raw[row]))
@@ -236,7 +236,7 @@ def _draw_legend(figure: Figure | SubFigure) -> None:
     handles = [
         Line2D([], [], color=BLUE, label="median"),
         Patch(color=SKY, alpha=0.45, label="middle half"),
-        Patch(color=VERMILLION, alpha=0.28, label="disturbed: left out by a mask"),
+        Patch(color=VERMILION, alpha=0.28, label="disturbed: left out by a mask"),
         Patch(color=PURPLE, alpha=0.28, label="unusual rate"),
     ]
     foot_legend(figure, handles, len(handles))

@@ -13,7 +13,7 @@ from flowml.preprocess import choose_unmixing
 from flowml.quality.spill import residues
 from flowml.records import Scale
 from flowml.reports.density import draw_cells
-from flowml.reports.palette import GREY, VERMILLION
+from flowml.reports.palette import GREY, VERMILION
 from flowml.reports.plots.axes import (
     ShownAxis,
     events_text,
@@ -207,7 +207,7 @@ def _draw_panel(ax: Axes, sample: Sample, pairs: _Pairs, row: int, column: int) 
         side.set(color="#9A9A9A", linewidth=0.6)
     if row < column and max(numbers[column, row], numbers[row, column]) > 0:
         for side in ax.spines.values():
-            side.set(color=VERMILLION, linewidth=2.0)
+            side.set(color=VERMILION, linewidth=2.0)
 
 
 def _write_numbers(ax: Axes, of_x: float, of_y: float, *, is_over: bool) -> None:
@@ -218,7 +218,7 @@ def _write_numbers(ax: Axes, of_x: float, of_y: float, *, is_over: bool) -> None
             ax.text(
                 x, y, f"{'-' if is_over else ''}{100 * share:.0f}",
                 transform=ax.transAxes, ha=side, va=end, fontsize=7,
-                color=VERMILLION if is_over else "black",
+                color=VERMILION if is_over else "black",
                 bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.6},
             )  # fmt: skip
 
