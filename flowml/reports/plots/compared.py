@@ -90,12 +90,7 @@ def training(
             "the model has no record of where its training cases lie (it had too few of them "
             "to hold some out), so a case cannot be held against them. Train it on more cases."
         )
-    row = np.asarray(values, dtype=np.float32)
-    if row.shape != (len(model.feature_names),):
-        raise ModelError(
-            f"the case has features of shape {row.shape}; the model expects "
-            f"({len(model.feature_names)},)."
-        )
+    row = _checked(model, values)
     if figure is None:
         figure = new_figure(SIZE, layout=None)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.15, 1.0, 1.0))
@@ -112,6 +107,16 @@ def training(
         f"training cases: {nearest}",
     )
     return figure
+
+
+def _checked(model: TrainedModel, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    row = np.asarray(values, dtype=np.float32)
+    if row.shape != (len(model.feature_names),):
+        raise ModelError(
+            f"the case has features of shape {row.shape}; the model expects "
+            f"({len(model.feature_names)},)."
+        )
+    return row
 
 
 def _place(novelty: Novelty, row: NDArray[np.float32]) -> _Place:

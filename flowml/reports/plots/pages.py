@@ -133,16 +133,7 @@ def page(
     foot = FOOT_LINE * -(-n_colours // LEGEND_COLUMNS) + 0.1 if n_colours else 0.0
     figure, axes = panels(figure, len(shown), foot=foot)
     for ax, each in zip(axes, shown, strict=True):
-        name = _gate_of(each, found)
-        within = found.masks[name] if name else None
-        marked = populations and shown_masks(found)
-        view(held, each.x, each.y, within=within, marked=marked, ax=ax,
-             compensation="none", style=style, max_events=max_events)  # fmt: skip
-        number = held.n_events if within is None else int(within.sum())
-        title = f"{printable(name, 30) or 'all events'}, {number:,}"
-        ax.set_title(title, fontsize=8.5, y=1.0, **PLAIN)
-        _drop_legend(ax)
-        shrink(ax)
+        _draw_one(ax, held, each, found, (style, max_events))
     head(figure, f"{printable(sample.name, 60)}, {events_text(sample.n_events)}")
     if n_colours:
         _draw_legend(figure, found)
@@ -177,9 +168,20 @@ def _gate_of(each: View, found: Populations) -> str:
     return ALL_EVENTS
 
 
-def _drop_legend(ax: Axes) -> None:
-    if (legend := ax.get_legend()) is not None:
+def _draw_one(
+    ax: Axes, sample: Sample, each: View, found: Populations, how: tuple[str, int]
+) -> None:
+    """Draw one view of a page, with the gate and its events above it."""
+    name = _gate_of(each, found)
+    within = found.masks[name] if name else None
+    view(sample, each.x, each.y, within=within, marked=shown_masks(found), ax=ax,
+         compensation="none", style=how[0], max_events=how[1])  # fmt: skip
+    number = sample.n_events if within is None else int(within.sum())
+    title = f"{printable(name, 30) or 'all events'}, {number:,}"
+    ax.set_title(title, fontsize=8.5, y=1.0, **PLAIN)
+    if (legend := ax.get_legend()) is not None:  # there is one for the whole page
         legend.remove()
+    shrink(ax)
 
 
 def _draw_legend(figure: Figure | SubFigure, found: Populations) -> None:

@@ -109,18 +109,11 @@ def compensation(
     if figure is None:
         wide = max(count * SIZE + 0.3, NARROWEST)
         figure = new_figure((wide, count * SIZE + EDGE), layout=None)
-    height = figure.bbox.height / figure.dpi
-    grid = figure.add_gridspec(
-        count, count, wspace=0.05, hspace=0.05,
-        left=0.015, right=0.985, bottom=0.12 / height, top=1 - (EDGE - 0.1) / height,
-    )  # fmt: skip
-    for row in range(count):
-        for column in range(count):
-            ax = figure.add_subplot(grid[row, column])
+    for row, axes in enumerate(_grid(figure, count)):
+        for column, ax in enumerate(axes):
             _draw_panel(ax, sample, pairs, row, column)
-    less = (
-        "" if count == len(unmixing.columns) else f"; {count} of {len(unmixing.columns)} dyes"
-    )
+    n_dyes = len(unmixing.columns)
+    less = "" if count == n_dyes else f"; {count} of {n_dyes} dyes"
     source = f"matrix: {printable(unmixing.source, 30)}{less}"
     head(
         figure,
@@ -129,6 +122,17 @@ def compensation(
         "numbers: % of the dye at its bright end that the other detector sees",
     )
     return figure
+
+
+def _grid(figure: Figure | SubFigure, count: int) -> list[list[Axes]]:
+    """Return panels that nearly touch, row by row, below the heading."""
+    height = figure.bbox.height / figure.dpi
+    grid = figure.add_gridspec(
+        count, count, wspace=0.05, hspace=0.05,
+        left=0.015, right=0.985, bottom=0.12 / height, top=1 - (EDGE - 0.1) / height,
+    )  # fmt: skip
+    places = range(count)
+    return [[figure.add_subplot(grid[row, column]) for column in places] for row in places]
 
 
 def _places(sample: Sample, unmixing: Unmixing, names: Sequence[str]) -> list[int]:

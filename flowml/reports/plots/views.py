@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from flowml.gating import gate
 from flowml.gating.populations import Populations
 from flowml.preprocess import choose_unmixing
-from flowml.reports.density import DENSITY, check_mask, draw_density
+from flowml.reports.density import DENSITY, Limits, check_mask, draw_density
 from flowml.reports.plots.axes import (
+    ShownAxis,
     dress,
     events_text,
     limits_of,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from flowml.gating import Strategy
-    from flowml.gating.gates import Mask
+    from flowml.gating.gates import Floats, Mask
     from flowml.preprocess import Transform
     from flowml.records import Sample
 
@@ -35,21 +36,13 @@ MOST_EVENTS = 1_000_000  # two columns of them take 16 MB
 
 
 def view(  # noqa: PLR0913 - what a picture is made of
-    sample: Sample,
-    x: str,
-    y: str,
-    *,
-    gates: Strategy | None = None,
-    within: Mask | None = None,
+    sample: Sample, x: str, y: str, *,
+    gates: Strategy | None = None, within: Mask | None = None,
     marked: Mapping[str, Mask] | Populations | None = None,
-    scales: Mapping[str, Transform] | None = None,
-    ax: Axes | None = None,
-    compensation: str = "auto",
-    max_events: int = MOST_EVENTS,
-    style: str = DENSITY,
-    counts: bool = False,
-    others: bool = False,
-) -> Axes:
+    scales: Mapping[str, Transform] | None = None, ax: Axes | None = None,
+    compensation: str = "auto", max_events: int = MOST_EVENTS,
+    style: str = DENSITY, counts: bool = False, others: bool = False,
+) -> Axes:  # fmt: skip
     """Draw the density of a sample on two of its channels.
 
     Parameters
@@ -63,9 +56,8 @@ def view(  # noqa: PLR0913 - what a picture is made of
     within : ndarray, shape (n_events,), bool, optional
         Only these events are shown: a mask of `flowml.gate`.
     marked : Populations, or mapping of str to ndarray, shape (n_events,), bool, optional
-        Events drawn over the others, which are grey, each population in its own colour; a
-        legend gives their share of the events shown. Of `Populations` those are drawn that
-        have no children and are sure.
+        Events in colours of their own over the others; a legend gives their share of the events
+        shown. Of `Populations` those that have no children and are sure.
     scales : mapping of str to Transform, optional
         Scales of channels or markers, in place of their usual ones.
     ax : matplotlib Axes, optional
@@ -88,13 +80,34 @@ def view(  # noqa: PLR0913 - what a picture is made of
 
     Raises
     ------
-    PanelError, GateError, StateError
-        If the sample lacks a channel, or gates, masks or scales do not fit it.
     FlowmlError
-        If the style is unknown.
+        If a channel or the style is unknown, or gates, masks or scales do not fit.
     """
+    axes, marks, limits, (values, beside) = _shown(
+        sample, (x, y), (within, marked), (scales, compensation), max_events
+    )
+    ax = new_axes() if ax is None else ax
+    outside = beside if others else None
+    draw_density(ax, values, limits, marks, others=outside, style=style, counts=counts)
+    _dress(ax, sample, axes, limits, len(values))
+    if gates is not None:
+        masks = gate(sample, gates, compensation)
+        draw_gates(ax, sample, gates.gates, masks, axes, counts=counts)
+    return ax
+
+
+def _shown(
+    sample: Sample,
+    names: tuple[str, str],
+    chosen: tuple[Mask | None, Mapping[str, Mask] | Populations | None],
+    how: tuple[Mapping[str, Transform] | None, str],
+    max_events: int,
+) -> tuple[list[ShownAxis], dict[str, Mask], Limits, tuple[Floats, Floats]]:
+    """Return axes, marks among the events that are shown, limits, and events shown and not."""
+    within, marked = chosen
+    scales, compensation = how
     unmixing, _ = choose_unmixing(sample, compensation)
-    axes = shown_axes(sample, (x, y), unmixing, scales)
+    axes = shown_axes(sample, names, unmixing, scales)
     n_events, step = sample.n_events, step_for(sample.n_events, max_events)
     if within is not None:
         check_mask(within, n_events, "within")
@@ -108,18 +121,15 @@ def view(  # noqa: PLR0913 - what a picture is made of
     every = read_values(sample, axes, unmixing, step)
     values = every[shown]
     limits = [limits_of(sample.channels[a.column], values[:, i]) for i, a in enumerate(axes)]
-    ax = new_axes() if ax is None else ax
-    draw_density(
-        ax, values, limits, marks,
-        others=every[~shown] if others else None, style=style, counts=counts,
-    )  # fmt: skip
+    return axes, marks, limits, (values, every[~shown])
+
+
+def _dress(
+    ax: Axes, sample: Sample, axes: list[ShownAxis], limits: Limits, n_shown: int
+) -> None:
     dress(ax, axes, limits)
-    title = f"{printable(sample.name, 60)}\n{events_text(len(values), n_events)}"
+    title = f"{printable(sample.name, 60)}\n{events_text(n_shown, sample.n_events)}"
     ax.set_title(title, fontsize=10, **PLAIN)
-    if gates is not None:
-        masks = gate(sample, gates, compensation)
-        draw_gates(ax, sample, gates.gates, masks, axes, counts=counts)
-    return ax
 
 
 def shown_masks(marked: Mapping[str, Mask] | Populations | None) -> Mapping[str, Mask]:
