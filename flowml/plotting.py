@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowml.cases import fetched
-from flowml.errors import FlowmlError, GateError, OutputError
+from flowml.errors import FlowmlError, GateError
 from flowml.explaining import explain
 from flowml.fcs import read_fcs
 from flowml.gating.populations import Populations
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
     from flowml.reports.plots import Reference
 
     Picture = Axes | Figure | SubFigure
-
-LONGEST_STEM = 80  # characters of a file name that go into that of its picture
-UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 @dataclass(frozen=True)
@@ -174,7 +170,7 @@ def plot_files(
     wanted : Wanted
         What is drawn.
     paths : sequence of Path
-        Of the pictures, as `picture_paths` gives them.
+        Of the pictures, as `flowml.reports.plots.saving.picture_paths` gives them.
     dpi : int
         Dots per inch.
     marker_names : MarkerNames, optional
@@ -221,7 +217,7 @@ def plot_cases(
     kind : str
         A key of `KINDS_OF_CASES`.
     paths : sequence of Path
-        Of the pictures, as `picture_paths` gives them.
+        Of the pictures, as `flowml.reports.plots.saving.picture_paths` gives them.
     dpi : int
         Dots per inch.
     reading : Reading
@@ -244,51 +240,6 @@ def plot_cases(
             yield Drawn(case.case_id, error=str(error))
         else:
             yield Drawn(case.case_id, plots.save(picture, path, dpi=dpi))
-
-
-def picture_paths(names: Sequence[str], out: Path, kind: str, form: str) -> list[Path]:
-    """Name the pictures of files or cases.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of files or cases; anything.
-    out : Path
-        A folder, or the picture itself if it ends like one and there is one name.
-    kind : str
-        Of picture.
-    form : str
-        ``png``, ``svg`` or ``pdf``.
-
-    Returns
-    -------
-    list of Path
-        All different: letters, digits and ``. _ + -``.
-
-    Raises
-    ------
-    OutputError
-        If `out` is one picture, and there are several names.
-
-    Examples
-    --------
-    >>> [path.name for path in picture_paths(["a/b.fcs", "a_b.fcs"], Path("."), "page", "png")]
-    ['a_b.fcs.page.png', 'a_b.fcs-2.page.png']
-    """
-    if out.suffix.casefold() in plots.FORMATS:
-        if len(names) == 1:
-            return [out]
-        raise OutputError(
-            f"{printable(out.name)} is one picture, and there are {len(names)} to be drawn. "
-            "Name a folder."
-        )
-    seen: dict[str, int] = {}
-    paths = []
-    for name in names:
-        stem = UNSAFE.sub("_", name)[-LONGEST_STEM:].lstrip(".") or "picture"
-        seen[stem] = count = seen.get(stem, 0) + 1
-        paths.append(out / f"{stem}{f'-{count}' if count > 1 else ''}.{kind}.{form}")
-    return paths
 
 
 def reference_of(

@@ -115,7 +115,8 @@ def _refuse_misuse(paths: tuple[Path | str, ...], kind: str, options: dict[str, 
 
 
 def _plot_files(paths: tuple[Path | str, ...], kind: str, options: dict[str, Any]) -> int:
-    from flowml.plotting import picture_paths, plot_files
+    from flowml.plotting import plot_files
+    from flowml.reports.plots.saving import picture_paths
 
     search = _search(paths, options)
     places = picture_paths(
@@ -164,8 +165,9 @@ def _plot_cases(path: Path | str, kind: str, options: dict[str, Any]) -> int:
     from flowml.cli.options import cases_from
     from flowml.explaining import chosen_case
     from flowml.models import load_model
-    from flowml.plotting import picture_paths, plot_cases
+    from flowml.plotting import plot_cases
     from flowml.reading import Reading
+    from flowml.reports.plots.saving import picture_paths
 
     model = load_model(options["model"])
     cases = list(cases_from(path, options).cases)

@@ -8,7 +8,8 @@ from places import ROOT
 from small import on_disk
 
 from flowml.cli.plot import OF_CASES, OF_FILES
-from flowml.plotting import KINDS, KINDS_OF_CASES, picture_paths
+from flowml.plotting import KINDS, KINDS_OF_CASES
+from flowml.reports.plots.saving import picture_paths
 
 GATES = """
 version = 1

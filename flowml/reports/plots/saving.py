@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 SIZE = (5.2, 4.8)  # inches
+LONGEST_STEM = 80  # characters of a file name that go into that of its picture
+UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 PANEL = (2.75, 2.55)  # of one panel of several; inches
 # Room for labels is known, and not sought: that takes longer than to draw.
 LEFT, RIGHT, BELOW, ABOVE, HEADING = 0.56, 0.10, 0.42, 0.24, 0.36  # inches
@@ -68,6 +71,51 @@ def save(picture: Axes | Figure | SubFigure, path: Path | str, *, dpi: int = 150
         warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
         figure.savefig(aside, format=kind, dpi=dpi, metadata=dated.get(kind))
     return file
+
+
+def picture_paths(names: Sequence[str], out: Path, kind: str, form: str) -> list[Path]:
+    """Name the pictures of files or cases.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of files or cases; anything.
+    out : Path
+        A folder, or the picture itself if it ends like one and there is one name.
+    kind : str
+        Of picture.
+    form : str
+        ``png``, ``svg`` or ``pdf``.
+
+    Returns
+    -------
+    list of Path
+        All different: letters, digits and ``. _ + -``.
+
+    Raises
+    ------
+    OutputError
+        If `out` is one picture, and there are several names.
+
+    Examples
+    --------
+    >>> [path.name for path in picture_paths(["a/b.fcs", "a_b.fcs"], Path("."), "page", "png")]
+    ['a_b.fcs.page.png', 'a_b.fcs-2.page.png']
+    """
+    if out.suffix.casefold() in FORMATS:
+        if len(names) == 1:
+            return [out]
+        raise OutputError(
+            f"{printable(out.name)} is one picture, and there are {len(names)} to be drawn. "
+            "Name a folder."
+        )
+    seen: dict[str, int] = {}
+    paths = []
+    for name in names:
+        stem = UNSAFE.sub("_", name)[-LONGEST_STEM:].lstrip(".") or "picture"
+        seen[stem] = count = seen.get(stem, 0) + 1
+        paths.append(out / f"{stem}{f'-{count}' if count > 1 else ''}.{kind}.{form}")
+    return paths
 
 
 def new_axes() -> Axes:

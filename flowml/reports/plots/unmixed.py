@@ -112,6 +112,13 @@ def compensation(
     for row, axes in enumerate(_grid(figure, count)):
         for column, ax in enumerate(axes):
             _draw_panel(ax, sample, pairs, row, column)
+    _write_heading(figure, sample, unmixing, count)
+    return figure
+
+
+def _write_heading(
+    figure: Figure | SubFigure, sample: Sample, unmixing: Unmixing, count: int
+) -> None:
     n_dyes = len(unmixing.columns)
     less = "" if count == n_dyes else f"; {count} of {n_dyes} dyes"
     source = f"matrix: {printable(unmixing.source, 30)}{less}"
@@ -121,7 +128,6 @@ def compensation(
         "below the diagonal as measured, above it compensated",
         "numbers: % of the dye at its bright end that the other detector sees",
     )
-    return figure
 
 
 def _grid(figure: Figure | SubFigure, count: int) -> list[list[Axes]]:
