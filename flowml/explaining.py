@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowml.cases import at_hand
 from flowml.errors import CaseError
@@ -25,10 +25,11 @@ from flowml.records import Case
 from flowml.reports.explanation_plots import (
     ShownTube,
     choose_views,
-    draw_contributions,
     draw_view,
 )
+from flowml.reports.plots.reasons import contributions
 from flowml.reports.provenance import describe_run
+from flowml.reports.ticks import PLAIN
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
@@ -164,12 +165,8 @@ def draw_explanation(
     FlowmlError
         If a tube cannot be read.
     """
-    from matplotlib.figure import Figure
-
-    n_bars = min(top + 1, len(explanation.markers))
-    figure = Figure(figsize=(6.4, 1.5 + 0.28 * n_bars), layout="constrained")
-    draw_contributions(figure.add_subplot(), explanation, top=top)
-    drawn = {"contributions": figure}
+    axes = contributions(explanation, top=top)
+    drawn: dict[str, Any] = {"contributions": axes.figure}
     with ExitStack() as near:
         tubes = _shown_tubes(case, model_for_files(model)[1], reading.preparation, near)
         chosen = choose_views(explanation, [(t.key, t.opened.channels) for t in tubes], views)
@@ -205,7 +202,7 @@ def _views(
     name = printable(explanation.prediction.case_id, 60)
     figure.suptitle(
         f"{name}: orange speaks for {entity}, blue for {other} (log odds)",
-        fontsize=10, parse_math=False,
+        fontsize=10, **PLAIN,
     )  # fmt: skip
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[len(chosen) :]:

@@ -226,11 +226,11 @@ def title(case: flowml.Case, panel: str) -> str:
     )
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, colours: int = COLOURS) -> None:
     """Write a picture with few colours, the same bytes each time."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=DPI)
-    picture = Image.open(stream).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture = Image.open(stream).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     picture.save(path, optimize=True)
 
 

@@ -35,6 +35,7 @@ VERBS = {
     "adapt": "Continue a model on some cases of another panel or instrument.",
     "classify": "Answer for every case: lineage, category, leukemia or lymphoma.",
     "explain": "Say why a model answers as it does for one case.",
+    "plot": "Draw diagnostic pictures of files, and of cases beside a model.",
     "evaluate": "Hold answers against labels: of a model, or of a way of training.",
     "model": "Show a model, or verify it.",
 }

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from flowml.errors import GateError
+from flowml.errors import FlowmlError, GateError
+from flowml.reports.contours import LINE, draw_contours, enclosing_levels
+from flowml.reports.palette import colours
+from flowml.reports.ticks import PLAIN, legend_label
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -19,9 +22,14 @@ if TYPE_CHECKING:
     from flowml.gating.gates import Floats, Mask
 
 COLOURS = "viridis"  # uniform in lightness, and safe for the colour-blind
-# Marks are told apart by the colour-blind, too: Okabe and Ito (2008), without yellow and black.
-MARKS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 GREYS = ("#D9D9D9", "#303030")  # of the events around marked ones
+LIGHT_GREYS = ("#DADADA", "#9C9C9C")  # below contours of marked ones
+PALES = ("#EDEDED", "#C4C4C4")  # of the events outside of a parent
+FILLS = ("#DCEAF5", "#A9CCE5", "#5FA3CF", "#1C6CA5")  # between contours
+DENSITY, CONTOUR = STYLES = ("density", "contour")
+CONTOUR_BINS, CONTOUR_SMOOTHINGS = 80, 3
+FEWEST_LINED = 50  # of fewer events there are no contours, only dots
+DOTS = "#9A9A9A"
 PALEST, DARKEST = (
     0.35,
     0.75,
@@ -33,12 +41,22 @@ FEWEST = 0.15  # events in a cell, smoothed, of the darkest colour; an event alo
 LONGEST_NAME = 40  # characters, in a legend
 Corner = Literal["upper right", "lower right", "upper left", "lower left"]
 CORNERS: tuple[Corner, ...] = ("upper right", "lower right", "upper left", "lower left")
-LEGEND = (0.5, 0.15)  # share of the axes that it takes
+LEGEND = (0.5, 0.15)  # share of the axes that it takes with one line
+LINE_HEIGHT = 0.06  # that every further line takes
 
 Limits = list[tuple[float, float]]
 
 
-def draw_density(ax: Axes, values: Floats, limits: Limits, marked: Mapping[str, Mask]) -> None:
+def draw_density(
+    ax: Axes,
+    values: Floats,
+    limits: Limits,
+    marked: Mapping[str, Mask],
+    *,
+    others: Floats | None = None,
+    style: str = DENSITY,
+    counts: bool = False,
+) -> None:
     """Draw a histogram of two dimensions; events beyond an end are piled on it.
 
     Parameters
@@ -50,22 +68,70 @@ def draw_density(ax: Axes, values: Floats, limits: Limits, marked: Mapping[str, 
     limits : list of (float, float)
         Ends of the axes.
     marked : mapping of str to ndarray, shape (n_events,), bool
-        Drawn over the others, each in a colour of its own, and named in a legend with their
-        share of the events; all events are grey then.
+        Drawn over the others, each in the colour of its name, and named in a legend with
+        their share of the events; all events are grey then.
+    others : ndarray, shape (n_others, 2), float, optional
+        Events that do not count, in pale grey below.
+    style : str
+        ``density``, or ``contour``: of all events, or of those that are marked.
+    counts : bool
+        Whether the legend tells numbers of events, too.
+
+    Raises
+    ------
+    FlowmlError
+        If the style is none of these.
     """
+    if style not in STYLES:
+        raise FlowmlError(
+            f"unknown style {printable(style, 60)!r}; choose from {', '.join(STYLES)}."
+        )
     known = ~np.isnan(values).any(axis=1)
-    bins = int(np.clip(BINS_A_ROOT * np.sqrt(known.sum()), *BINS))
-    _draw(ax, values[known], limits, bins, _between(*GREYS) if marked else COLOURS)
-    for number, (name, mask) in enumerate(marked.items()):
-        colour = MARKS[number % len(MARKS)]
-        _draw(ax, values[known & mask], limits, bins, _of_mark(colour))
-        text = f"{printable(name, LONGEST_NAME)} {percent(int(mask.sum()), len(mask))}"
-        ax.scatter([], [], c=colour, marker="s", s=18, label=text)
+    bins = bins_for(int(known.sum()))
+    if others is not None:
+        beside = others[~np.isnan(others).any(axis=1)]
+        draw_cells(ax, beside, limits, bins_for(len(beside)), _between(*PALES))
+    if style == DENSITY or marked:
+        greys = GREYS if style == DENSITY else LIGHT_GREYS
+        draw_cells(ax, values[known], limits, bins, _between(*greys) if marked else COLOURS)
+    else:
+        _draw_lines(ax, values[known], limits, _between(*FILLS))
+    for (name, mask), hue in zip(marked.items(), colours(marked).values(), strict=True):
+        if style == DENSITY:
+            draw_cells(ax, values[known & mask], limits, bins, _of_mark(hue))
+        else:
+            _draw_lines(ax, values[known & mask], limits, None, hue)
+        ax.scatter([], [], c=hue, marker="s", s=18, label=_told(name, mask, counts=counts))
     if marked:
-        _draw_legend(ax, emptiest_corner(values[known], limits))
+        height = LEGEND[1] + LINE_HEIGHT * (len(marked) - 1)
+        _draw_legend(ax, emptiest_corner(values[known], limits, height))
 
 
-def emptiest_corner(values: Floats, limits: Limits) -> Corner:
+def _told(name: str, mask: Mask, *, counts: bool) -> str:
+    """Name marked events, with their share and their number."""
+    inside = int(mask.sum())
+    number = f", {inside:,}" if counts else ""
+    text = f"{printable(name, LONGEST_NAME)} {percent(inside, len(mask))}{number}"
+    return legend_label(text)
+
+
+def bins_for(n_events: int) -> int:
+    """Return how many cells an axis is cut into.
+
+    Parameters
+    ----------
+    n_events : int
+        Events that are drawn.
+
+    Returns
+    -------
+    int
+        Fewer for few events, which need larger dots.
+    """
+    return int(np.clip(BINS_A_ROOT * np.sqrt(n_events), *BINS))
+
+
+def emptiest_corner(values: Floats, limits: Limits, height: float = LEGEND[1]) -> Corner:
     """Return the corner in which a legend hides the fewest events.
 
     Parameters
@@ -74,6 +140,8 @@ def emptiest_corner(values: Floats, limits: Limits) -> Corner:
         On the scales of the axes.
     limits : list of (float, float)
         Ends of the axes.
+    height : float
+        Share of the axis that the legend takes.
 
     Returns
     -------
@@ -86,7 +154,7 @@ def emptiest_corner(values: Floats, limits: Limits) -> Corner:
     for corner in CORNERS:
         up, right = "upper" in corner, "right" in corner
         across = place[:, 0] > 1 - LEGEND[0] if right else place[:, 0] < LEGEND[0]
-        along = place[:, 1] > 1 - LEGEND[1] if up else place[:, 1] < LEGEND[1]
+        along = place[:, 1] > 1 - height if up else place[:, 1] < height
         hidden[corner] = int((across & along).sum())
     return min(CORNERS, key=lambda corner: hidden[corner])
 
@@ -170,20 +238,63 @@ def _draw_legend(ax: Axes, corner: Corner) -> None:
         loc=corner, fontsize=8, framealpha=0.75, edgecolor="none", handletextpad=0.1
     )
     for item in legend.get_texts():
-        item.set_parse_math(False)
+        item.set(**PLAIN)
 
 
-def _draw(ax: Axes, values: Floats, limits: Limits, bins: int, colours: Colormap | str) -> None:
+def draw_cells(
+    ax: Axes, values: Floats, limits: Limits, bins: int, hues: Colormap | str
+) -> None:
+    """Draw events as cells of one scale of colours.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where to draw.
+    values : ndarray, shape (n_events, 2), float
+        On the scales of the axes, none NaN.
+    limits : list of (float, float)
+        Ends of the axes; events beyond them are piled on them.
+    bins : int
+        Cells on an axis.
+    hues : Colormap or str
+        From few events to many.
+    """
     from matplotlib.colors import LogNorm
 
-    x, y = (np.clip(values[:, i], *limits[i]) for i in range(2))
-    counts, x_edges, y_edges = np.histogram2d(x, y, bins=bins, range=np.array(limits))
+    counts, edges = _counted(values, limits, bins)
     density = smooth(counts)
     # Events piled on the frame are not allowed to take the colours from the others.
     norm = LogNorm(vmin=FEWEST, vmax=max(1.0, float(density[1:-1, 1:-1].max())), clip=True)
     # An empty cell stays white; rasterised, since a vector file would hold 65,536 squares.
     cells = np.ma.masked_where(counts == 0, density).T
-    ax.pcolormesh(x_edges, y_edges, cells, cmap=colours, norm=norm, rasterized=True)
+    ax.pcolormesh(*edges, cells, cmap=hues, norm=norm, rasterized=True)
+
+
+def _counted(values: Floats, limits: Limits, bins: int) -> tuple[Floats, tuple[Floats, Floats]]:
+    x, y = (np.clip(values[:, i], *limits[i]) for i in range(2))
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=bins, range=np.array(limits))
+    return counts, (x_edges, y_edges)
+
+
+def _draw_lines(
+    ax: Axes, values: Floats, limits: Limits, fill: Colormap | None, line: str = LINE
+) -> None:
+    """Draw contours, and the events outside of the last one as dots."""
+    counts, edges = _counted(values, limits, CONTOUR_BINS)
+    density = counts
+    for _ in range(CONTOUR_SMOOTHINGS):
+        density = smooth(density)
+    levels = enclosing_levels(density) if len(values) >= FEWEST_LINED else []
+    if levels:
+        place = [
+            np.clip(np.searchsorted(side, values[:, i], "right") - 1, 0, CONTOUR_BINS - 1)
+            for i, side in enumerate(edges)
+        ]
+        values = values[density[place[0], place[1]] < levels[0]]
+    dots = _between(DOTS, DOTS) if line == LINE else _of_mark(line)
+    draw_cells(ax, values, limits, BINS[1], dots)
+    if levels:
+        draw_contours(ax, density, edges, levels, fill, line)
 
 
 def _of_mark(colour: str) -> Colormap:

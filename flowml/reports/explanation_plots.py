@@ -1,4 +1,4 @@
-"""Pictures of an explanation: sums by marker, and the case on the laboratory's own views."""
+"""Pictures of an explanation: the case on the laboratory's own views."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.knowledge.panels import View, load_views
+from flowml.knowledge.panels import View
 from flowml.models.explanation import MOST_OF_A_PAIR
 from flowml.records import Scale
-from flowml.reports.density import MARKS
 from flowml.reports.explanation import shown, signed
-from flowml.reports.plots import view as draw_density_view
+from flowml.reports.plots.pages import views_of
+from flowml.reports.plots.reasons import side_colour
+from flowml.reports.plots.views import view as draw_density_view
+from flowml.reports.ticks import PLAIN
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -25,78 +27,10 @@ if TYPE_CHECKING:
     from flowml.features.recipes.scales import Scales
     from flowml.models.explanation import Explanation, Reason
 
-FOR, AGAINST = MARKS[0], MARKS[1]  # orange and blue: told apart by the colour-blind, too
-SIDE_SCATTER = "SSC-A"
 SHOWN_REGIONS = 3  # in a view
 LEAST_SHOWN = 0.1  # of the largest contribution of a region: smaller ones are not drawn
 LEAST_SEEN = 0.02  # of all contributions: a view of smaller ones is not drawn
-ROOM = 0.14  # share of the longest bars that a number at their end takes
 BAND = 0.025  # share of an axis that the bar of a region beside it takes
-REST = "others"
-
-
-def draw_contributions(ax: Axes, explanation: Explanation, *, top: int = 12) -> Axes:
-    """Draw what the markers contribute, a bar each.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Where to draw.
-    explanation : Explanation
-        Of one case.
-    top : int
-        Markers that get a bar of their own.
-
-    Returns
-    -------
-    matplotlib Axes
-        The axes given.
-    """
-    bars = [(shown(r.name), r.difference) for r in explanation.markers[:top]]
-    if rest := explanation.markers[top:]:
-        bars.append((f"{len(rest)} {REST}", sum(reason.difference for reason in rest)))
-    sizes = [size for _, size in bars]
-    places = np.arange(len(bars))
-    ax.barh(places, sizes, color=[_colour(size) for size in sizes], height=0.7)
-    ax.set_yticks(places)
-    ax.set_yticklabels([name for name, _ in bars], fontsize=9, parse_math=False)
-    ax.invert_yaxis()
-    ax.axvline(0, color="black", linewidth=0.8)
-    _write_sizes(ax, sizes)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    entity, other = explanation.entity, explanation.other
-    ax.set_xlabel(f"speaks for {other}  ←  log odds  →  speaks for {entity}", parse_math=False)
-    case = explanation.prediction
-    title = (
-        f"{printable(case.case_id, 60)}: {entity} against {other}\n"
-        f"difference {signed(explanation.difference)}, of it {signed(explanation.bias)} before "
-        "anything is known"
-    )
-    ax.set_title(title, fontsize=10, parse_math=False)
-    return ax
-
-
-def _colour(size: float) -> str:
-    return FOR if size >= 0 else AGAINST
-
-
-def _write_sizes(ax: Axes, sizes: Sequence[float]) -> None:
-    """Write each contribution at the end of its bar, and leave room for it."""
-    for place, size in enumerate(sizes):
-        ax.annotate(
-            signed(size),
-            (size, place),
-            xytext=(3 if size >= 0 else -3, 0),
-            textcoords="offset points",
-            ha="left" if size >= 0 else "right",
-            va="center",
-            fontsize=8,
-        )
-    low, high = min([0.0, *sizes]), max([0.0, *sizes])
-    if low < high:
-        room = ROOM * (high - low)
-        ax.set_xlim(low - room * (low < 0), high + room * (high > 0))
 
 
 def choose_views(
@@ -172,14 +106,9 @@ def marker_sums(explanation: Explanation) -> dict[tuple[str, str], float]:
 
 
 def _candidates(measured: Sequence[Collection[str]]) -> Iterator[tuple[int, View]]:
-    """Give every view of every tube; side scatter where a marker is in none of them."""
+    """Give every view of every tube."""
     for tube, markers in enumerate(measured):
-        own = [view for view in load_views() if {view.x, view.y} <= set(markers)]
-        yield from ((tube, view) for view in own)
-        covered = {marker for view in own for marker in (view.x, view.y)}
-        if SIDE_SCATTER in markers:
-            for marker in sorted(set(markers) - covered - {SIDE_SCATTER}):
-                yield tube, View(f"{marker} x SSC", marker, SIDE_SCATTER, "")
+        yield from ((tube, view) for view in views_of(markers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +166,7 @@ def draw_view(ax: Axes, tube: ShownTube, view: View, explanation: Explanation) -
     for reason in _regions_in(view, tube.key, explanation):
         _draw_region(ax, reason, view)
     name = printable(sample.name, 40)
-    ax.set_title(f"{_sums(view, tube.key, explanation)}\n{name}", fontsize=9, parse_math=False)
+    ax.set_title(f"{_sums(view, tube.key, explanation)}\n{name}", fontsize=9, **PLAIN)
     return ax
 
 
@@ -267,7 +196,7 @@ def _draw_region(ax: Axes, reason: Reason, view: View) -> None:
     (left, right), (bottom, top) = (
         _span(spans.get(marker), ends[marker]) for marker in (view.x, view.y)
     )
-    colour, is_frame = _colour(reason.difference), len(spans) > 1
+    colour, is_frame = side_colour(reason.difference), len(spans) > 1
     halo = [withStroke(linewidth=4, foreground="white")]
     frame = Rectangle(
         (left, bottom), right - left, top - bottom,

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from flowml.preprocess import Transform
 
+# Text from a file is shown letter by letter: neither mathtext nor TeX reads it.
+PLAIN: Mapping[str, Any] = MappingProxyType({"parse_math": False, "usetex": False})
 CLOSEST = 0.07  # share of an axis between two labels that do not touch
 MOST_TICKS = 7
 LEAST_DECADE = -10
 SLACK = 1e-9  # share of an axis, or decades: a decade at its very end may be off by rounding
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 LETTERS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
+
+
+def legend_label(text: str) -> str:
+    """Make text from a file fit a legend, which leaves out what begins with an underscore.
+
+    Parameters
+    ----------
+    text : str
+        Harmless otherwise.
+
+    Returns
+    -------
+    str
+        With a blank before an underscore.
+
+    Examples
+    --------
+    >>> legend_label("_a"), legend_label("a")
+    (' _a', 'a')
+    """
+    return f" {text}" if text.startswith("_") else text
 
 
 @dataclass(frozen=True, slots=True)

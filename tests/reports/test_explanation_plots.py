@@ -19,13 +19,11 @@ from flowml.models.explanation import Explanation
 from flowml.reports import plots
 from flowml.reports.explanation import explanation_csv, explanation_text, signed, what
 from flowml.reports.explanation_plots import (
-    AGAINST,
-    FOR,
     ShownTube,
     choose_views,
-    draw_contributions,
     draw_view,
 )
+from flowml.reports.plots.reasons import AGAINST, FOR
 
 HOSTILE = r"$\frac{1}{0$ <b>" + "\x1b[31m\n\u202e" + "x" * 500
 
@@ -50,7 +48,7 @@ def colour(patch):
 def test_bars_are_the_contributions_in_two_colours():
     ax = Figure().add_subplot()
     found = explained({"CD5|mean": 2.0, "CD20|mean": -1.0, "CD3|mean": 0.5, "CD4|mean": 0.25})
-    assert draw_contributions(ax, found, top=2) is ax
+    assert plots.contributions(found, top=2, ax=ax) is ax
     assert [bar.get_width() for bar in ax.patches] == [2.0, -1.0, 0.75]
     assert [colour(bar) for bar in ax.patches] == [FOR, AGAINST, FOR]
     names = [text.get_text() for text in ax.get_yticklabels()]
@@ -61,14 +59,14 @@ def test_bars_are_the_contributions_in_two_colours():
 
 def test_nothing_to_tell_is_drawn_too(tmp_path):
     ax = Figure().add_subplot()
-    plots.save(draw_contributions(ax, explained({"CD5|mean": 0.0})), tmp_path / "a.png")
+    plots.save(plots.contributions(explained({"CD5|mean": 0.0}), ax=ax), tmp_path / "a.png")
     assert len(ax.patches) == 0
 
 
 def test_hostile_names_are_shown_harmless(tmp_path):
     found = explained({f"{HOSTILE}|mean": 1.0, "a|b|c|mean": 0.5}, case_id=HOSTILE)
     ax = Figure().add_subplot()
-    plots.save(draw_contributions(ax, found), tmp_path / "a.png")
+    plots.save(plots.contributions(found, ax=ax), tmp_path / "a.png")
     shown = [ax.get_title(), *(text.get_text() for text in ax.get_yticklabels())]
     shown += [explanation_text(found, 5), explanation_csv(found)]
     for text in shown:
