@@ -22,7 +22,7 @@ from flowml.knowledge.labels import load_label_tree
 from flowml.models import Prediction
 from flowml.models.contributions import Contributions
 from flowml.models.explanation import Explanation
-from flowml.models.novelty import fit_novelty
+from flowml.models.gauging import fit_novelty
 from flowml.records import Channel, Role, Sample, Spillover
 from flowml.reports import plots
 from flowml.reports.plots.pages import page_views
@@ -136,6 +136,7 @@ def small_model():
         feature_names=tuple(f"CD{n // 4 + 1}|q{n % 4}" for n in range(20)),
         tree=load_label_tree(),
         caution=SimpleNamespace(novelty=novelty),
+        predict_proba=lambda rows: np.tile([0.8, 0.15, 0.05], (len(rows), 1)),
     )
 
 

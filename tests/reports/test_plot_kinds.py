@@ -300,10 +300,12 @@ def test_a_case_among_the_training_cases():
     figure = plots.training(model, row, name="A1")
     places, distances, markers = figure.axes
     squared = model.caution.novelty.squared(row[np.newaxis])[0] / 20
-    assert figure.get_suptitle().startswith(f"A1: novelty {squared.min():.2f} (usual is 1)")
+    novelty = squared @ [0.8, 0.15, 0.05]
+    assert figure.get_suptitle().startswith(f"A1: novelty {novelty:.2f} (usual is 1)")
+    assert distances.lines[0].get_xdata() == pytest.approx([novelty])
     assert "CLL" in figure.get_suptitle()
     names = [text.get_text() for text in distances.get_yticklabels()]
-    assert names == [model.entities[i] for i in np.argsort(squared)]
+    assert names == ["novelty", *(model.entities[i] for i in np.argsort(squared))]
     assert markers.get_yticklabels()[0].get_text() == "CD2", "the far feature"
     assert sorted(texts(places)) == ["AML", "CLL", "T-ALL"]
 

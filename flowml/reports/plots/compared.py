@@ -47,7 +47,7 @@ class _Place(NamedTuple):
     case: Floats
     entities: Floats  # shape (n_entities, 2)
     radii: Floats
-    distances: Floats  # novelty by entity: about 1 for one of its own cases
+    distances: Floats  # to each entity: about 1 for one of its own cases
     order: list[int]  # nearest first
 
 
@@ -75,8 +75,8 @@ def training(
     -------
     matplotlib Figure or SubFigure
         The one given, or the new one. Left: the plane in which the entities differ most; a
-        circle holds about 86 of 100 cases of an entity. Middle: distance to the nearest
-        entities, in units of the usual distance of their own cases. Right: features of the
+        circle holds about 86 of 100 cases of an entity. Middle: novelty, and the distances
+        to the nearest entities that it is made of. Right: features of the
         markers that lie furthest from the mean of all training cases, in standard deviations.
 
     Raises
@@ -97,10 +97,11 @@ def training(
     figure.subplots_adjust(left=0.015, right=0.985, bottom=0.11, top=0.81, wspace=0.3)
     place = _place(novelty, row)
     _draw_map(left, model, place)
-    _draw_distances(middle, model, novelty, place)
+    rows = row[np.newaxis]
+    score = float(novelty.scores(rows, model.predict_proba(rows))[0])
+    _draw_distances(middle, model, novelty, place, score)
     _draw_markers(right, model, novelty, row)
     nearest = model.entities[place.order[0]]
-    score = float(place.distances[place.order[0]])
     head(
         figure,
         f"{printable(name, 60) or 'this case'}: novelty {score:.2f} (usual is 1), nearest "
@@ -196,17 +197,23 @@ def _touch(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return all(2 * abs(one[i] - other[i]) < one[i + 2] + other[i + 2] for i in (0, 1))
 
 
-def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Place) -> None:
+def _draw_distances(
+    ax: Axes, model: TrainedModel, novelty: Novelty, place: _Place, score: float
+) -> None:
+    """Draw novelty, which the limits are for, above the distances to the nearest entities."""
     near = place.order[:NEAREST]
     sizes = np.clip(place.distances[near], 1e-3, 1e6)
-    rows = np.arange(len(near))
+    rows = np.arange(1, len(near) + 1)
     hues = [_lineage_colour(model, model.entities[i]) for i in near]
+    above = float(np.clip(score, 1e-3, 1e6))
+    ax.plot([above], [0], "*", color=VERMILION, markersize=13, markeredgecolor="black")
     ax.hlines(rows, 1e-6, sizes, color=hues, linewidth=3.0, alpha=0.45)
     ax.scatter(sizes, rows, c=hues, s=46, zorder=3)
     ax.set_xscale("log")
-    ax.set_yticks(rows)
-    ax.set_yticklabels([model.entities[i] for i in near], fontsize=8.5, **PLAIN)
-    ax.set_ylim(len(near) - 0.5, -0.5)
+    ax.set_yticks([0, *rows])
+    names = ["novelty", *(model.entities[i] for i in near)]
+    ax.set_yticklabels(names, fontsize=8.5, **PLAIN)
+    ax.set_ylim(len(near) + 0.5, -0.5)
     limits = Unlike(1.0, novelty.unusual, novelty.furthest)
     marks = [
         (1.0, "usual", GREY),
@@ -214,8 +221,8 @@ def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Pla
         (limits.furthest, "unlike", VERMILION),
     ]
     known = [mark for mark in marks if np.isfinite(mark[0])]
-    low = min(0.3, float(sizes.min()) / 1.5)
-    high = max(float(sizes.max()), *(limit for limit, _, _ in known)) * 1.6
+    low = min(0.3, float(sizes.min()) / 1.5, above / 1.5)
+    high = max(float(sizes.max()), above, *(limit for limit, _, _ in known)) * 1.6
     ax.set_xlim(low, high)
     from matplotlib.lines import Line2D
 
@@ -230,7 +237,7 @@ def _draw_distances(ax: Axes, model: TrainedModel, novelty: Novelty, place: _Pla
     _tick(ax, low, high)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="x", labelsize=8)
-    ax.set_title("distance to the nearest entities", fontsize=9, pad=20)
+    ax.set_title("novelty, and distances to the nearest entities", fontsize=9, pad=20)
     ax.set_xlabel("in units of the usual distance of their own cases", fontsize=7.5)
 
 
