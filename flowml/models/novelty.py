@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from flowml.archive.tables import sized
 from flowml.errors import ModelError
 from flowml.models.linear import Standard, spectrum
-from flowml.models.tables import sized
 from flowml.threads import one_thread
 
 if TYPE_CHECKING:

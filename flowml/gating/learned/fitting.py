@@ -1,0 +1,191 @@
+"""Training of the network: steps down the log loss (Adam; Kingma & Ba, 2015).
+
+Training cases show what cells of a lineage usually look like; a clone looks otherwise. A part
+of the cells of every step is therefore made *aberrant*: some of their channels take the values
+of other cells, so that no single marker may decide, and the lineage stays what it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowml.gating.learned.network import Network, shares
+from flowml.threads import one_thread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats32 = NDArray[np.float32]
+    Ints = NDArray[np.int64]
+
+ARTEFACT = -1  # code of events that are no cells
+DECAYS = 0.9, 0.999  # of the means of the gradient and of its square
+TINY = np.float32(1e-8)
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    n_hidden : int
+        Sums in each hidden layer.
+    n_passes : int
+        How often every event is seen.
+    n_batch : int
+        Events of one step.
+    rate : float
+        Length of the first steps; it falls to 0.
+    decay : float
+        Share of a weight that is lost at a step of length 1: keeps weights small.
+    aberrant : float
+        Share of cells that are made aberrant.
+    most_changed : int
+        Channels of an aberrant cell that are changed at most.
+    seed : int
+        Of weights, order and changes.
+    """
+
+    n_hidden: int = 48
+    n_passes: int = 10
+    n_batch: int = 1024
+    rate: float = 4e-3
+    decay: float = 1e-2
+    aberrant: float = 0.0
+    most_changed: int = 2
+    seed: int = 0
+
+
+def fit_network(
+    rows: Floats32, codes: Ints, weights: Floats32, n_lineages: int, settings: NetworkSettings
+) -> Network:
+    """Train a network.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n_events, n_channels), float32
+        Values on a display scale, all finite.
+    codes : ndarray, shape (n_events,), int64
+        Lineage of each event, from 0; `ARTEFACT`.
+    weights : ndarray, shape (n_events,), float32
+        How much each event counts.
+    n_lineages : int
+        Number of lineages, of which some may have no event.
+    settings : NetworkSettings
+        How.
+
+    Returns
+    -------
+    Network
+        The same for the same events and settings.
+    """
+    rng = np.random.default_rng(settings.seed)
+    network = _first(rows, n_lineages, settings.n_hidden, rng)
+    scaled = network.standard(rows)
+    state = _Adam(network.parts(), settings)
+    n_steps = settings.n_passes * -(-len(rows) // settings.n_batch)
+    step = 0
+    with one_thread():
+        for _ in range(settings.n_passes):
+            order = rng.permutation(len(rows))
+            for start in range(0, len(rows), settings.n_batch):
+                chosen = order[start : start + settings.n_batch]
+                batch = _aberrant(scaled[chosen], codes[chosen], settings, rng)
+                slopes = gradient(network, batch, codes[chosen], weights[chosen])
+                step += 1
+                state.move(slopes, step, 1 - step / n_steps)
+    return network
+
+
+def gradient(
+    network: Network, scaled: Floats32, codes: Ints, weights: Floats32
+) -> dict[str, Floats32]:
+    """Return the slope of the mean log loss for every weight.
+
+    Parameters
+    ----------
+    network : Network
+        Where it stands.
+    scaled : ndarray, shape (n_events, n_channels), float32
+        As `Network.standard` gives them.
+    codes : ndarray, shape (n_events,), int64
+        Lineage of each event, from 0; `ARTEFACT`.
+    weights : ndarray, shape (n_events,), float32
+        How much each event counts.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By the names of `Network.parts`, without mean and spread.
+    """
+    first = np.maximum(scaled @ network.weights1 + network.bias1, 0)
+    second = np.maximum(first @ network.weights2 + network.bias2, 0)
+    artefact, lineages = shares(second @ network.weights3 + network.bias3)
+    is_cell = codes != ARTEFACT
+    error = np.concatenate([(artefact - ~is_cell)[:, None], lineages], axis=1)
+    error[~is_cell, 1:] = 0  # of an artefact no lineage is right or wrong
+    error[np.flatnonzero(is_cell), codes[is_cell] + 1] -= 1
+    error *= (weights / len(weights))[:, None]
+    back2 = (error @ network.weights3.T) * (second > 0)
+    back1 = (back2 @ network.weights2.T) * (first > 0)
+    return {
+        "weights1": scaled.T @ back1,
+        "bias1": back1.sum(axis=0),
+        "weights2": first.T @ back2,
+        "bias2": back2.sum(axis=0),
+        "weights3": second.T @ error,
+        "bias3": error.sum(axis=0),
+    }
+
+
+class _Adam:
+    """Running means of the gradient, and the steps that they give."""
+
+    def __init__(self, parts: dict[str, Floats32], settings: NetworkSettings) -> None:
+        self.parts, self.settings = parts, settings
+        self.means = {name: np.zeros_like(part) for name, part in parts.items()}
+        self.squares = {name: np.zeros_like(part) for name, part in parts.items()}
+
+    def move(self, slopes: dict[str, Floats32], step: int, left: float) -> None:
+        """Change the weights in place; `left` is the share of training that is to come."""
+        rate = self.settings.rate * left
+        slow, fast = (1 - decay**step for decay in DECAYS)
+        for name, slope in slopes.items():
+            mean, square, part = self.means[name], self.squares[name], self.parts[name]
+            mean += (1 - DECAYS[0]) * (slope - mean)
+            square += (1 - DECAYS[1]) * (slope * slope - square)
+            if part.ndim == 2:
+                part *= np.float32(1 - rate * self.settings.decay)
+            part -= np.float32(rate / slow) * mean / (np.sqrt(square / fast) + TINY)
+
+
+def _first(rows: Floats32, n_lineages: int, n_hidden: int, rng: np.random.Generator) -> Network:
+    """Return a network of random weights (He et al., 2015) for the scale of these events."""
+    spread = rows.std(axis=0, dtype=np.float64)
+    sizes = [(rows.shape[1], n_hidden), (n_hidden, n_hidden), (n_hidden, 1 + n_lineages)]
+    drawn = [rng.normal(0, np.sqrt(2 / size[0]), size).astype(np.float32) for size in sizes]
+    constants = [np.zeros(size[1], np.float32) for size in sizes]
+    return Network(
+        rows.mean(axis=0, dtype=np.float64).astype(np.float32),
+        np.where(spread > 0, spread, 1).astype(np.float32),
+        drawn[0], constants[0], drawn[1], constants[1], drawn[2], constants[2],
+    )  # fmt: skip
+
+
+def _aberrant(
+    batch: Floats32, codes: Ints, settings: NetworkSettings, rng: np.random.Generator
+) -> Floats32:
+    """Give some cells of a batch the values of other cells in some of their channels."""
+    cells = np.flatnonzero(codes != ARTEFACT)
+    changed = cells[rng.random(len(cells)) < settings.aberrant]
+    if not len(changed):
+        return batch
+    for _ in range(settings.most_changed):
+        others = rng.choice(cells, len(changed))
+        channels = rng.integers(0, batch.shape[1], len(changed))
+        batch[changed, channels] = batch[others, channels]
+    return batch
