@@ -29,6 +29,7 @@ _HOMES = {
     "write_fcs": "flowml.fcs",
     "compensate": "flowml.preprocess",
     "display": "flowml.preprocess",
+    "EventClassifier": "flowml.gating.learned",
     "gate": "flowml.gating",
     "read_gates": "flowml.gating",
     "LineageClassifier": "flowml.models.classifier",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from flowml.features.casetable import read_case_table
     from flowml.findings import Finding
     from flowml.gating import gate, read_gates
+    from flowml.gating.learned import EventClassifier
     from flowml.knowledge.labels import read_label_tree
     from flowml.knowledge.marker_names import read_marker_names
     from flowml.models import load_model

@@ -1,0 +1,21 @@
+"""Populations learned from labelled samples, event by event."""
+
+from flowml.gating.learned.classifier import EventClassifier
+from flowml.gating.learned.fitting import NetworkSettings
+from flowml.gating.learned.labels import (
+    labels_of_channel,
+    labels_of_populations,
+    read_event_labels,
+    translated,
+)
+from flowml.gating.learned.scores import EventScores
+
+__all__ = [
+    "EventClassifier",
+    "EventScores",
+    "NetworkSettings",
+    "labels_of_channel",
+    "labels_of_populations",
+    "read_event_labels",
+    "translated",
+]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.gating.learned.drawing import Drawn
 from flowml.gating.learned.network import Network, shares
+from flowml.gating.learned.scores import ARTEFACT
 from flowml.threads import one_thread
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     Floats32 = NDArray[np.float32]
     Ints = NDArray[np.int64]
 
-ARTEFACT = -1  # code of events that are no cells
 DECAYS = 0.9, 0.999  # of the means of the gradient and of its square
 TINY = np.float32(1e-8)
 
@@ -40,10 +41,8 @@ class NetworkSettings:
         Events of one step.
     rate : float
         Length of the first steps; it falls to 0.
-    decay : float
-        Share of a weight that is lost at a step of length 1: keeps weights small.
     aberrant : float
-        Share of cells that are made aberrant.
+        Share of the cells of clonal lineages that are made aberrant.
     most_changed : int
         Channels of an aberrant cell that are changed at most.
     seed : int
@@ -51,30 +50,23 @@ class NetworkSettings:
     """
 
     n_hidden: int = 48
-    n_passes: int = 10
-    n_batch: int = 1024
-    rate: float = 4e-3
-    decay: float = 1e-2
-    aberrant: float = 0.0
+    n_passes: int = 12
+    n_batch: int = 512
+    rate: float = 3e-3
+    aberrant: float = 0.5
     most_changed: int = 2
     seed: int = 0
 
 
-def fit_network(
-    rows: Floats32, codes: Ints, weights: Floats32, n_lineages: int, settings: NetworkSettings
-) -> Network:
+def fit_network(events: Drawn, clonal: tuple[int, ...], settings: NetworkSettings) -> Network:
     """Train a network.
 
     Parameters
     ----------
-    rows : ndarray, shape (n_events, n_channels), float32
-        Values on a display scale, all finite.
-    codes : ndarray, shape (n_events,), int64
-        Lineage of each event, from 0; `ARTEFACT`.
-    weights : ndarray, shape (n_events,), float32
-        How much each event counts.
-    n_lineages : int
-        Number of lineages, of which some may have no event.
+    events : Drawn
+        Values on a display scale, with their classes.
+    clonal : tuple of int
+        Lineages of which some cells are made aberrant.
     settings : NetworkSettings
         How.
 
@@ -84,25 +76,37 @@ def fit_network(
         The same for the same events and settings.
     """
     rng = np.random.default_rng(settings.seed)
-    network = _first(rows, n_lineages, settings.n_hidden, rng)
-    scaled = network.standard(rows)
-    state = _Adam(network.parts(), settings)
-    n_steps = settings.n_passes * -(-len(rows) // settings.n_batch)
+    network = _first(events.rows, events.allowed.shape[1], settings.n_hidden, rng)
+    scaled = network.standard(events.rows)
+    state = _Adam(network.parts(), settings.rate)
+    n_events = len(scaled)
+    n_steps = settings.n_passes * -(-n_events // settings.n_batch)
     step = 0
     with one_thread():
         for _ in range(settings.n_passes):
-            order = rng.permutation(len(rows))
-            for start in range(0, len(rows), settings.n_batch):
+            order = rng.permutation(n_events)
+            for start in range(0, n_events, settings.n_batch):
                 chosen = order[start : start + settings.n_batch]
-                batch = _aberrant(scaled[chosen], codes[chosen], settings, rng)
-                slopes = gradient(network, batch, codes[chosen], weights[chosen])
+                codes = events.codes[chosen]
+                batch = scaled[chosen]
+                _make_aberrant(batch, np.flatnonzero(np.isin(codes, clonal)), settings, rng)
+                batch += np.float32(settings.noise) * rng.standard_normal(
+                    batch.shape, np.float32
+                )
                 step += 1
+                slopes = gradient(
+                    network, batch, codes, events.weights[chosen], events.allowed[chosen]
+                )
                 state.move(slopes, step, 1 - step / n_steps)
     return network
 
 
 def gradient(
-    network: Network, scaled: Floats32, codes: Ints, weights: Floats32
+    network: Network,
+    scaled: Floats32,
+    codes: Ints,
+    weights: Floats32,
+    allowed: NDArray[np.bool_],
 ) -> dict[str, Floats32]:
     """Return the slope of the mean log loss for every weight.
 
@@ -116,6 +120,8 @@ def gradient(
         Lineage of each event, from 0; `ARTEFACT`.
     weights : ndarray, shape (n_events,), float32
         How much each event counts.
+    allowed : ndarray, shape (n_events, n_lineages), bool
+        Lineages among which the loss is taken; an event's own is one of them.
 
     Returns
     -------
@@ -125,6 +131,8 @@ def gradient(
     first = np.maximum(scaled @ network.weights1 + network.bias1, 0)
     second = np.maximum(first @ network.weights2 + network.bias2, 0)
     artefact, lineages = shares(second @ network.weights3 + network.bias3)
+    lineages = lineages * allowed + np.finfo(np.float32).tiny * allowed
+    lineages /= lineages.sum(axis=1, keepdims=True)
     is_cell = codes != ARTEFACT
     error = np.concatenate([(artefact - ~is_cell)[:, None], lineages], axis=1)
     error[~is_cell, 1:] = 0  # of an artefact no lineage is right or wrong
@@ -145,21 +153,19 @@ def gradient(
 class _Adam:
     """Running means of the gradient, and the steps that they give."""
 
-    def __init__(self, parts: dict[str, Floats32], settings: NetworkSettings) -> None:
-        self.parts, self.settings = parts, settings
+    def __init__(self, parts: dict[str, Floats32], rate: float) -> None:
+        self.parts, self.rate = parts, rate
         self.means = {name: np.zeros_like(part) for name, part in parts.items()}
         self.squares = {name: np.zeros_like(part) for name, part in parts.items()}
 
     def move(self, slopes: dict[str, Floats32], step: int, left: float) -> None:
         """Change the weights in place; `left` is the share of training that is to come."""
-        rate = self.settings.rate * left
+        rate = self.rate * left
         slow, fast = (1 - decay**step for decay in DECAYS)
         for name, slope in slopes.items():
             mean, square, part = self.means[name], self.squares[name], self.parts[name]
             mean += (1 - DECAYS[0]) * (slope - mean)
             square += (1 - DECAYS[1]) * (slope * slope - square)
-            if part.ndim == 2:
-                part *= np.float32(1 - rate * self.settings.decay)
             part -= np.float32(rate / slow) * mean / (np.sqrt(square / fast) + TINY)
 
 
@@ -176,16 +182,12 @@ def _first(rows: Floats32, n_lineages: int, n_hidden: int, rng: np.random.Genera
     )  # fmt: skip
 
 
-def _aberrant(
-    batch: Floats32, codes: Ints, settings: NetworkSettings, rng: np.random.Generator
-) -> Floats32:
-    """Give some cells of a batch the values of other cells in some of their channels."""
-    cells = np.flatnonzero(codes != ARTEFACT)
+def _make_aberrant(
+    batch: Floats32, cells: Ints, settings: NetworkSettings, rng: np.random.Generator
+) -> None:
+    """Give some cells of a batch, in place, values of the others in some of their channels."""
     changed = cells[rng.random(len(cells)) < settings.aberrant]
-    if not len(changed):
-        return batch
-    for _ in range(settings.most_changed):
+    for _ in range(settings.most_changed if len(changed) else 0):
         others = rng.choice(cells, len(changed))
         channels = rng.integers(0, batch.shape[1], len(changed))
         batch[changed, channels] = batch[others, channels]
-    return batch

@@ -7,7 +7,8 @@ fraction of the time of some hundred trees, and are computed with numpy alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,35 @@ if TYPE_CHECKING:
 
 BLOCK = 2048  # events; fixed and small: sums that fit the cache, the same bits for every cut
 FARTHEST = 4.0  # standard deviations; a value beyond says no more than one that is so far
+
+
+NAMES = (
+    "mean", "spread", "weights1", "bias1", "weights2", "bias2", "weights3", "bias3",
+)  # fmt: skip
+
+
+def shapes(n_channels: int, n_hidden: int, n_lineages: int) -> list[tuple[int, ...]]:
+    """Return the shape of each part of a network.
+
+    Parameters
+    ----------
+    n_channels : int
+        Values of an event.
+    n_hidden : int
+        Sums of each hidden layer.
+    n_lineages : int
+        Classes of cells.
+
+    Returns
+    -------
+    list of tuple of int
+        In the order of `NAMES`.
+    """
+    layers = [n_channels, n_hidden, n_hidden, 1 + n_lineages]
+    found: list[tuple[int, ...]] = [(n_channels,), (n_channels,)]
+    for before, after in pairwise(layers):
+        found += [(before, after), (after,)]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +96,7 @@ class Network:
 
     def parts(self) -> dict[str, Floats32]:
         """Return all arrays by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: getattr(self, name) for name in NAMES}
 
     def standard(self, rows: Floats32) -> Floats32:
         """Count values in spreads from the mean.
@@ -106,6 +136,22 @@ class Network:
                 padded[: len(block)] = self.standard(block)
                 found[start : start + BLOCK] = self._of_block(padded)[: len(block)]
         return found
+
+    def far(self, rows: Floats32) -> NDArray[np.int64]:
+        """Count the events that lie beyond what the network tells apart.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n_events, n_channels), float32
+            As of `margins`.
+
+        Returns
+        -------
+        ndarray, shape (n_channels,), int64
+            Events that are `FARTHEST` or more from the mean of each channel.
+        """
+        low, high = self.mean - FARTHEST * self.spread, self.mean + FARTHEST * self.spread
+        return np.asarray(np.count_nonzero((rows < low) | (rows > high), axis=0), np.int64)
 
     def _of_block(self, scaled: Floats32) -> Floats32:
         first = scaled @ self.weights1
