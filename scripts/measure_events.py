@@ -5,9 +5,9 @@ FOLDER holds the EuroFlow lymphocyte tubes with the population of every event. D
 `simulated-from-real`. Healthy donors are held out four-fold by donor group; the patients are
 classified by one classifier of all healthy donors, whose settings were chosen without them.
 A prediction is held against the labels of its own sample: classes that these do not tell apart,
-and erythroid cells, are left out of the macro F1. Times are of one thread: processor time of
-`Network` on values, and of the whole call on a file. With ``--xgboost`` trees are trained on the same
-events as the first fold's classifier, and timed in the same run.
+and erythroid cells, are left out of the macro F1. Times are processor time of one thread: on
+values in memory, and of the whole call on a file. With ``--xgboost`` trees are trained on the
+events of the first fold's classifier, and timed in the same run.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ def print_patients(classifier: flowml.EventClassifier, tubes: Sequence[Tube]) ->
         called = answer == B
         right = np.isin(tube.classes[called], (B, CLONE)).mean()
         print(
-            f"| {tube.name}, {tube.diagnosis} | {np.count_nonzero(clone)} | {given.mean():.3f} | "
-            f"{called[clone].mean():.3f} | {right:.3f} |"
+            f"| {tube.name}, {tube.diagnosis} | {np.count_nonzero(clone)} | "
+            f"{given.mean():.3f} | {called[clone].mean():.3f} | {right:.3f} |"
         )
     print("| required | | 0.95 | 0.85 | 0.90 |")
 

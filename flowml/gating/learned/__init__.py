@@ -9,6 +9,7 @@ from flowml.gating.learned.labels import (
     translated,
 )
 from flowml.gating.learned.scores import EventScores
+from flowml.gating.learned.written import write_scores
 
 __all__ = [
     "EventClassifier",
@@ -18,4 +19,5 @@ __all__ = [
     "labels_of_populations",
     "read_event_labels",
     "translated",
+    "write_scores",
 ]

@@ -90,9 +90,6 @@ def fit_network(events: Drawn, clonal: tuple[int, ...], settings: NetworkSetting
                 codes = events.codes[chosen]
                 batch = scaled[chosen]
                 _make_aberrant(batch, np.flatnonzero(np.isin(codes, clonal)), settings, rng)
-                batch += np.float32(settings.noise) * rng.standard_normal(
-                    batch.shape, np.float32
-                )
                 step += 1
                 slopes = gradient(
                     network, batch, codes, events.weights[chosen], events.allowed[chosen]
