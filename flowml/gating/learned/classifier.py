@@ -37,8 +37,8 @@ class EventClassifier:
         of which lineage it is if it is a cell, are decided separately.
     clonal : sequence of str
         Lineages of which there may be cells that no training sample shows, as clones are:
-        some of their training events take values of others of these lineages in a few
-        channels, so that no single marker decides.
+        some of their training events are moved towards others of these lineages in a few
+        channels, so that no single marker decides. Name those with many events only.
     threshold : float
         From this probability on an event is called an artefact.
     scale : str

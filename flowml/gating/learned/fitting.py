@@ -1,8 +1,8 @@
 """Training of the network: steps down the log loss (Adam; Kingma & Ba, 2015).
 
 Training cases show what cells of a lineage usually look like; a clone looks otherwise. A part
-of the cells of every step is therefore made *aberrant*: some of their channels take the values
-of other cells, so that no single marker may decide, and the lineage stays what it was.
+of the cells of every step is therefore made *aberrant*: in some channels they are moved towards
+other cells, by any part of the way, so that no single marker may decide; the lineage stays.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 DECAYS = 0.9, 0.999  # of the means of the gradient and of its square
+OVERSHOOT = 2.0  # half of the moves go all the way; dim expression lies between two lineages
 TINY = np.float32(1e-8)
 
 
@@ -53,8 +54,8 @@ class NetworkSettings:
     n_passes: int = 12
     n_batch: int = 512
     rate: float = 3e-3
-    aberrant: float = 0.5
-    most_changed: int = 2
+    aberrant: float = 0.8
+    most_changed: int = 3
     seed: int = 0
 
 
@@ -128,10 +129,10 @@ def gradient(
     first = np.maximum(scaled @ network.weights1 + network.bias1, 0)
     second = np.maximum(first @ network.weights2 + network.bias2, 0)
     artefact, lineages = shares(second @ network.weights3 + network.bias3)
-    lineages = lineages * allowed + np.finfo(np.float32).tiny * allowed
-    lineages /= lineages.sum(axis=1, keepdims=True)
+    among = (lineages + np.finfo(np.float32).tiny) * allowed
+    among /= among.sum(axis=1, keepdims=True)
     is_cell = codes != ARTEFACT
-    error = np.concatenate([(artefact - ~is_cell)[:, None], lineages], axis=1)
+    error = np.concatenate([(artefact - ~is_cell)[:, None], among], axis=1)
     error[~is_cell, 1:] = 0  # of an artefact no lineage is right or wrong
     error[np.flatnonzero(is_cell), codes[is_cell] + 1] -= 1
     error *= (weights / len(weights))[:, None]
@@ -182,9 +183,11 @@ def _first(rows: Floats32, n_lineages: int, n_hidden: int, rng: np.random.Genera
 def _make_aberrant(
     batch: Floats32, cells: Ints, settings: NetworkSettings, rng: np.random.Generator
 ) -> None:
-    """Give some cells of a batch, in place, values of the others in some of their channels."""
+    """Move some cells of a batch, in place, towards others in some of their channels."""
     changed = cells[rng.random(len(cells)) < settings.aberrant]
     for _ in range(settings.most_changed if len(changed) else 0):
         others = rng.choice(cells, len(changed))
         channels = rng.integers(0, batch.shape[1], len(changed))
-        batch[changed, channels] = batch[others, channels]
+        own = batch[changed, channels]
+        way = np.minimum(1, OVERSHOOT * rng.random(len(changed), np.float32))
+        batch[changed, channels] = own + way * (batch[others, channels] - own)

@@ -160,7 +160,7 @@ class Network:
         second = first @ self.weights2
         second += self.bias2
         np.maximum(second, 0, out=second)
-        margins: Floats32 = second @ self.weights3
+        margins = np.asarray(second @ self.weights3, np.float32)
         margins += self.bias3
         return margins
 
@@ -181,7 +181,7 @@ def shares(margins: Floats32) -> tuple[Floats32, Floats32]:
         Probability of each lineage, given a cell; they add up to 1.
     """
     with np.errstate(over="ignore"):
-        artefact = 1 / (1 + np.exp(-margins[:, 0]))
+        artefact = np.asarray(1 / (1 + np.exp(-margins[:, 0])), margins.dtype)
     cells = margins[:, 1:] - margins[:, 1:].max(axis=1, keepdims=True)
     np.exp(cells, out=cells)
     cells /= cells.sum(axis=1, keepdims=True)

@@ -87,7 +87,7 @@ def _legend(scores: EventScores) -> str:
 
 
 def _writable(sample: Sample) -> Iterator[tuple[str, str]]:
-    """Yield the keywords that a file of FCS can hold; blanks at the ends of a value are lost."""
+    """Yield the keywords that an FCS file can hold, without blanks at their ends."""
     for key, value in sample.keywords.items():
         plain = key.isascii() and key.isprintable() and key == key.strip() != ""
         text = value.strip().replace("\x0c", " ").strip()

@@ -134,7 +134,7 @@ def test_classes_must_be_at_least_two():
     sample, truth = labelled(0, classes=("T",))
     with pytest.raises(LabelError, match="one class more"):
         classifier().fit([sample], [truth])
-    with pytest.raises(LabelError, match="names nothing|nothing"):
+    with pytest.raises(LabelError, match="name nothing"):
         classifier().fit([sample], [[""] * len(truth)])
 
 
@@ -187,8 +187,9 @@ def rewritten(path, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": "flowml-model"}, {"format_version": 2}, {"n_hidden": 17}, {"n_hidden": 10**9},
-        {"n_hidden": "x"}, {"lineages": ["B", "B", "T"]}, {"lineages": []}, {"artefact": "B"},
+        {"format": "flowml-model"}, {"format_version": 2}, {"n_hidden": 17},
+        {"n_hidden": 10**9}, {"n_hidden": "x"}, {"lineages": ["B", "B", "T"]},
+        {"lineages": []}, {"artefact": "B"},
         {"artefact": 3}, {"channels": ["CD19"]}, {"scale": "cubic"}, {"scale": []},
         {"threshold": 0}, {"threshold": None}, {"counts": {"B": -1}}, {"counts": 3},
         {"tables": []}, {"tables": None}, {TABLES: b""}, {TABLES: b"\xff" * 2000},
@@ -263,10 +264,10 @@ def test_real_lymphocyte_tubes(shared_data):
         labels = read_event_labels(folder / f"{name}.labels.csv.gz")
         return flowml.read_fcs(folder / f"{name}.fcs"), translated(labels, classes)
 
-    samples, labels = zip(*map(read, ("lst-01", "lst-06", "lst-32")), strict=True)
+    samples, labels = zip(*map(read, ("lst-01", "lst-06", "lst-32", "lst-36")), strict=True)
     model = EventClassifier(most_events=500, clonal=["B"]).fit(samples, labels)
     assert model.trained().view.scale == "stored"
-    sample, truth = read("lst-19")
+    sample, truth = read("lst-39")
     found = named(model.scores(sample))
     for name, least in {"T": 0.95, "B": 0.9, "neutrophil": 0.9, "artefact": 0.8}.items():
         assert (found[truth == name] == name).mean() > least

@@ -62,8 +62,8 @@ def test_other_readers_open_the_copy(scored, tmp_path):
         warnings.simplefilter("ignore")  # of its own imports
         import flowkit
 
-        theirs = flowkit.Sample(str(path), preprocess=False)
-    assert theirs.pnn_labels[3:] == ["event class", "event probability"]
+        opened = flowkit.Sample(str(path), preprocess=False)
+    assert opened.pnn_labels[3:] == ["event class", "event probability"]
 
 
 def test_fcsparser_opens_the_copy(scored, tmp_path):
