@@ -51,7 +51,7 @@ class NetworkSettings:
     """
 
     n_hidden: int = 48
-    n_passes: int = 12
+    n_passes: int = 20
     n_batch: int = 512
     rate: float = 3e-3
     aberrant: float = 0.8
