@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     Floats32 = NDArray[np.float32]
     Ints = NDArray[np.int64]
 
-# Classes of which events were left out count by this power of how many there were, and those of
-# which there are fewer than could be taken by that power of what is lacking: without either, too
-# much is called rare, or rare classes are not learned.
-BALANCE, RARE = 0.4, 0.3
+# Common classes count by this power of how often they are: 0 would call too much rare, 1 would
+# leave rare classes unlearned.
+BALANCE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ def drawn(rows: Floats32, codes: Ints, n_lineages: int, most: int, seed: int) ->
         own = np.flatnonzero(codes == code)
         chosen = rng.permutation(own)[:most]
         kept.append(chosen)
-        weight = (len(own) / len(chosen)) ** BALANCE * (most / len(chosen)) ** RARE
+        weight = (len(own) / len(chosen)) ** BALANCE
         weights.append(np.full(len(chosen), weight, np.float32))
     places = np.concatenate([np.empty(0, np.int64), *kept])
     told = np.isin(np.arange(n_lineages), present)
