@@ -10,9 +10,9 @@ and erythroid cells, are left out of the macro F1. Times are processor time of o
 values in memory, and of the whole call on a file. With ``--xgboost`` trees are trained on the
 events of the first fold's classifier, and timed in the same run.
 
-In six files (lst-15 to lst-21) the names of four channels stand in another order than the values:
-by name, T cells lack CD5 and have CD56, in the same place of the file they look like those of all
-others. The channels of every file are therefore taken in the order of the first.
+In six files (lst-15 to lst-21) the names of four channels stand in another order than the
+values: by name, T cells lack CD5 and have CD56; by place, they look like those of all others.
+The channels of every file are therefore taken in the order of the first.
 """
 
 from __future__ import annotations
