@@ -21,6 +21,7 @@ import argparse
 import csv
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,18 +68,15 @@ def read_tubes(folder: Path) -> list[Tube]:
     """Read all samples and their labels."""
     rows = read_rows(folder / "populations.csv")
     classes = {row["population"].strip(): row["lineage"] for row in rows}
-    return [
-        Tube(
-            row["sample_id"],
-            row["diagnosis"],
-            row["donor_group"],
-            flowml.read_fcs(folder / row["file"]),
-            translated(
-                read_event_labels(folder / f"{row['sample_id']}.labels.csv.gz"), classes
-            ),
-        )
-        for row in read_rows(folder / "samples.csv")
-    ]
+    tubes: list[Tube] = []
+    for row in read_rows(folder / "samples.csv"):
+        labels = read_event_labels(folder / f"{row['sample_id']}.labels.csv.gz")
+        sample = flowml.read_fcs(folder / row["file"])
+        if tubes:
+            sample = replace(sample, channels=tubes[0].sample.channels)
+        known = row["sample_id"], row["diagnosis"], row["donor_group"]
+        tubes.append(Tube(*known, sample, translated(labels, classes)))
+    return tubes
 
 
 def fitted(tubes: Sequence[Tube], seed: int = 0) -> flowml.EventClassifier:
