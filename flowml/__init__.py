@@ -30,6 +30,7 @@ _HOMES = {
     "compensate": "flowml.preprocess",
     "display": "flowml.preprocess",
     "auto_gate": "flowml.gating.automatic",
+    "EventClassifier": "flowml.gating.learned",
     "gate": "flowml.gating",
     "read_gates": "flowml.gating",
     "write_gates": "flowml.gating",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from flowml.gated import gate_cases
     from flowml.gating import gate, read_gates, write_gates
     from flowml.gating.automatic import auto_gate
+    from flowml.gating.learned import EventClassifier
     from flowml.knowledge.labels import read_label_tree
     from flowml.knowledge.marker_names import read_marker_names
     from flowml.models import load_model

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.archive.plain import is_count, is_share, is_texts
 from flowml.errors import ModelError
 from flowml.features.coverage import Coverage
 from flowml.features.gaps import with_gaps
 from flowml.models.choosing import AUTO
 from flowml.models.heldout import Change, HeldOut, is_change
-from flowml.models.plain import is_count, is_share, is_texts
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:

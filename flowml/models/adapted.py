@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowml.archive.plain import is_count, is_number, is_share, is_texts
 from flowml.models.levels import ALLOWED
-from flowml.models.plain import is_count, is_number, is_share, is_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,24 +2,30 @@
 
 Members: ``manifest.json`` (format, recipe, label tree, thresholds, training summary, versions,
 SHA-256 of every other member), ``manifest.sha256`` (digest of the manifest), ``trees.json``
-(xgboost's own JSON; empty without trees), ``tables.bin`` (arrays, `flowml.models.tables`) and
+(xgboost's own JSON; empty without trees), ``tables.bin`` (arrays, `flowml.archive.tables`) and
 ``card.md``. Nothing in it is executed or unpickled.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import struct
-import zipfile
-import zlib
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from flowml.about import __version__
+from flowml.archive.members import (
+    DIGEST,
+    MANIFEST,
+    Layout,
+    check_digests,
+    read_file,
+    read_manifest_of,
+    read_members,
+    write_archive,
+)
+from flowml.archive.plain import is_count, is_number
+from flowml.archive.tables import pack_tables, unpack_tables
 from flowml.errors import FlowmlError, ModelError
 from flowml.features import FittedRecipe
 from flowml.knowledge.labels import LabelTree, label_tree_from
@@ -28,18 +34,13 @@ from flowml.models.adapted import KEY as ADAPTED
 from flowml.models.adapted import is_adapted
 from flowml.models.caution import caution_from
 from flowml.models.panels import is_panel_record
-from flowml.models.plain import is_count, is_number
 from flowml.models.predictor import predictor_from
 from flowml.models.record import is_choice
 from flowml.models.standin import is_stand_ins
-from flowml.models.tables import pack_tables, unpack_tables
 from flowml.models.trained import TrainedModel
-from flowml.safety import printable, written_aside
+from flowml.safety import printable
 
-FORMAT = "flowml-model"
-FORMAT_VERSION = 3
-MANIFEST, DIGEST, TREES = "manifest.json", "manifest.sha256", "trees.json"
-TABLES, CARD = "tables.bin", "card.md"
+TREES, TABLES, CARD = "trees.json", "tables.bin", "card.md"
 MEMBERS = (MANIFEST, DIGEST, TREES, TABLES, CARD)
 # In bytes. A file of 200 kB may unpack to as much; JSON takes up to 15 times that in memory.
 LARGEST = {
@@ -49,14 +50,12 @@ LARGEST = {
     TABLES: 256 << 20,
     CARD: 1 << 20,
 }
-COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 MOST_FEATURES = 1_000_000
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same model is the same file, whenever it is written
 DEMO = "demo"
-_DAMAGED = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError,
-    ValueError, struct.error,
-)  # fmt: skip
+ADVICE = (
+    f"Give a file that 'flowml train' wrote, or '{DEMO}' for the bundled demonstration model."
+)
+LAYOUT = Layout("flowml-model", 3, "'flowml train'", ADVICE, LARGEST)
 
 
 def save_model(model: TrainedModel, path: Path | str) -> None:
@@ -79,9 +78,6 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
     tables, listing = pack_tables(model.predictor.tables() | model.caution.tables())
     members = {TREES: model.predictor.document, TABLES: tables, CARD: model.card.encode()}
     manifest = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "flowml_version": __version__,
         "feature_names": list(model.feature_names),
         "entities": model.tree.to_list(),
         "recipe": model.recipe.to_dict() if model.recipe else None,
@@ -91,16 +87,8 @@ def save_model(model: TrainedModel, path: Path | str) -> None:
         "caution": model.caution.to_dict(),
         "tables": listing,
         "training": dict(model.training),
-        "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
-    members[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
-    members[DIGEST] = hashlib.sha256(members[MANIFEST]).hexdigest().encode()
-    _refuse_too_large({name: len(data) for name, data in members.items()})
-    with written_aside(path) as aside, zipfile.ZipFile(aside, "w") as archive:
-        for name in MEMBERS:
-            info = zipfile.ZipInfo(name, LONG_AGO)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, members[name])
+    write_archive(path, LAYOUT, members, manifest)
 
 
 def load_model(path: Path | str, *, sha256: str | None = None) -> TrainedModel:
@@ -124,27 +112,13 @@ def load_model(path: Path | str, *, sha256: str | None = None) -> TrainedModel:
         If the file is not a model, is damaged, or is not the one that was asked for.
     """
     file = demo_model() if str(path) == DEMO else Path(path)
-    if not file.is_file():
-        what = "is a folder, not a model file" if file.is_dir() else "is not there"
-        raise ModelError(
-            f"the model {printable(path)} {what}. Give a file that 'flowml train' wrote, or "
-            f"'{DEMO}' for the bundled demonstration model."
-        )
+    raw = read_file(file, printable(path), LAYOUT, sha256)
     try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise ModelError(f"could not read {printable(path)}: {error.strerror}.") from error
-    found = hashlib.sha256(raw).hexdigest()
-    if sha256 is not None and found != sha256.strip().lower():
-        raise ModelError(
-            f"{printable(path)} has SHA-256 {found}, expected {printable(sha256)}: it is not "
-            "the model that was asked for. Get that one, or drop the hash."
-        )
-    try:
-        model = _from_members(_read_members(raw))
-        return replace(model, origin={"file": printable(file.name), "sha256": found})
+        model = _from_members(read_members(raw, LAYOUT))
     except ModelError as error:
         raise ModelError(f"{printable(path)} cannot be used as a model: {error}") from error
+    origin = {"file": printable(file.name), "sha256": hashlib.sha256(raw).hexdigest()}
+    return replace(model, origin=origin)
 
 
 def read_manifest(path: Path | str) -> dict[str, Any]:
@@ -167,7 +141,7 @@ def read_manifest(path: Path | str) -> dict[str, Any]:
     """
     load_model(path)
     file = demo_model() if str(path) == DEMO else Path(path)
-    return _read_manifest(_read_members(file.read_bytes())[MANIFEST])
+    return read_manifest_of(read_members(file.read_bytes(), LAYOUT), LAYOUT)
 
 
 def demo_model() -> Path:
@@ -181,37 +155,8 @@ def demo_model() -> Path:
     return Path(str(resources.files("flowml.models") / "demo.flowml"))
 
 
-def _read_members(raw: bytes) -> dict[str, bytes]:
-    """Unpack the archive, within limits, and check its digests."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            infos = {info.filename: info for info in archive.infolist()}
-            if set(infos) != set(MEMBERS) or len(archive.infolist()) != len(MEMBERS):
-                raise ModelError(
-                    "it is an archive, but not of a model that this flowml wrote: an earlier "
-                    "version's must be trained anew."
-                )
-            _refuse_too_large({name: info.file_size for name, info in infos.items()})
-            if any(info.compress_type not in COMPRESSION for info in infos.values()):
-                raise ModelError("it is compressed in a way that flowml does not write.")
-            members = {name: archive.read(infos[name]) for name in MEMBERS}
-    except _DAMAGED as error:
-        raise ModelError(
-            "it is not a file that 'flowml train' wrote, or is damaged."
-        ) from error
-    if hashlib.sha256(members[MANIFEST]).hexdigest().encode() != members[DIGEST].strip():
-        raise ModelError("its manifest does not match its digest: the file is damaged.")
-    return members
-
-
-def _refuse_too_large(sizes: dict[str, int]) -> None:
-    for name, size in sizes.items():
-        if size > LARGEST[name]:
-            raise ModelError(f"{name} in it is larger than {LARGEST[name]} bytes.")
-
-
 def _from_members(members: dict[str, bytes]) -> TrainedModel:
-    manifest = _read_manifest(members[MANIFEST])
+    manifest = read_manifest_of(members, LAYOUT)
     try:
         return _checked(manifest, members)
     except ModelError:
@@ -224,11 +169,7 @@ def _from_members(members: dict[str, bytes]) -> TrainedModel:
 
 def _checked(manifest: dict[str, Any], members: dict[str, bytes]) -> TrainedModel:
     """Put a model together, checking every part of it."""
-    for name, digest in manifest["members"].items():
-        if hashlib.sha256(members[name]).hexdigest() != digest:
-            raise ModelError(f"{name} does not match its digest: the file is damaged.")
-    if set(manifest["members"]) != {TREES, TABLES, CARD}:
-        raise ModelError("its manifest does not cover all of its parts.")
+    check_digests(manifest, members, LAYOUT)
     tree = _label_tree(manifest["entities"])
     names = _feature_names(manifest)
     tables = unpack_tables(members[TABLES], manifest["tables"])
@@ -245,23 +186,6 @@ def _checked(manifest: dict[str, Any], members: dict[str, bytes]) -> TrainedMode
     if set(tables) != set(model.predictor.tables() | model.caution.tables()):
         raise ModelError("it holds tables that count for nothing.")
     return model
-
-
-def _read_manifest(raw: bytes) -> dict[str, Any]:
-    try:
-        manifest = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise ModelError("its manifest is not JSON.") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ModelError("its manifest is not that of a flowml model.")
-    if not isinstance(manifest.get("flowml_version"), str):
-        raise ModelError("its manifest does not say which flowml wrote it.")
-    if manifest.get("format_version") != FORMAT_VERSION:
-        raise ModelError(
-            f"its format is version {printable(manifest.get('format_version'), 20)}; this "
-            f"flowml ({__version__}) reads version {FORMAT_VERSION}."
-        )
-    return manifest
 
 
 def _pool(manifest: dict[str, Any]) -> tuple[object, object]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.archive.plain import is_number, is_share
 from flowml.errors import ModelError
 from flowml.models.levels import Levels, fixed_levels, levels_from
 from flowml.models.novelty import Novelty, Unlike, novelty_from
-from flowml.models.plain import is_number, is_share
 from flowml.models.sets import entity_limits, not_excluded
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from flowml.archive.plain import is_share
 from flowml.errors import ModelError
-from flowml.models.plain import is_share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.archive.plain import is_number
 from flowml.errors import ModelError
 from flowml.knowledge.labels import AXES
-from flowml.models.plain import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

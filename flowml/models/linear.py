@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.archive.tables import sized
 from flowml.errors import ModelError
 from flowml.models.contributions import Contributions
-from flowml.models.tables import sized
 from flowml.threads import one_thread
 
 if TYPE_CHECKING:

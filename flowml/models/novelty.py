@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from flowml.archive.tables import sized
 from flowml.errors import ModelError
 from flowml.models.linear import Standard
-from flowml.models.tables import sized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowml.archive.plain import is_texts
 from flowml.errors import PanelError
 from flowml.findings import Finding, Severity
 from flowml.knowledge.recognition import Recognition, recognize
 from flowml.knowledge.shape_values import shapes_from_list, shapes_to_list
 from flowml.knowledge.shapes import known_shapes, learn_panels, one_name
-from flowml.models.plain import is_texts
 from flowml.safety import listed, printable
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.archive.plain import is_number
 from flowml.errors import ModelError
 from flowml.models.contributions import Contributions, tree_contributions
 from flowml.models.linear import LinearModel, linear_from
-from flowml.models.plain import is_number
 from flowml.models.trees import TreeEnsemble, read_trees
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowml.models.plain import is_count, is_number
+from flowml.archive.plain import is_count, is_number
 from flowml.models.predictor import KINDS
 
 NUMBERS = ("n_cases", "folds", "variants_tried")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.archive.plain import is_count, is_share, is_texts
 from flowml.features.standin import CODE, Pair, stand_in_finding
 from flowml.models.contract import said_of_trial
 from flowml.models.heldout import FEWEST, Change, Cohort, HeldOut, is_change
-from flowml.models.plain import is_count, is_share, is_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowml.archive.plain import is_count
 from flowml.errors import ModelError
-from flowml.models.plain import is_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

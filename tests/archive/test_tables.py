@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from flowml.archive.tables import KINDS, pack_tables, unpack_tables
 from flowml.errors import ModelError
-from flowml.models.tables import KINDS, pack_tables, unpack_tables
 
 KIND = st.sampled_from([np.dtype(kind) for kind in KINDS])
 TABLE = KIND.flatmap(
