@@ -52,7 +52,7 @@ def test_no_target_is_missed_in_a_short_run(fuzz, model):
     counts = report["table"]
     assert sum(counts[DAMAGED].values()) == sum(counts[CONSISTENT].values()) == SHORT
     assert counts[DAMAGED]["refused"] > 0.9 * SHORT
-    assert all(counts[CONSISTENT][outcome] > 3 for outcome in ("refused", "same", "other"))
+    assert all(counts[CONSISTENT][outcome] > 1 for outcome in ("refused", "same", "other"))
 
 
 def test_the_same_number_is_the_same_mutant(judge):
