@@ -1,4 +1,8 @@
-"""From cases and gates to counts and statistics of populations, one tube after another."""
+"""From cases and gates to counts and statistics of populations, one tube after another.
+
+Gates are those that a person drew, those that are found without one, or what a classifier of
+events has learned: each ends in the same record of populations.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from flowml.batch import run
 from flowml.cases import at_hand, sample_of
 from flowml.errors import FlowmlError, OutputError
 from flowml.features.tube import digest_of
 from flowml.gating import GateDocument, Strategy, gate_populations, read_gate_document
+from flowml.gating.automatic import AUTO, auto_gate, check_panel
 from flowml.gating.masks import ENDING, write_masks
 from flowml.gating.statistics import GatedTube, brightness_of
 from flowml.preprocess import choose_unmixing, unmixing_by
@@ -23,12 +28,112 @@ from flowml.reading import DEFAULT_READING, Reading, found_cases
 
 if TYPE_CHECKING:
     from flowml.findings import Finding
+    from flowml.gating.populations import Populations
     from flowml.preprocess import Unmixing
     from flowml.quality import Preparation
     from flowml.reading import Cases
     from flowml.records import Case, Sample, Tube
 
 LONGEST_STEM = 60
+_ARCHIVE = b"PK"  # how the file of a classifier of events starts
+
+
+class Gater(Protocol):
+    """Finds the populations of a sample, as `flowml.EventClassifier` does."""
+
+    def populations(self, sample: Sample, compensation: str = "auto") -> Populations:
+        """Find populations.
+
+        Parameters
+        ----------
+        sample : Sample
+            Linear values.
+        compensation : str
+            Policy, as in `flowml.preprocess.choose_unmixing`.
+
+        Returns
+        -------
+        Populations
+            Of this sample.
+        """
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """Gates without a person.
+
+    Parameters
+    ----------
+    panel : str
+        ``auto``, ``mature`` or ``acute``, as in `flowml.auto_gate`.
+
+    Raises
+    ------
+    FlowmlError
+        If it is none of them.
+    """
+
+    panel: str = AUTO
+
+    def __post_init__(self) -> None:
+        check_panel(self.panel)
+
+    def populations(self, sample: Sample, compensation: str = "auto") -> Populations:
+        """Find the populations of a sample.
+
+        Parameters
+        ----------
+        sample : Sample
+            Linear values.
+        compensation : str
+            Policy, as in `flowml.preprocess.choose_unmixing`.
+
+        Returns
+        -------
+        Populations
+            Each with a score.
+        """
+        return auto_gate(sample, self.panel, compensation=compensation)
+
+
+Gates = Strategy | GateDocument | Gater
+
+
+def gates_from(wanted: Path | str, panel: str = AUTO) -> Gates:
+    """Return gates by what a user names.
+
+    Parameters
+    ----------
+    wanted : path-like
+        ``auto``, the file of a classifier of events, or a gate document.
+    panel : str
+        Of automatic gates.
+
+    Returns
+    -------
+    Gates
+        For `gate_cases`.
+
+    Raises
+    ------
+    FlowmlError
+        If the file is neither, is damaged, or the panel is not known.
+    """
+    if str(wanted) == AUTO:
+        return Automatic(panel)
+    if _is_archive(Path(wanted)):
+        from flowml.gating.learned import EventClassifier
+
+        return EventClassifier.load(wanted)
+    return read_gate_document(wanted)
+
+
+def _is_archive(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(_ARCHIVE)) == _ARCHIVE
+    except OSError:
+        return False  # whoever reads it next says what is wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +142,12 @@ class _Task:
 
     case: Case
     tube: Tube
-    strategy: Strategy | str
+    gates: Strategy | Gater | str
 
 
 def gate_cases(
     cases: Cases,
-    gates: Strategy | GateDocument | Path | str,
+    gates: Gates | Path | str,
     *,
     sample: str = "",
     masks: Path | str | None = None,
@@ -55,9 +160,9 @@ def gate_cases(
     ----------
     cases : sequence of Case, or path-like
         Cases, or where to find them.
-    gates : Strategy, GateDocument or path-like
-        Gates, or the file that holds them. Of a workspace each tube gets the gates of the
-        sample with the name of its file.
+    gates : Strategy, GateDocument, EventClassifier, Automatic or path-like
+        Gates, the file that holds them, or ``auto``. Of a workspace each tube gets the gates
+        of the sample with the name of its file.
     sample : str
         A sample of a workspace whose gates all tubes get.
     masks : path-like, optional
@@ -85,10 +190,8 @@ def gate_cases(
             "masks are of all events of a tube, and the quality 'mask' leaves some out. Choose "
             "one of the two."
         )
-    document = (
-        gates if isinstance(gates, Strategy | GateDocument) else read_gate_document(gates)
-    )
-    gates_of = cache(partial(_gates_of, document))  # a sample of a workspace is read once
+    chosen = gates_from(gates) if isinstance(gates, Path | str) else gates
+    gates_of = cache(partial(_gates_of, chosen))  # a sample of a workspace is read once
     tasks = [
         _Task(case, tube, gates_of(sample or tube.name))
         for case in found_cases(cases)
@@ -99,12 +202,12 @@ def gate_cases(
     return run(work, tasks, jobs=reading.jobs, progress=progress)
 
 
-def _gates_of(document: Strategy | GateDocument, wanted: str) -> Strategy | str:
+def _gates_of(gates: Gates, wanted: str) -> Strategy | Gater | str:
     """Return the gates of a tube, or why it has none."""
-    if isinstance(document, Strategy):
-        return document
+    if not isinstance(gates, GateDocument):
+        return gates
     try:
-        return document.strategy(wanted)
+        return gates.strategy(wanted)
     except FlowmlError as error:
         return str(error)
 
@@ -113,14 +216,14 @@ def _gate_tube(task: _Task, how: Preparation, masks: Path | None, *, hashed: boo
     """Gate one tube; bad data become a reason."""
     case_id, name = task.case.case_id, task.tube.name
     sha256 = digest_of(task.tube) if hashed else ""
-    if isinstance(task.strategy, str):
-        return GatedTube(case_id, name, sha256=sha256, reason=task.strategy)
+    if isinstance(task.gates, str):
+        return GatedTube(case_id, name, sha256=sha256, reason=task.gates)
     try:
         with at_hand(task.tube) as near:
             sample = sample_of(near, how.marker_names)
             admitted, seen = admit(sample, how.quality, how.compensation)
-            found = gate_populations(admitted, task.strategy, how.compensation)
-            unmixing, decided = _unmixing(admitted, task.strategy, how.compensation)
+            found = _populations(admitted, task.gates, how.compensation)
+            unmixing, decided = _unmixing(admitted, task.gates, how.compensation)
             brightness = brightness_of(admitted, unmixing, found)
             noticed = admitted.findings
     except OutputError:
@@ -144,14 +247,21 @@ def _gate_tube(task: _Task, how: Preparation, masks: Path | None, *, hashed: boo
     )
 
 
+def _populations(sample: Sample, gates: Strategy | Gater, policy: str) -> Populations:
+    if isinstance(gates, Strategy):
+        return gate_populations(sample, gates, policy)
+    return gates.populations(sample, policy)
+
+
 def _unmixing(
-    sample: Sample, strategy: Strategy, policy: str
+    sample: Sample, gates: Strategy | Gater, policy: str
 ) -> tuple[Unmixing | None, tuple[Finding, ...]]:
     """Choose the matrix: the one that the gates bring, else as for any other reading."""
-    used = {axis.compensation for gate in strategy.gates for axis in gate.dimensions}
-    own = used & set(strategy.matrices)
-    if len(own) == 1:
-        return unmixing_by(sample, strategy.matrices[own.pop()]), ()
+    if isinstance(gates, Strategy):
+        used = {axis.compensation for gate in gates.gates for axis in gate.dimensions}
+        own = used & set(gates.matrices)
+        if len(own) == 1:
+            return unmixing_by(sample, gates.matrices[own.pop()]), ()
     return choose_unmixing(sample, policy)
 
 

@@ -1,4 +1,4 @@
-"""``flowml gate``: the populations of cases, by gates that a person drew."""
+"""``flowml gate``: the populations of cases, by gates drawn, found or learned."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import click
 from flowml.about import DISCLAIMER
 from flowml.cli.options import cases_from, path_argument, reading_from, reading_options
 
+PANELS = ("auto", "mature", "acute")  # as flowml.gating.automatic knows them
+
 
 @click.command(epilog=DISCLAIMER)
 @path_argument
-@click.option("--gates", required=True, metavar="FILE",
-              type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              help="A TOML file, Gating-ML 2.0, or a workspace of FlowJo 10.")  # fmt: skip
+@click.option("--gates", required=True, metavar="FILE|auto",
+              help="A TOML file, Gating-ML 2.0, a workspace of FlowJo 10, or what "
+              "flowml.EventClassifier has learned; auto: gates that are found without a "
+              "person, each with a score.")  # fmt: skip
+@click.option("--panel", type=click.Choice(PANELS), default=PANELS[0], show_default=True,
+              help="Of automatic gates: which cells are of interest; auto tells by the "
+              "markers.")  # fmt: skip
 @click.option("--sample", default="", metavar="NAME",
               help="Sample of a workspace whose gates all tubes get; else each gets those of "
               "the sample with the name of its file.")  # fmt: skip
@@ -27,15 +33,15 @@ from flowml.cli.options import cases_from, path_argument, reading_from, reading_
               "(DIR/masks).")  # fmt: skip
 @reading_options
 def command(
-    path: Path | str, gates: Path, sample: str, out: Path, *, masks: bool, **options: Any
+    path: Path | str, gates: str, sample: str, out: Path, *, masks: bool, **options: Any
 ) -> int:
     """Count the populations of the cases in FOLDER, and say how bright they are.
 
     Exit status 1: some tubes could not be gated; each has its reason.
     """
     from flowml.cli.talk import note, note_cases, progress
-    from flowml.gated import gate_cases
-    from flowml.gating import read_gate_document
+    from flowml.gated import gate_cases, gates_from
+    from flowml.gating import GateDocument
     from flowml.reports.populations import (
         attrition_table,
         brightness_csv,
@@ -47,9 +53,9 @@ def command(
     from flowml.reports.tables import findings_text
     from flowml.safety import printable, writable_folder
 
-    document = read_gate_document(gates)  # before any case is looked for
-    if sample:
-        document.strategy(sample)
+    chosen = gates_from(gates, options["panel"])  # before any case is looked for
+    if sample and isinstance(chosen, GateDocument):
+        chosen.strategy(sample)
     search = cases_from(path, options)
     reading = reading_from(options)
     writable_folder(out)
@@ -58,13 +64,13 @@ def command(
     with progress("gating tubes", n_tubes, quiet=options["quiet"]) as advance:
         tubes = gate_cases(
             search.cases,
-            document,
+            chosen,
             sample=sample,
             masks=place,
             reading=reading,
             progress=advance,
         )
-    record = gating_record(tubes, gates, sample, reading.preparation)
+    record = gating_record(tubes, gates, sample, options["panel"], reading.preparation)
     for name, text in (
         ("populations.csv", counts_csv(tubes)),
         ("populations-wide.csv", wide_csv(tubes)),

@@ -99,6 +99,7 @@ def brightness_of(
     -------
     list of Brightness
         Of each population and marker; a channel without a marker of its own goes by its name.
+        NaN for a population that is not sure.
     """
     names = _channel_names(sample)
     values = np.empty((len(names), sample.n_events), dtype=np.float32)
@@ -108,9 +109,11 @@ def brightness_of(
         with np.errstate(over="ignore"):
             values[:, start : start + len(block)] = linear[:, list(names)].T
         start += len(block)
+    nothing = np.zeros(sample.n_events, dtype=bool)
+    sure = {name: m if found.is_sure(name) else nothing for name, m in found.masks.items()}
     return [
         Brightness(population, marker, *_middle(row[mask]))
-        for population, mask in found.masks.items()
+        for population, mask in sure.items()
         for marker, row in zip(names.values(), values, strict=True)
     ]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowml.gating.automatic import AUTO
 from flowml.reports.provenance import made_now, policy_name
 from flowml.reports.results import csv_text, json_text
 from flowml.reports.tables import aligned
@@ -11,14 +13,13 @@ from flowml.safety import file_sha256, printable, spreadsheet_cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from flowml.gating.statistics import GatedTube
     from flowml.quality import Preparation
 
 COUNTS = (
     "case_id", "tube", "population", "parent", "n_events", "n_parent", "n_all",
-    "share_of_parent", "share_of_all", "masks", "reason",
+    "share_of_parent", "share_of_all", "score", "masks", "reason",
 )  # fmt: skip
 BRIGHTNESS = ("case_id", "tube", "population", "marker", "median", "spread")
 LONGEST_NAME = 120
@@ -52,6 +53,7 @@ def counts_csv(tubes: Sequence[GatedTube]) -> str:
                 "n_all": str(count.n_all),
                 "share_of_parent": count.of_parent,
                 "share_of_all": count.of_all,
+                "score": count.score,
                 "reason": "",
             }
             for count in tube.counts
@@ -123,6 +125,7 @@ def _figures(tube: GatedTube) -> dict[tuple[str, ...], str | float]:
         found[count.name, "n_events"] = str(count.n_events)
         found[count.name, "share_of_parent"] = count.of_parent
         found[count.name, "share_of_all"] = count.of_all
+        found[count.name, "score"] = count.score
     for item in tube.brightness:
         found[item.population, item.marker, "median"] = item.median
         found[item.population, item.marker, "spread"] = item.spread
@@ -145,7 +148,7 @@ def _column_names(keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]
 
 
 def gating_record(
-    tubes: Sequence[GatedTube], gates: Path, sample: str, how: Preparation
+    tubes: Sequence[GatedTube], gates: Path | str, sample: str, panel: str, how: Preparation
 ) -> str:
     """Return the record of a run: versions, gates, parameters and inputs.
 
@@ -153,10 +156,12 @@ def gating_record(
     ----------
     tubes : sequence of GatedTube
         What came out.
-    gates : Path
-        The gate document.
+    gates : path-like
+        The file of the gates, or ``auto``.
     sample : str
         Sample of a workspace whose gates all tubes got; empty if none was named.
+    panel : str
+        Of automatic gates.
     how : Preparation
         How the events of tubes were made ready.
 
@@ -167,11 +172,7 @@ def gating_record(
     """
     record: dict[str, Any] = {
         **made_now(),
-        "gates": {
-            "name": printable(gates.name),
-            "sha256": file_sha256(gates),
-            "sample": printable(sample) or None,
-        },
+        "gates": _gates(gates, sample, panel),
         "parameters": {
             "compensation": policy_name(how.compensation),
             "marker_names": None if how.marker_names is None else str(how.marker_names),
@@ -180,6 +181,17 @@ def gating_record(
         "inputs": [_input(tube) for tube in tubes],
     }
     return json_text(record)
+
+
+def _gates(gates: Path | str, sample: str, panel: str) -> dict[str, Any]:
+    if str(gates) == AUTO:  # their rules are those of the version
+        return {"name": "automatic", "panel": panel}
+    file = Path(gates)
+    return {
+        "name": printable(file.name),
+        "sha256": file_sha256(file),
+        "sample": printable(sample) or None,
+    }
 
 
 def _input(tube: GatedTube) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def test_counts_brightness_and_masks_are_what_python_gives(flowml, folder, gates
     low, high = np.percentile(own, [15.87, 84.13])
     assert float(cd19["=B cells"]["spread"]) == pytest.approx((high - low) / 2, rel=1e-4)
     assert cd19["nothing"]["median"] == ""  # of no event nothing is known
+    assert {row["score"] for row in rows} == {"1.000000"}
     kept = read_masks(out / "masks" / rows[0]["masks"])
     for name in NAMES:
         assert np.array_equal(kept.masks[name], masks[name])
@@ -194,3 +195,51 @@ def test_what_cannot_be_done_is_said_before_any_work(flowml, folder, gates, tmp_
 def test_it_runs_as_a_process_of_its_own(folder, gates, tmp_path):
     found = flowml_process("gate", folder, "--gates", gates, "--out", tmp_path, "-q")
     assert (found.status, found.err) == (0, "")
+
+
+def test_gates_are_found_without_a_person(flowml, folder, tmp_path):
+    out = tmp_path / "out"
+    found = flowml("gate", folder, "--gates", "auto", "--panel", "mature", "--out", out)
+    assert found.status == 0, found.err
+    case = package.find_cases(folder)[0]
+    own = package.auto_gate(package.read_fcs(case.tubes[0].origin), "mature")
+    rows = [r for r in rows_of(out / "populations.csv") if r["case_id"] == case.case_id]
+    told = {r["population"]: (int(r["n_events"]), float(r["score"])) for r in rows}
+    assert told == {
+        c.name: (c.n_events, pytest.approx(c.score, abs=1e-6)) for c in own.counts()
+    }
+    unsure = {name for name in told if not own.is_sure(name)}
+    bright = [r for r in rows_of(out / "markers.csv") if r["case_id"] == case.case_id]
+    assert all(row["median"] == "" for row in bright if row["population"] in unsure)
+    record = json.loads((out / "gating.json").read_text(encoding="utf-8"))
+    assert record["gates"] == {"name": "automatic", "panel": "mature"}
+
+
+def test_gates_are_learned(flowml, folder, tmp_path):
+    samples = [package.read_fcs(c.tubes[0].origin) for c in package.find_cases(folder)]
+    labels = [
+        np.where(s.events()[:, s.column("CD19")] > 3000, "B", "artefact") for s in samples
+    ]
+    labels = [np.where(s.events()[:, s.column("CD3")] > 3000, "T", own)
+              for s, own in zip(samples, labels, strict=True)]  # fmt: skip
+    classifier = package.EventClassifier(artefact="artefact")
+    classifier.fit(samples, labels).save(tmp_path / "own.events")
+    out = tmp_path / "out"
+    found = flowml("gate", folder, "--gates", tmp_path / "own.events", "--out", out)
+    assert found.status == 0, found.err
+    rows = rows_of(out / "populations.csv")
+    first = [row for row in rows if row["case_id"] == rows[0]["case_id"]]
+    own = classifier.populations(samples[0])
+    assert [int(row["n_events"]) for row in first] == [c.n_events for c in own.counts()]
+    record = json.loads((out / "gating.json").read_text(encoding="utf-8"))
+    assert record["gates"]["sha256"] == file_sha256(tmp_path / "own.events")
+
+
+def test_a_damaged_classifier_and_an_unknown_file_are_told(flowml, folder, tmp_path):
+    damaged = tmp_path / "own.events"
+    damaged.write_bytes(b"PK\x03\x04 nothing else")
+    for path, said in ((damaged, "own.events"), (tmp_path / "absent.xml", "absent.xml")):
+        found = flowml("gate", folder, "--gates", path, "--out", tmp_path / "out")
+        assert found.status == 2
+        assert said in found.err
+        assert "Traceback" not in found.err
