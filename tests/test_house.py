@@ -22,5 +22,5 @@ def test_functions_and_modules_can_be_seen_whole(path):
 
 def test_names_of_test_modules_are_unique():
     """Without packages among the tests, pytest imports only one of two modules of a name."""
-    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(name for name in set(names) if names.count(name) > 1) == []
