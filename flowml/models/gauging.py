@@ -28,6 +28,7 @@ FEWEST = 3  # cases of an entity whose distances tell what is usual
 # Weight of a lack of support beside the logarithm of the distance, both in their own standard
 # deviations. Development cohorts, each of 30 entities left out in turn: docs/models.md.
 LACK = 0.5
+NARROWEST = 0.1  # spread of a support, in log-odds: cases that agree more have not shown less
 
 
 def fit_novelty(rows: Rows, codes: Codes, n_classes: int) -> Novelty:
@@ -139,14 +140,13 @@ def _with_support(novelty: Novelty, squared: Floats, held: Held) -> Novelty:
     own = every[np.arange(len(every)), held.codes]
     usual = _of_each(own, held)
     spread = 1.4826 * _of_each(np.abs(own - usual[held.codes]), held)  # as a normal one's
-    steps = np.divide(1, spread, out=np.zeros_like(spread), where=spread > TINY)
+    steps = 1 / np.maximum(spread, NARROWEST)
     lack = (chances * steps * (usual - every)).sum(axis=1)
     far = np.array(
         [expected(*each) for each in zip(squared / novelty.usual, chances, strict=True)]
     )
     logs = np.log(np.maximum(far[np.isfinite(far)], TINY))
-    both = np.array([logs.std() if len(logs) else 0.0, lack.std()])
-    weight = LACK * both[0] / both[1] if (both > TINY).all() else 0.0
+    weight = LACK * logs.std() / max(lack.std(), NARROWEST) if len(logs) else 0.0
     return replace(novelty, support=usual, slopes=weight * steps)
 
 

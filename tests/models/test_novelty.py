@@ -191,6 +191,17 @@ def test_what_stands_out_less_than_usual_is_more_novel_and_what_stands_out_more_
     assert factors == pytest.approx([np.exp(p[0, 1] * 2), np.exp(lack), np.exp(LACKS[0])])
 
 
+def test_cases_that_are_foreseen_alike_make_no_steep_slope():
+    """Few cases, all answered as surely: a little less is not unheard of, and loads again."""
+    rows, codes = cases(40)
+    parts = held(rows, codes)
+    parts.probabilities = np.eye(2)[codes] * (1 - 2e-9) + 1e-9
+    found = learned_novelty(Cohort(rows, codes, np.arange(40)), parts)
+    assert (found.slopes < 100).all()
+    again = novelty_from(found.tables(), 12, 2, (found.unusual, found.furthest))
+    assert np.array_equal(again.slopes, found.slopes)
+
+
 def test_an_entity_that_nobody_stands_out_for_is_found_by_that():
     """Three entities along three features; the new one lies between them, no further out."""
     rng = np.random.default_rng(4)
