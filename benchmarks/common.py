@@ -8,10 +8,11 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,6 +32,18 @@ def shown(summary: dict[str, Any]) -> str:
     """Write a summary as ``median (quartile to quartile)``."""
     low, high = summary["quartiles"]
     return f"{summary['median']:.4g} ({low:.4g} to {high:.4g})"
+
+
+def in_turns(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Let all take turns, after one round that is not counted; processor seconds of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds + 1):
+        for name, way in ways.items():
+            start = time.process_time()
+            way()
+            if turn:
+                seconds[name].append(time.process_time() - start)
+    return seconds
 
 
 def machine() -> dict[str, str]:

@@ -16,13 +16,12 @@ import json
 import os
 import sys
 import tempfile
-import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import ONE_THREAD, THREADS, machine, shown, spread
+from common import ONE_THREAD, THREADS, in_turns, machine, shown, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,18 +126,6 @@ def differing(ways: Ways) -> int:
     )
 
 
-def measure(ways: Ways, rounds: int) -> dict[str, list[float]]:
-    """Let all take turns, after one round that is not counted; seconds of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, way in ways.items():
-            start = time.process_time()
-            way()
-            if turn:
-                seconds[name].append(time.process_time() - start)
-    return seconds
-
-
 def run(rounds: int, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
     """Measure, and sum up."""
     results = {}
@@ -146,7 +133,7 @@ def run(rounds: int, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
         warnings.simplefilter("ignore")  # of other packages
         for n_events in sizes:
             ways = make_ways(Path(folder), n_events)
-            seconds = measure(ways, rounds)
+            seconds = in_turns(ways, rounds)
             results[str(n_events)] = {
                 "milliseconds": {
                     name: spread([1e3 * each for each in times])

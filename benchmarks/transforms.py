@@ -12,11 +12,10 @@ import argparse
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import ONE_THREAD, THREADS, machine, shown, spread
+from common import ONE_THREAD, THREADS, in_turns, machine, shown, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,18 +60,6 @@ def make_ways(events: Any) -> tuple[Ways, Any]:
         "exact": lambda: [exact(channel) for channel in doubles],
     }
     return ways, out
-
-
-def measure(ways: Ways, rounds: int) -> dict[str, list[float]]:
-    """Let all take turns, after one round that is not counted; seconds of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + 1):
-        for name, way in ways.items():
-            start = time.process_time()
-            way()
-            if turn:
-                seconds[name].append(time.process_time() - start)
-    return seconds
 
 
 def every_key() -> Any:
@@ -124,7 +111,7 @@ def run(rounds: int) -> dict[str, Any]:
     """Measure, and sum up."""
     events = made_events()
     ways, out = make_ways(events)
-    seconds = measure(ways, rounds)
+    seconds = in_turns(ways, rounds)
     reference = seconds["flowutils"]
     results = {
         name: {

@@ -11,8 +11,8 @@ import numpy as np
 
 from flowml.errors import GateError
 from flowml.features.names import feature_name
+from flowml.gating.statistics import MEASURED, median_and_spread
 from flowml.preprocess import Tabled, choose_unmixing, display_scale
-from flowml.records import Role
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
     Floats32 = NDArray[np.float32]
 
-LIGHT = {Role.FLUORESCENCE, Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
 FEWEST = 10  # events; of fewer no median is told
-# Half of the distance of these quantiles is the standard deviation, where values are normal.
-LOW, HIGH = 0.1587, 0.8413
 
 
 def population_features(
@@ -80,7 +77,7 @@ def population_features(
         mask = populations.masks[count.name]
         for marker, values in shown.items():
             own = values[mask] if sure else values[:0]
-            middle, spread = _place(own)
+            middle, spread = median_and_spread(own, FEWEST)
             found[feature_name(tube, (count.name, marker), "median")] = middle
             found[feature_name(tube, (count.name, marker), "spread")] = spread
     return found
@@ -94,20 +91,12 @@ def _sizes(count: Count) -> dict[str, float]:
     }
 
 
-def _place(values: Floats32) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    if len(known) < FEWEST:
-        return np.nan, np.nan
-    low, middle, high = np.quantile(known.astype(np.float64), (LOW, 0.5, HIGH)).tolist()
-    return middle, (high - low) / 2
-
-
 def _shown(sample: Sample, compensation: str, transform: str) -> dict[str, Floats32]:
     """Return the values of every marker that is one channel's alone, on its display scale."""
     columns = {
         channel.marker: column
         for column, channel in enumerate(sample.channels)
-        if channel.role in LIGHT and channel.marker
+        if channel.role in MEASURED and channel.marker
         and sample.markers.count(channel.marker) == 1
     }  # fmt: skip
     scales = {

@@ -112,16 +112,30 @@ def brightness_of(
     nothing = np.zeros(sample.n_events, dtype=bool)
     sure = {name: m if found.is_sure(name) else nothing for name, m in found.masks.items()}
     return [
-        Brightness(population, marker, *_middle(row[mask]))
+        Brightness(population, marker, *median_and_spread(row[mask]))
         for population, mask in sure.items()
         for marker, row in zip(names.values(), values, strict=True)
     ]
 
 
-def _middle(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Return median and spread of the values that are numbers."""
+def median_and_spread(values: NDArray[np.float32], fewest: int = 1) -> tuple[float, float]:
+    """Say where the values of a population lie.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_events,), float32
+        On any scale; what is no number does not count.
+    fewest : int
+        Values below which nothing is said.
+
+    Returns
+    -------
+    median, spread : float
+        The spread is half the distance between the percentiles 15.87 and 84.13: the standard
+        deviation, if values are normal. NaN where there are too few.
+    """
     finite = values[np.isfinite(values)]
-    if not len(finite):
+    if len(finite) < fewest:
         return float("nan"), float("nan")
     low, middle, high = np.percentile(finite.astype(np.float64), QUANTILES)
     return float(middle), float(high - low) / 2

@@ -14,6 +14,7 @@ from flowml.safety import file_sha256, printable, spreadsheet_cell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flowml.gating.populations import Count
     from flowml.gating.statistics import GatedTube
     from flowml.quality import Preparation
 
@@ -48,12 +49,9 @@ def counts_csv(tubes: Sequence[GatedTube]) -> str:
                 **own,
                 "population": count.name,
                 "parent": count.parent,
-                "n_events": str(count.n_events),
+                **_sizes(count),
                 "n_parent": str(count.n_parent),
                 "n_all": str(count.n_all),
-                "share_of_parent": count.of_parent,
-                "share_of_all": count.of_all,
-                "score": count.score,
                 "reason": "",
             }
             for count in tube.counts
@@ -119,13 +117,19 @@ def wide_csv(tubes: Sequence[GatedTube]) -> str:
     return csv_text([*first, *names.values()], rows)
 
 
+def _sizes(count: Count) -> dict[str, str | float]:
+    return {
+        "n_events": str(count.n_events),
+        "share_of_parent": count.of_parent,
+        "share_of_all": count.of_all,
+        "score": count.score,
+    }
+
+
 def _figures(tube: GatedTube) -> dict[tuple[str, ...], str | float]:
     found: dict[tuple[str, ...], str | float] = {}
     for count in tube.counts:
-        found[count.name, "n_events"] = str(count.n_events)
-        found[count.name, "share_of_parent"] = count.of_parent
-        found[count.name, "share_of_all"] = count.of_all
-        found[count.name, "score"] = count.score
+        found |= {(count.name, figure): value for figure, value in _sizes(count).items()}
     for item in tube.brightness:
         found[item.population, item.marker, "median"] = item.median
         found[item.population, item.marker, "spread"] = item.spread

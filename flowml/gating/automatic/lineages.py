@@ -26,6 +26,7 @@ from flowml.gating.rules.staining import has_light_chains, stained_once
 from flowml.gating.rules.t_cells import only, subset_cut
 
 if TYPE_CHECKING:
+    from flowml.gating.rules.cuts import Mask
     from flowml.gating.rules.populations import Population
     from flowml.gating.rules.staining import Stained
     from flowml.gating.rules.tube import RuleTube
@@ -97,12 +98,14 @@ def find_t_cells(tube: RuleTube) -> Iterator[Found]:
     sign = weakest(lymphocyte_sign(tube), clear_sign(found.clear, "CD3"))
     yield Found(T_CELLS, found.cells, sign, LYMPHOCYTES)
     if tube.cells.shared("CD4") and tube.cells.shared("CD8"):
-        of_subsets = _subset_sign(tube, found)
-        yield Found(CD4_T_CELLS, only(tube, found.cells, "CD4", "CD8"), of_subsets, T_CELLS)
-        yield Found(CD8_T_CELLS, only(tube, found.cells, "CD8", "CD4"), of_subsets, T_CELLS)
+        helper = only(tube, found.cells, "CD4", "CD8")
+        killer = only(tube, found.cells, "CD8", "CD4")
+        of_subsets = _subset_sign(tube, found, helper | killer)
+        yield Found(CD4_T_CELLS, helper, of_subsets, T_CELLS)
+        yield Found(CD8_T_CELLS, killer, of_subsets, T_CELLS)
 
 
-def _subset_sign(tube: RuleTube, found: Population) -> Sign:
+def _subset_sign(tube: RuleTube, found: Population, one: Mask) -> Sign:
     """Ask for a number of T cells, for valleys, and that most have one of CD4 and CD8."""
     cells, book, total = tube.cells, tube.book, found.n_events
     few = Sign(ramp(total, 0.0, 2 * book.number(RULE, "least_events")), f"{total} T cells only")
@@ -118,7 +121,6 @@ def _subset_sign(tube: RuleTube, found: Population) -> Sign:
         )
         for marker in ("CD4", "CD8")
     ]
-    one = only(tube, found.cells, "CD4", "CD8") | only(tube, found.cells, "CD8", "CD4")
     share = 1 - int(np.count_nonzero(one)) / total
     unlike = Sign(
         ramp(share, 2 * book.number(RULE, "most_unlike_t"), 0.0),

@@ -128,10 +128,7 @@ def lymphocyte_sign(tube: RuleTube) -> Sign:
         The weakest of: CD45 and scatter measured; enough of them; their usual place; cuts
         on which little hangs; markers of lymphocytes on them.
     """
-    if "lymphocyte_sign" not in tube.kept:
-        tube.kept["lymphocyte_sign"] = _lymphocyte_sign(tube)
-    found: Sign = tube.kept["lymphocyte_sign"]
-    return found
+    return tube.once("lymphocyte sign", lambda: _lymphocyte_sign(tube))
 
 
 def _lymphocyte_sign(tube: RuleTube) -> Sign:

@@ -63,11 +63,7 @@ def clones_once(stained: Stained) -> list[Clone]:
     list of Clone
         The same each time.
     """
-    kept = stained.tube.kept
-    if "clones" not in kept:
-        kept["clones"] = find_clones(stained)
-    found: list[Clone] = kept["clones"]
-    return found
+    return stained.tube.once("clones", lambda: find_clones(stained))
 
 
 def find_clones(stained: Stained) -> list[Clone]:

@@ -105,10 +105,7 @@ def stained_once(tube: RuleTube) -> Stained:
     Stained
         The same each time.
     """
-    if "stained" not in tube.kept:
-        tube.kept["stained"] = stain(tube)
-    found: Stained = tube.kept["stained"]
-    return found
+    return tube.once("stained", lambda: stain(tube))
 
 
 def compared(stained: Stained) -> dict[str, Levels]:
