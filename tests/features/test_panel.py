@@ -7,8 +7,9 @@ import pytest
 from small import cohort, one_tube, plain_sample, sample_of, with_events
 
 from flowml.features import describe_case, make_recipe
+from flowml.features.names import as_marker
 from flowml.features.opened import open_tube
-from flowml.features.panel import as_marker, marker_columns, tube_key
+from flowml.features.panel import marker_columns, tube_key
 from flowml.findings import Severity
 from flowml.quality import Preparation
 from flowml.records import Case, Channel, Role, Sample, Tube
