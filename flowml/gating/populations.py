@@ -131,7 +131,7 @@ class Populations:
         float
             From 0 to 1: no surer than any of its parents.
         """
-        own = float(self.scores.get(name, 1.0))
+        own = float(self.scores.get(name, 1.0)) + 0.0  # no zero with a sign
         parent = self.parent(name)
         return min(own, self.score(parent)) if parent else own
 
