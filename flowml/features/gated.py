@@ -115,21 +115,18 @@ def _brightness(
     opened: OpenTube, recipe: FittedRecipe, found: Populations, instrument: str
 ) -> Counted:
     """Return fine histograms of each marker within each population."""
-    nothing = np.zeros(opened.sample.n_events, dtype=bool)
-    masks = {
-        population_key(name): mask if found.is_sure(name) else nothing
-        for name, mask in found.masks.items()
-    }
     markers, scales = side_by_side(recipe.scales.on(instrument), opened.channels)
+    nothing = np.zeros(opened.sample.n_events, dtype=bool)
+    histograms: Counted = {}
     with Scratch() as scratch:
-        counter = PopulationCounter(scales, list(masks.values()), scratch)
+        counter = PopulationCounter(scales, opened.sample.n_events, scratch)
         for values in opened.values(markers, scratch, exact=recipe.exact):
             counter.see(values)
-    return {
-        (marker, population): histogram
-        for population, rows in zip(masks, counter.counts, strict=True)
-        for marker, histogram in zip(markers, rows, strict=True)
-    }
+        for name, mask in found.masks.items():
+            rows = counter.counts(mask if found.is_sure(name) else nothing)
+            own = [(marker, population_key(name)) for marker in markers]
+            histograms |= dict(zip(own, rows, strict=True))
+    return histograms
 
 
 def _unsure(found: Populations, name: str) -> tuple[Finding, ...]:

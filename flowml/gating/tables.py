@@ -144,7 +144,5 @@ def _scale(scale: str | Transform, where: str) -> str | Mapping[str, str | float
             f"{where} has a scale that only its own program has. Use one of "
             f"{', '.join(TRANSFORMS)}."
         )
-    numbers = {
-        item.name: float(getattr(own, item.name)) for item in fields(cast("Any", own))
-    }
+    numbers = {item.name: float(getattr(own, item.name)) for item in fields(cast("Any", own))}
     return {"transform": name, **numbers}

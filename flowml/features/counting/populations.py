@@ -1,4 +1,4 @@
-"""Counts the events of populations in fine bins, block by block."""
+"""Counts the events of populations in fine bins."""
 
 from __future__ import annotations
 
@@ -16,36 +16,29 @@ if TYPE_CHECKING:
     from flowml.preprocess import Transform
     from flowml.scratch import Scratch
 
+NOWHERE = FINE_BINS  # where a value counts that is no number
+
 
 class PopulationCounter:
-    """Counts the events of each population in the fine bins of each channel.
+    """Counts the events of any population in the fine bins of each channel.
 
     Parameters
     ----------
     scales : sequence of Transform
         One for each channel; equal ones had better be neighbours.
-    masks : sequence of ndarray, shape (n_events,), bool
-        Which events of the tube belong to each population.
+    n_events : int
+        Of the tube: the bins of all events are kept, two bytes each.
     scratch : Scratch
         Lends the buffers.
-
-    Attributes
-    ----------
-    counts : ndarray, shape (n_populations, n_channels, FINE_BINS), int64
-        Values beyond the bins count at the ends, NaN nowhere.
     """
 
-    def __init__(
-        self,
-        scales: Sequence[Transform],
-        masks: Sequence[NDArray[np.bool_]],
-        scratch: Scratch,
-    ) -> None:
-        self._places, self._masks, self._start = FinePlaces(scales, scratch), masks, 0
-        self.counts = np.zeros((len(masks), len(scales), FINE_BINS), dtype=np.int64)
+    def __init__(self, scales: Sequence[Transform], n_events: int, scratch: Scratch) -> None:
+        self._places = FinePlaces(scales, scratch)
+        self._all = scratch.empty((len(scales), n_events), np.uint16)
+        self._start = 0
 
     def see(self, values: NDArray[np.float32]) -> None:
-        """Count the next block of the tube.
+        """Take the next block of the tube.
 
         Parameters
         ----------
@@ -53,10 +46,24 @@ class PopulationCounter:
             Up to `COMPUTE_BLOCK` events.
         """
         stop = self._start + values.shape[1]
-        inside = [mask[self._start : stop] for mask in self._masks]
-        known = ~np.isnan(values)
-        for row, place in enumerate(self._places.of(values)):
-            for population, own in enumerate(inside):
-                found = np.bincount(place[own & known[row]], minlength=FINE_BINS)
-                self.counts[population, row] += found
+        for row, place in zip(self._all, self._places.of(values), strict=True):
+            row[self._start : stop] = place
+        self._all[:, self._start : stop][np.isnan(values)] = NOWHERE
         self._start = stop
+
+    def counts(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count a population, once all blocks were seen.
+
+        Parameters
+        ----------
+        mask : ndarray, shape (n_events,), bool
+            Which events belong to it.
+
+        Returns
+        -------
+        ndarray, shape (n_channels, FINE_BINS), int64
+            Values beyond the bins count at the ends, NaN nowhere.
+        """
+        inside = np.flatnonzero(mask)
+        found = [np.bincount(row[inside], minlength=NOWHERE + 1) for row in self._all]
+        return np.array(found, dtype=np.int64)[:, :NOWHERE]
