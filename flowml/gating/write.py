@@ -249,7 +249,7 @@ def _may_stand(char: str) -> bool:
         return char.isalnum() or char in "_.-"
     try:
         ET.fromstring(f"<{char}/>")  # noqa: S314 - of one character
-    except ET.ParseError:
+    except (ET.ParseError, UnicodeError):
         return False
     return char.isalpha()
 
