@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MANIFEST, DIGEST = "manifest.json", "manifest.sha256"
 COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+LARGEST_HEADS = 1 << 20  # bytes of an archive beside its members
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same model is the same file, whenever it is written
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError,
@@ -124,12 +125,19 @@ def read_file(file: Path, shown: str, layout: Layout, sha256: str | None = None)
     Raises
     ------
     ModelError
-        If it cannot be read, or is not the one that was asked for.
+        If it cannot be read, is larger than its members may be, or is not the one that was
+        asked for.
     """
     if not file.is_file():
         what = "is a folder, not a model file" if file.is_dir() else "is not there"
         raise ModelError(f"the model {shown} {what}. {layout.advice}")
+    most = sum(layout.largest.values()) + LARGEST_HEADS
     try:
+        if (size := file.stat().st_size) > most:
+            raise ModelError(
+                f"{shown} has {size} bytes, more than any model: it is not a file that "
+                f"{layout.writer} wrote."
+            )
         raw = file.read_bytes()
     except OSError as error:
         raise ModelError(f"could not read {shown}: {error.strerror}.") from error

@@ -41,7 +41,7 @@ def command(
     """
     from flowml.cli.talk import note, note_cases, progress
     from flowml.gated import gate_cases
-    from flowml.gating import GateDocument
+    from flowml.gating import GateDocument, Strategy
     from flowml.gating.gaters import gates_from
     from flowml.reports.populations import (
         attrition_table,
@@ -55,7 +55,10 @@ def command(
     from flowml.safety import printable, writable_folder
 
     chosen = gates_from(gates, options["panel"])  # before any case is looked for
-    if sample and isinstance(chosen, GateDocument):
+    if sample:
+        if not isinstance(chosen, GateDocument) or isinstance(chosen.content, Strategy):
+            raise click.UsageError("--sample names one of a workspace of FlowJo; these gates "
+                                   "are of none. Leave it out.")  # fmt: skip
         chosen.strategy(sample)
     search = cases_from(path, options)
     reading = reading_from(options)

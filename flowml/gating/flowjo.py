@@ -33,6 +33,7 @@ NAMESPACES = tuple(
 )
 POPULATIONS = ("Population", "AndNode", "OrNode", "NotNode")
 TREE_ROOT = "root"  # of FlowKit's paths
+SLASH = "\ue000"  # stands in a name for a slash, by which FlowKit parts its paths
 # FlowKit takes these for regular expressions; with such signs they may run for ever
 _PATTERN_SIGNS = re.compile(r"[\\^$*+?{}\[\]|()]")
 _CHANNEL_KEY = re.compile(r"\$P\d+N")
@@ -123,7 +124,7 @@ class Workspace:
         item = self.samples[name]
         _check_gates(item, where)
         try:
-            data = self._cut_out(item)
+            data = _without_slashes(self._cut_out(item), where)
         except RecursionError:
             raise GateError(f"{where} is nested too deeply to be read.") from None
         return _translated(_parse(data, name, where), item, where)
@@ -230,6 +231,33 @@ def _check_gates(sample: ET.Element, where: str) -> None:
             )
 
 
+def _without_slashes(data: bytes, where: str) -> bytes:
+    """Return the workspace of one sample with `SLASH` for each slash in a name."""
+    root = ET.fromstring(data)  # noqa: S314 - our own writing
+    if not any("/" in item.get("name", "") for tag in POPULATIONS for item in root.iter(tag)):
+        return data
+    spelled: dict[str, str] = {}
+    waiting = [(node, "", "") for node in root.iter("SampleNode")]
+    while waiting:
+        above, path, harmless = waiting.pop()
+        for item in above.findall("Subpopulations/*"):
+            if item.tag not in POPULATIONS:
+                continue
+            path_of_it = path + item.get("name", "")
+            item.set("name", item.get("name", "").replace("/", SLASH))
+            if path_of_it in spelled:
+                raise GateError(
+                    f"{where} has two populations of the path {printable(path_of_it)!r}; "
+                    "expected different ones. Rename the one with a slash in FlowJo."
+                )
+            spelled[path_of_it] = harmless + item.get("name", "")
+            waiting.append((item, f"{path_of_it}/", f"{spelled[path_of_it]}/"))
+    for item in root.iter("Dependent"):  # by their paths
+        item.set("name", spelled.get(item.get("name", ""), item.get("name", "")))
+    harmless_data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return harmless_data
+
+
 def _parse(data: bytes, name: str, where: str) -> Any:
     """Let FlowKit read one sample; it gets text, and opens nothing."""
     import flowkit
@@ -249,7 +277,8 @@ def _translated(parsed: Any, item: ET.Element, where: str) -> Strategy:
     often = Counter(name for name, _ in ids)
 
     def named(name: str, path: tuple[str, ...]) -> str:
-        return name if often[name] < 2 else "/".join((*path[1:], name))
+        whole = name if often[name] < 2 else "/".join((*path[1:], name))
+        return whole.replace(SLASH, "/")
 
     document = Document(parsed, named, exact_scales=True, detectors=_spelled(item))
     gates = []

@@ -47,7 +47,7 @@ class FlowKitScale:
     transform: Any
 
     def __call__(self, x: ArrayLike) -> Floats:
-        """Map linear values to the scale; NaN where it is not defined."""
+        """Map linear values to the scale; NaN where it is not defined, infinities stay."""
         return _finite_only(self.transform.apply, x)
 
     def inverse(self, y: ArrayLike) -> Floats:
@@ -318,4 +318,7 @@ def _finite_only(function: Any, x: ArrayLike) -> Floats:
     finite = np.isfinite(values)
     with np.errstate(divide="ignore", invalid="ignore"):
         mapped[finite] = function(values[finite])
+        endless = np.isinf(values)
+        if endless.any():  # an open end holds them, but where a scale has no negative values
+            mapped[endless] = values[endless] + 0 * function(np.sign(values[endless]))
     return mapped

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowml.errors import GateError
+from flowml.safety import printable
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -82,12 +83,14 @@ def inside_polygon(values: Floats, vertices: Floats) -> Mask:
     """
     x, y = values[:, 0], values[:, 1]
     inside = np.zeros(len(values), dtype=bool)
-    for (x1, y1), (x2, y2) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
+    for one, other in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
+        # upwards, so that two polygons that share a side round its crossings alike
+        (x1, y1), (x2, y2) = (one, other) if one[1] <= other[1] else (other, one)
         if y1 == y2:
             continue  # parallel to the ray
-        with np.errstate(invalid="ignore"):  # infinite values, which are inside no polygon
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite values: in no polygon
             crossing = x1 + (y - y1) * ((x2 - x1) / (y2 - y1))
-            inside ^= ((y1 <= y) != (y2 <= y)) & (x < crossing)
+            inside ^= (y1 <= y) & (y < y2) & (x < crossing)
     return inside & np.isfinite(values).all(axis=1)
 
 
@@ -138,7 +141,7 @@ def squared_distances(values: Floats, center: Floats, inverse: Floats) -> Floats
         NaN for events that are not finite.
     """
     distances = np.zeros(values.shape[1])
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         offsets = [axis - middle for axis, middle in zip(values, center, strict=True)]
         for row, offset in zip(inverse, offsets, strict=True):
             mixed = row[0] * offsets[0]
@@ -310,6 +313,11 @@ class Combination:
             raise GateError(
                 f"{self.operation!r} joins {len(self.populations)} populations; expected "
                 f"{'exactly one' if self.operation == 'not' else 'one or more'}."
+            )
+        if unknown := self.complements - set(self.populations):
+            raise GateError(
+                f"complements names {printable(', '.join(sorted(unknown)))}, which is not among "
+                "the populations."
             )
 
     @property

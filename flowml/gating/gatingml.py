@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowml.errors import GateError
@@ -42,28 +41,6 @@ class _Outline:
 
     parents: dict[str, str]
     names: dict[str, str]
-
-
-def read_gatingml(path: Path | str) -> Strategy:
-    """Read a Gating-ML 2.0 document.
-
-    Parameters
-    ----------
-    path : path-like
-        An XML file without a document type definition.
-
-    Returns
-    -------
-    Strategy
-        The gates in the order of the document; each quadrant is a rectangle of its own.
-
-    Raises
-    ------
-    GateError
-        If the document is not Gating-ML 2.0, or has a gate that cannot be read yet.
-    """
-    where = printable(Path(path).name)
-    return gatingml_strategy(xmltext.checked_text(Path(path), where), where)
 
 
 def gatingml_strategy(text: str, where: str) -> Strategy:

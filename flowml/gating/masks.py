@@ -18,7 +18,7 @@ from flowml.gating.populations import Populations
 from flowml.safety import printable, written_aside
 
 MAGIC = b"flowml masks 1\n"
-LONGEST_HEADER = 1 << 20  # bytes
+LONGEST_HEADER = 16 << 20  # bytes; names of thousands of populations, however long
 ENDING = ".masks"
 
 
@@ -36,14 +36,22 @@ def write_masks(populations: Populations, path: Path | str) -> None:
     ------
     OutputError
         If it cannot be written.
+    GateError
+        If the names are too long to be read again.
     """
     names = list(populations.masks)
     header = {
         "n_events": populations.n_events,
         "populations": [{"name": name, "parent": populations.parent(name)} for name in names],
     }
+    line = json.dumps(header).encode("ascii") + b"\n"
+    if len(line) > LONGEST_HEADER:
+        raise GateError(
+            f"the names of the populations take {len(line)} bytes in a file of masks; expected "
+            f"at most {LONGEST_HEADER}. Shorten them."
+        )
     with written_aside(path) as aside, aside.open("wb") as stream:
-        stream.write(MAGIC + json.dumps(header).encode("ascii") + b"\n")
+        stream.write(MAGIC + line)
         for mask in populations.masks.values():
             stream.write(np.packbits(mask, bitorder="little").tobytes())
 
@@ -77,14 +85,21 @@ def read_masks(path: Path | str) -> Populations:
             expected = len(MAGIC) + len(header) + n_bytes * len(parents)
             if size != expected:  # before anything is allocated
                 raise GateError(f"{where} has {size} bytes; its header needs {expected}.")
-            packed = np.frombuffer(stream.read(), dtype=np.uint8).reshape(-1, n_bytes)
+            packed = np.frombuffer(stream.read(), np.uint8).reshape(len(parents), n_bytes)
     except OSError as error:
         raise GateError(f"could not read {where}: {error.strerror}.") from error
     masks = {
         name: np.unpackbits(bits, count=n_events, bitorder="little").astype(bool)
         for name, bits in zip(parents, packed, strict=True)
     }
-    return Populations(masks, parents)
+    found = Populations(masks, parents)
+    for name, mask in masks.items():
+        if (parent := found.parent(name)) and (mask & ~masks[parent]).any():
+            raise GateError(
+                f"{where} has events of {printable(name)!r} that are not of its parent "
+                f"{printable(parent)!r}; expected masks as flowml writes them."
+            )
+    return found
 
 
 def _header(line: bytes, where: str) -> tuple[int, dict[str, str]]:
@@ -98,6 +113,6 @@ def _header(line: bytes, where: str) -> tuple[int, dict[str, str]]:
             f"{where} is not a file of masks; expected one that flowml wrote."
         ) from None
     texts = all(isinstance(text, str) for pair in parents.items() for text in pair)
-    if type(n_events) is not int or n_events < 1 or not texts or not parents:
+    if type(n_events) is not int or n_events < 0 or not texts or (n_events and not parents):
         raise GateError(f"{where} has a header that makes no sense; expected events and names.")
     return n_events, parents

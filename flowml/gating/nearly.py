@@ -28,6 +28,7 @@ Places = NDArray[np.intp]
 CLOSE = 1e-9  # of a scale, beyond 1 of the value: far more than doubles are wrong by
 MOST_BOXES = 2000  # that are kept
 MOST = float(np.finfo(np.float64).max)
+MOST_SIDES = 1 << 20  # of a polygon, times the events that are held against them at once
 LARGEST = float(np.finfo(np.float32).max) / 2  # of what can be looked up by table
 
 
@@ -213,7 +214,8 @@ def _within(axes: Sequence[Axis], box: Box, among: Mask) -> Places:
 
 
 def _margin(axes: Sequence[Axis], box: Box) -> float:
-    return max(axis.error for axis in axes) * max(1.0, box.size)
+    """Return what values may be wrong by, and how far beyond its shape a box may reach."""
+    return max(CLOSE, *(axis.error for axis in axes)) * max(1.0, box.size)
 
 
 def _polygon(
@@ -226,10 +228,14 @@ def _polygon(
         return places[:0], places
     x, y = (axis.near(places) for axis in axes)
     cells = raster.look_up(x, y)
+    doubtful = [places[:0]]
     near = np.flatnonzero(cells == NEAR)
-    odd, doubtful = _even_odd(x[near], y[near], shape.vertices, margin)
-    cells[near[odd]] = INSIDE
-    return places[cells == INSIDE], places[near[doubtful]]
+    most = max(1, MOST_SIDES // len(shape.vertices))
+    for part in (near[start : start + most] for start in range(0, len(near), most)):
+        odd, unsure = _even_odd(x[part], y[part], shape.vertices, margin)
+        cells[part[odd]] = INSIDE
+        doubtful.append(places[part[unsure]])
+    return places[cells == INSIDE], np.concatenate(doubtful)
 
 
 def _even_odd(

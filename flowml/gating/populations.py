@@ -78,7 +78,8 @@ class Populations:
     Raises
     ------
     GateError
-        If masks differ in length, or a parent is unknown or follows its child.
+        If masks differ in length, a population has no name, or a parent is unknown or
+        follows its child.
     """
 
     masks: Mapping[str, Mask]
@@ -89,6 +90,8 @@ class Populations:
     def __post_init__(self) -> None:
         if len({len(mask) for mask in self.masks.values()}) > 1:
             raise GateError("the masks of the populations are of several lengths.")
+        if ALL_EVENTS in self.masks:
+            raise GateError("a population has no name; expected one that is not empty.")
         seen = {ALL_EVENTS}
         for name in self.masks:
             if (parent := self.parent(name)) not in seen:
@@ -131,9 +134,10 @@ class Populations:
         float
             From 0 to 1: no surer than any of its parents.
         """
-        own = float(self.scores.get(name, 1.0)) + 0.0  # no zero with a sign
-        parent = self.parent(name)
-        return min(own, self.score(parent)) if parent else own
+        score = float(self.scores.get(name, 1.0))
+        while parent := self.parent(name):
+            name, score = parent, min(score, float(self.scores.get(parent, 1.0)))
+        return score + 0.0  # no zero with a sign
 
     def is_sure(self, name: str) -> bool:
         """Tell whether a population may be used.

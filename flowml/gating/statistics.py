@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -145,7 +146,7 @@ def brightness_of(
         Of each population and marker; a channel without a marker of its own goes by its name.
         NaN for a population that is not sure.
     """
-    names = _channel_names(sample)
+    names = measured_channels(sample)
     values = np.empty((len(names), sample.n_events), dtype=np.float32)
     start = 0
     for block in sample.blocks():
@@ -185,11 +186,22 @@ def median_and_spread(values: NDArray[np.float32], fewest: int = 1) -> tuple[flo
     return float(middle), float(high - low) / 2
 
 
-def _channel_names(sample: Sample) -> dict[int, str]:
-    """Name each channel that measures cells: by its marker, where that is one channel's own."""
-    markers = list(sample.markers)
+def measured_channels(sample: Sample) -> dict[int, str]:
+    """Name the channels of fluorescence and scatter.
+
+    Parameters
+    ----------
+    sample : Sample
+        At any stage.
+
+    Returns
+    -------
+    dict of int to str
+        By column: the marker where it is one channel's own, else the name of the channel.
+    """
+    own = {marker for marker, often in Counter(sample.markers).items() if marker and often == 1}
     return {
-        column: channel.marker if markers.count(channel.marker) == 1 else channel.name
+        column: channel.marker if channel.marker in own else channel.name
         for column, channel in enumerate(sample.channels)
         if channel.role in MEASURED
     }

@@ -49,9 +49,8 @@ added (`flowml.gating.Ratio`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +77,6 @@ MOST_GATES = 2000
 SYMMETRY = 1e-9  # relative; numbers written by a person or another program are rounded
 
 Table = Mapping[str, Any]
-Made = TypeVar("Made")
 
 _NO_DOCUMENT = (
     f"is not a gate document of flowml; expected 'version = {VERSION}' and one or more "
@@ -112,11 +110,13 @@ def read_toml_gates(path: Path | str) -> Strategy:
     except FlowmlError as error:
         raise GateError(str(error)) from error
     where = printable(file.name)
-    _check_keys(document, {"version", "gate"}, where)
-    tables = document.get("gate")
+    try:
+        _check_keys(document, {"version", "gate"})
+    except GateError as error:
+        raise GateError(f"{where}: {error}") from error
     if document.get("version") != VERSION:
         raise GateError(f"{where} {_NO_DOCUMENT}")
-    return strategy_from(tables, where)
+    return strategy_from(document.get("gate"), where)
 
 
 def strategy_from(tables: object, where: str) -> Strategy:
@@ -141,13 +141,11 @@ def strategy_from(tables: object, where: str) -> Strategy:
     """
     if not isinstance(tables, list) or not tables:
         raise GateError(f"{where} {_NO_DOCUMENT}")
-    if len(tables) > MOST_GATES:
-        raise GateError(f"{where} has {len(tables)} gates; expected at most {MOST_GATES}.")
-    gates = [
-        gate
-        for number, table in enumerate(tables, start=1)
-        for gate in _gates(table, number, where)
-    ]
+    gates: list[Gate] = []
+    for number, table in enumerate(tables, start=1):
+        gates += _gates(table, number, where)
+        if len(gates) > MOST_GATES:
+            raise GateError(f"{where} has more than {MOST_GATES} gates. Part it.")
     return Strategy(tuple(gates), source=where)
 
 
@@ -157,34 +155,10 @@ def _gates(table: object, number: int, where: str) -> tuple[Gate, ...]:
     label = f"gate {number} ({printable(name, 60)!r}) of {where}"
     if not isinstance(table, dict) or not isinstance(name, str) or not name.strip():
         raise GateError(f'{label} has no name; expected name = "...".')
-    kind = table.get("kind")
-    if not isinstance(kind, str) or kind not in {*KINDS, QUADRANT}:
-        raise GateError(
-            f"{label} has the kind {printable(kind)!r}; expected one of "
-            f"{', '.join([*KINDS, QUADRANT])}."
-        )
-    parent = _text(table, "parent", label)
-    if kind == QUADRANT:
-        _check_keys(table, _NAMED | _MEASURED | {"dividers", "populations"}, label)
-        return _told(label, kind, lambda: _quadrants(table, parent, label))
-    keys, make = KINDS[kind]
-    measured = set() if kind == Combination.kind else _MEASURED | {"outside"}
-    _check_keys(table, _NAMED | measured | keys, label)
-    shape = _told(label, kind, lambda: make(table))
-    dimensions = () if isinstance(shape, Combination) else _dimensions(table, label)
-    if len(dimensions) != shape.n_dims:
-        raise GateError(
-            f"{label} has {len(dimensions)} channels for a {kind} of {shape.n_dims} dimensions."
-        )
-    return (Gate(name, shape, dimensions, parent, _truth(table, "outside", label)),)
-
-
-def _told(label: str, kind: str, make: Callable[[], Made]) -> Made:
-    """Make something of a table; say which gate it was if that cannot be done."""
     try:
-        return make()
+        return _read(table, name)
     except KeyError as error:
-        raise GateError(f"{label} lacks the key {error}; a {kind} needs it.") from None
+        raise GateError(f"{label} lacks the key {error}.") from None
     except (TypeError, ValueError, OverflowError):
         raise GateError(
             f"{label} has coordinates that cannot be used; expected lists of numbers, of one "
@@ -194,11 +168,32 @@ def _told(label: str, kind: str, make: Callable[[], Made]) -> Made:
         raise GateError(f"{label}: {error}") from error
 
 
-def _dimensions(table: Table, label: str) -> tuple[Dimension, ...]:
-    channels = _texts(table, "channels", label)
-    ratios = _ratios(table, label, len(channels))
-    scales = _scales(table, label, ratios)
-    truths = _compensated(table, label, len(channels))
+def _read(table: Table, name: str) -> tuple[Gate, ...]:
+    """Read a gate; KeyError, TypeError or ValueError where it lacks or misstates something."""
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in {*KINDS, QUADRANT}:
+        raise GateError(
+            f"it has the kind {printable(kind)!r}; expected one of "
+            f"{', '.join([*KINDS, QUADRANT])}."
+        )
+    parent = table.get("parent", "")
+    if not isinstance(parent, str):
+        raise GateError(f"parent is {printable(parent)!r}; expected a text.")
+    if kind == QUADRANT:
+        _check_keys(table, _NAMED | _MEASURED | {"dividers", "populations"})
+        return _quadrants(table, parent)
+    keys, make = KINDS[kind]
+    measured = set() if kind == Combination.kind else _MEASURED | {"outside"}
+    _check_keys(table, _NAMED | measured | keys)
+    shape = make(table)
+    dimensions = () if isinstance(shape, Combination) else _dimensions(table)
+    return (Gate(name, shape, dimensions, parent, _truth(table, "outside")),)
+
+
+def _dimensions(table: Table) -> tuple[Dimension, ...]:
+    channels = _texts(table, "channels")
+    ratios = _ratios(table, len(channels))
+    scales, truths = _scales(table, ratios), _compensated(table, len(channels))
     return tuple(
         Dimension(channel, scale, FROM_FILE if is_compensated else UNCOMPENSATED, ratio)
         for channel, scale, is_compensated, ratio in zip(
@@ -207,18 +202,18 @@ def _dimensions(table: Table, label: str) -> tuple[Dimension, ...]:
     )
 
 
-def _scales(table: Table, label: str, ratios: Sequence[Ratio | None]) -> list[str | Transform]:
+def _scales(table: Table, ratios: Sequence[Ratio | None]) -> list[str | Transform]:
     """Return the scale of each channel: one for all, or a list."""
     scale = table.get("scale")
     if scale is None:
         return [LINEAR if ratio else "logicle" for ratio in ratios]
     scales = scale if isinstance(scale, list) else [scale] * len(ratios)
     if len(scales) != len(ratios):
-        raise GateError(f"{label} has {len(ratios)} channels and {len(scales)} scales.")
-    return [_scale(each, label) for each in scales]
+        raise GateError(f"it has {len(ratios)} channels and {len(scales)} scales.")
+    return list(map(_scale, scales))
 
 
-def _scale(scale: object, label: str) -> str | Transform:
+def _scale(scale: object) -> str | Transform:
     """Read one scale: its name, or a table with the transform and its parameters."""
     if isinstance(scale, str):
         return scale
@@ -226,7 +221,7 @@ def _scale(scale: object, label: str) -> str | Transform:
     name = numbers.pop("transform", None)
     if not isinstance(name, str) or name not in TRANSFORMS:
         raise GateError(
-            f"{label}: the scale is {printable(scale, 80)}; expected a name, or a table like "
+            f"the scale is {printable(scale, 80)}; expected a name, or a table like "
             '{transform = "logicle", top = 262144, width = 0.5}.'
         )
     try:
@@ -234,45 +229,40 @@ def _scale(scale: object, label: str) -> str | Transform:
         return TRANSFORMS[name](values.pop("top"), **values)
     except (KeyError, TypeError, ValueError, OverflowError, FlowmlError) as error:
         raise GateError(
-            f"{label}: the scale {name} has wrong parameters: {printable(error, 120)}."
+            f"the scale {name} has wrong parameters: {printable(error, 120)}."
         ) from None
 
 
-def _compensated(table: Table, label: str, n_channels: int) -> list[bool]:
+def _compensated(table: Table, n_channels: int) -> list[bool]:
     """Tell of each channel whether it is compensated: one answer for all, or a list."""
     value = table.get("compensated", True)
     truths = value if isinstance(value, list) else [value] * n_channels
     if len(truths) != n_channels or not all(isinstance(truth, bool) for truth in truths):
         raise GateError(
-            f"{label}: compensated is {printable(value)!r}; expected true or false, or a list "
-            f"of {n_channels}."
+            f"compensated is {printable(value)!r}; expected true or false, or a list of "
+            f"{n_channels}."
         )
     return truths
 
 
-def _ratios(table: Table, label: str, n_channels: int) -> list[Ratio | None]:
+def _ratios(table: Table, n_channels: int) -> list[Ratio | None]:
     """Return what each channel is divided by; None where nothing is named."""
     numbers = {key: table[key] for key in RATIO_NUMBERS if key in table}
     if "divided_by" not in table:
         if numbers:
-            raise GateError(f"{label} has {', '.join(numbers)} but no divided_by.")
+            raise GateError(f"it has {', '.join(numbers)} but no divided_by.")
         return [None] * n_channels
-    divisors = _texts(table, "divided_by", label)
+    divisors = _texts(table, "divided_by")
     if len(divisors) != n_channels:
         raise GateError(
-            f"{label} names {len(divisors)} divisors for {n_channels} channels; expected one "
-            "for each, empty where there is none."
+            f"it names {len(divisors)} divisors for {n_channels} channels; expected one for "
+            "each, empty where there is none."
         )
-    values = _told(
-        label, "ratio", lambda: {k: float(_numbers(v, 0)) for k, v in numbers.items()}
-    )
-    return [
-        _told(label, "ratio", partial(Ratio, divisor, **values)) if divisor else None
-        for divisor in divisors
-    ]
+    values = {key: float(_numbers(value, 0)) for key, value in numbers.items()}
+    return [Ratio(divisor, **values) if divisor else None for divisor in divisors]
 
 
-def _quadrants(table: Table, parent: str, label: str) -> tuple[Gate, ...]:
+def _quadrants(table: Table, parent: str) -> tuple[Gate, ...]:
     dividers = [_numbers(values, 1).tolist() for values in _listed(table["dividers"])]
     named = table["populations"]
     if not isinstance(named, dict) or not all(map(_is_place, named.values())):
@@ -280,7 +270,9 @@ def _quadrants(table: Table, parent: str, label: str) -> tuple[Gate, ...]:
             "populations are not given by place; expected like "
             '{"CD4 T cells" = [1, 0]}, with a whole number for each channel.'
         )
-    dimensions = _dimensions(table, label)
+    if max(len(named), *map(len, dividers)) > MOST_GATES:
+        raise GateError(f"it has more than {MOST_GATES} populations, or dividers of a channel.")
+    dimensions = _dimensions(table)
     if len(dividers) != len(dimensions):
         raise GateError(
             f"there are {len(dimensions)} channels, with dividers on {len(dividers)}."
@@ -332,14 +324,8 @@ def _ellipsoid(table: Table) -> Shape:
 
 
 def _combination(table: Table) -> Combination:
-    populations = _texts(table, "populations", "the key")
-    complements = _texts(table, "complements", "the key") if "complements" in table else []
-    unknown = set(complements) - set(populations)
-    if unknown:
-        raise GateError(
-            f"complements names {printable(', '.join(sorted(unknown)))}, which is not among "
-            "the populations."
-        )
+    populations = _texts(table, "populations")
+    complements = _texts(table, "complements") if "complements" in table else []
     operation = printable(table["operation"])
     return Combination(operation, tuple(populations), frozenset(complements))
 
@@ -362,32 +348,25 @@ def _refuse_text(value: object) -> None:
         raise TypeError(type(value).__name__)
 
 
-def _truth(table: Table, key: str, label: str) -> bool:
+def _truth(table: Table, key: str) -> bool:
     value = table.get(key, False)
     if not isinstance(value, bool):
-        raise GateError(f"{label}: {key} is {printable(value)!r}; expected true or false.")
+        raise GateError(f"{key} is {printable(value)!r}; expected true or false.")
     return value
 
 
-def _text(table: Table, key: str, label: str) -> str:
-    value = table.get(key, "")
-    if not isinstance(value, str):
-        raise GateError(f"{label}: {key} is {printable(value)!r}; expected a text.")
-    return value
-
-
-def _texts(table: Table, key: str, label: str) -> list[str]:
-    value = table.get(key)
+def _texts(table: Table, key: str) -> list[str]:
+    value = table[key]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise GateError(f"{label}: {key} is {printable(value)!r}; expected a list of texts.")
+        raise GateError(f"{key} is {printable(value)!r}; expected a list of texts.")
     return value
 
 
-def _check_keys(table: Table, known: set[str], label: str) -> None:
+def _check_keys(table: Table, known: set[str]) -> None:
     for key in table:
         if key not in known:
             raise GateError(
-                f"{label} has the unknown key {printable(key, 60)!r}; it may have "
+                f"it has the unknown key {printable(key, 60)!r}; it may have "
                 f"{', '.join(sorted(known))}. Nearest: {nearest(key, sorted(known), 1)}."
             )
 

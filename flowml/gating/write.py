@@ -6,9 +6,9 @@ populations never appears.
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from flowml.errors import GateError, PanelError
 from flowml.gating.apply import axis_transform
 from flowml.gating.foreign import FlowKitScale
 from flowml.gating.gates import Combination, Ellipsoid, Polygon, Range, Rectangle
-from flowml.gating.gatingml import NAME, read_gatingml
+from flowml.gating.gatingml import NAME, gatingml_strategy
 from flowml.gating.strategy import FROM_FILE, LINEAR, UNCOMPENSATED, Dimension, Ratio, Strategy
+from flowml.gating.xmltext import checked_text
 from flowml.preprocess.scale import LN10
 from flowml.preprocess.transform import Arcsinh, Hyperlog, Linear, Log, Logicle, Transform
 from flowml.safety import printable, written_aside
@@ -69,18 +70,20 @@ def write_gates(strategy: Strategy, path: Path | str, sample: Sample | None = No
     """
     text = ET.tostring(_Writer(strategy, sample).root(), encoding="unicode")
     with written_aside(path) as aside:
-        aside.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n', encoding="utf-8")
-        _check(strategy, aside)
+        try:
+            raw = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
+            aside.write_bytes(raw)
+            found = gatingml_strategy(checked_text(aside, "it"), "it")
+        except (GateError, UnicodeError) as error:
+            raise GateError(
+                f"{printable(strategy.source)} cannot be said in Gating-ML 2.0: "
+                f"{printable(error, 600)}"
+            ) from error
+        _compare(strategy, found)
 
 
-def _check(strategy: Strategy, written: Path) -> None:
-    """Read back what was written, and compare which populations there are."""
-    try:
-        found = read_gatingml(written)
-    except (GateError, UnicodeError) as error:
-        raise GateError(
-            f"{printable(strategy.source)} cannot be said in Gating-ML 2.0: {error}"
-        ) from error
+def _compare(strategy: Strategy, found: Strategy) -> None:
+    """Compare which populations there are with those that were read back."""
     told = [(gate.name, gate.parent) for gate in found.gates]
     if told != [(gate.name, gate.parent) for gate in strategy.gates]:
         raise GateError(
@@ -119,8 +122,8 @@ class _Writer:
 
     def _id(self, name: str) -> str:
         """Return an id like a name, of the letters that XML allows, that no other thing has."""
-        kept = re.sub(r"[^\w.-]", "_", name[:LONGEST_ID])
-        stem = kept if re.match(r"[^\W\d]", kept) else f"_{kept}"
+        kept = "".join(char if _may_stand(char) else "_" for char in name[:LONGEST_ID])
+        stem = kept if kept[:1].isalpha() or kept.startswith("_") else f"_{kept}"
         found, number = stem, 1
         while found.casefold() in self._taken:
             number += 1
@@ -237,6 +240,18 @@ class _Writer:
                 coefficient = ET.SubElement(spectrum, "transforms:coefficient")
                 coefficient.set("transforms:value", _number(value))
         return element
+
+
+@cache
+def _may_stand(char: str) -> bool:
+    """Tell whether an id may hold a character: XML knows fewer letters than Python does."""
+    if char.isascii():
+        return char.isalnum() or char in "_.-"
+    try:
+        ET.fromstring(f"<{char}/>")  # noqa: S314 - of one character
+    except (ET.ParseError, UnicodeError):
+        return False
+    return char.isalpha()
 
 
 def _check_open(gate: Gate, scale: Transform) -> None:

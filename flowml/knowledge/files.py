@@ -37,8 +37,12 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST_FILE:
             raise FlowmlError(f"{printable(path)} is larger than {LARGEST_FILE} bytes.")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # as Notepad saves it
     except OSError as error:
         raise FlowmlError(f"could not read {printable(path)}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FlowmlError(f"{printable(path)} is not a TOML file: {error}.") from error
+    except RecursionError as error:
+        raise FlowmlError(f"{printable(path)} is nested too deeply to be read.") from error
+    except ValueError as error:  # no TOML, no text, or a number of thousands of digits
+        raise FlowmlError(
+            f"{printable(path)} is not a TOML file: {printable(error)}."
+        ) from error

@@ -24,6 +24,7 @@ COUNTS = (
 )  # fmt: skip
 BRIGHTNESS = ("case_id", "tube", "population", "marker", "median", "spread")
 LONGEST_NAME = 120
+NUMBER = ".9g"  # a share of a few events of millions, a scale that ends at 0.001
 
 
 def counts_csv(tubes: Sequence[GatedTube]) -> str:
@@ -56,7 +57,7 @@ def counts_csv(tubes: Sequence[GatedTube]) -> str:
             }
             for count in tube.counts
         ]
-    return csv_text(COUNTS, rows)
+    return csv_text(COUNTS, rows, NUMBER)
 
 
 def brightness_csv(tubes: Sequence[GatedTube]) -> str:
@@ -84,7 +85,7 @@ def brightness_csv(tubes: Sequence[GatedTube]) -> str:
         for tube in tubes
         for item in tube.brightness
     ]
-    return csv_text(BRIGHTNESS, rows)
+    return csv_text(BRIGHTNESS, rows, NUMBER)
 
 
 def wide_csv(tubes: Sequence[GatedTube]) -> str:
@@ -114,7 +115,7 @@ def wide_csv(tubes: Sequence[GatedTube]) -> str:
         }
         for tube, own in zip(tubes, figures, strict=True)
     ]
-    return csv_text([*first, *names.values()], rows)
+    return csv_text([*first, *names.values()], rows, NUMBER)
 
 
 def _sizes(count: Count, per_microlitre: float) -> dict[str, str | float]:

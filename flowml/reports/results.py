@@ -81,7 +81,11 @@ def results_csv(predictions: Sequence[Prediction], entities: Sequence[str]) -> s
     )
 
 
-def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, str | float]]) -> str:
+def csv_text(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, str | float]],
+    number: str = f".{DIGITS}f",
+) -> str:
     """Write a table as CSV, with text cells that no spreadsheet takes for formulas.
 
     Parameters
@@ -90,6 +94,8 @@ def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, str | float]]) 
         The heading.
     rows : sequence of mapping
         A value for every column.
+    number : str
+        How a float is written (format specification); as a probability if not said.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, str | float]]) 
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: _csv_cell(row[key]) for key in columns} for row in rows)
+    writer.writerows({key: _csv_cell(row[key], number) for key in columns} for row in rows)
     return out.getvalue()
 
 
@@ -162,10 +168,10 @@ def write_text(path: Path | str, text: str) -> None:
         aside.write_text(text, encoding="utf-8", newline="")
 
 
-def _csv_cell(value: str | float) -> str:
-    """Write a probability with fixed decimals, a missing one as nothing, text made harmless."""
+def _csv_cell(value: str | float, number: str) -> str:
+    """Write a float as wanted, a missing one as nothing, text made harmless."""
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.{DIGITS}f}"
+        return "" if math.isnan(value) else format(value, number)
     return _text_cell(str(value))
 
 

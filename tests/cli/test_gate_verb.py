@@ -12,7 +12,12 @@ from small import cohort, on_disk
 from workspaces import population, tube, workspace
 
 import flowml as package
-from flowml.gating import read_masks
+from flowml.events import ArraySource
+from flowml.gating import Populations, read_masks
+from flowml.gating.populations import Count
+from flowml.gating.statistics import Brightness, GatedTube, brightness_of
+from flowml.records import Channel, Role, Sample
+from flowml.reports.populations import brightness_csv, counts_csv, wide_csv
 from flowml.safety import file_sha256
 
 GATES = """
@@ -243,3 +248,26 @@ def test_a_damaged_classifier_and_an_unknown_file_are_told(flowml, folder, tmp_p
         assert found.status == 2
         assert said in found.err
         assert "Traceback" not in found.err
+
+
+def test_a_sample_of_no_workspace_is_refused(flowml, folder, gates, tmp_path):
+    for wanted in (gates, "auto"):
+        found = flowml("gate", folder, "--gates", wanted, "--out", tmp_path / "a", "--sample", "x")
+        assert (found.status, "Leave it out" in found.err) == (2, True)
+    assert not (tmp_path / "a").exists()
+
+
+def test_small_shares_and_small_scales_keep_their_digits():
+    count = Count("clone", "", 7, 3_000_000, 3_000_000, 1.0)
+    tube = GatedTube("c", "t", 9, (count,), (Brightness("clone", "CD19", -1.25e-5, 0.5),))
+    share = counts_csv([tube]).splitlines()[1].split(",")[7]
+    assert float(share) == pytest.approx(7 / 3e6, rel=1e-8)
+    assert brightness_csv([tube]).splitlines()[1].endswith(",-1.25e-05,0.5")
+    assert "-1.25e-05" in wide_csv([tube])
+
+
+def test_a_channel_without_a_marker_goes_by_its_name():
+    channels = (Channel("FL1", "", "", Role.FLUORESCENCE), Channel("T", "", "X", Role.TIME))
+    sample = Sample("s", channels, ArraySource(np.ones((3, 2), np.float32)))
+    found = Populations({"all": np.ones(3, bool)})
+    assert [item.marker for item in brightness_of(sample, None, found)] == ["FL1"]

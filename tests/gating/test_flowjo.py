@@ -203,3 +203,29 @@ def test_random_damage_never_gives_another_error(tmp_path):
             flowml.read_gates(path, "A")
         except FlowmlError:
             continue
+
+
+def test_names_with_slashes_are_read(tmp_path):
+    """FlowKit's paths have slashes, too: names with one had no children and no dependents."""
+    inner = population("B/kappa", "B-A", 1, 2, inner=population("deep", "B-A", 1, 2))
+    trees = (
+        population("T/NK cells", "FSC-A", 1, 2, inner=inner)
+        + population("B/kappa", "FSC-A", 1, 2)
+        + boolean("Not", "others", "T/NK cells/B/kappa")
+        + boolean("Or", "any", "T/NK cells", "B/kappa")
+    )
+    strategy = flowml.read_gates(written(tmp_path, workspace(tube("a", trees))))
+    assert [(gate.name, gate.parent) for gate in strategy.gates] == [
+        ("T/NK cells", ""), ("T/NK cells/B/kappa", "T/NK cells"),
+        ("deep", "T/NK cells/B/kappa"), ("B/kappa", ""), ("any", ""), ("others", ""),
+    ]  # fmt: skip
+    assert strategy["others"].shape.populations == ("T/NK cells/B/kappa",)
+    assert strategy["any"].shape.populations == ("T/NK cells", "B/kappa")
+
+
+def test_paths_that_slashes_make_alike_are_refused(tmp_path):
+    trees = population("A/B", "FSC-A", 1, 2) + population(
+        "A", "FSC-A", 1, 2, inner=population("B", "B-A", 1, 2)
+    )
+    with pytest.raises(GateError, match="two populations of the path 'A/B'"):
+        flowml.read_gates(written(tmp_path, workspace(tube("a", trees))))

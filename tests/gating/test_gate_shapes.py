@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -232,3 +234,30 @@ def test_cells_that_are_sure_are_right(seed, n_vertices):
     sure = cells != NEAR
     assert np.array_equal((cells == INSIDE)[sure], inside(points, shape)[sure])
     assert sure.mean() > 0.3
+
+
+def test_a_grid_of_a_tiny_polygon_holds_all_that_its_box_lets_in():
+    """Of values as small as these the box is wider than its shape, by its own allowance."""
+    random = np.random.default_rng(2)
+    values = random.normal(0, 1e-13, (3000, 4)) + 5e-14
+    shape = Polygon(random.uniform(0, 1e-13, (6, 2)))
+    axes = (Dimension("FSC-A", "linear"), Dimension("FSC-H", "linear"))
+    masks = flowml.gate(
+        Sample("s", CHANNELS, ArraySource(values)), alone(Gate("p", shape, axes))
+    )
+    assert np.array_equal(masks["p"], inside(values[:, :2], shape))
+    assert masks["p"].any()
+
+
+def test_a_polygon_of_many_corners_takes_little_memory():
+    random = np.random.default_rng(3)
+    values = random.uniform(0, 1, (60_000, 4)).astype(np.float32)
+    shape = Polygon(random.uniform(0, 1, (600, 2)))
+    axes = (Dimension("FSC-A", "linear"), Dimension("FSC-H", "linear"))
+    sample = Sample("s", CHANNELS, ArraySource(values))
+    tracemalloc.start()
+    mask = flowml.gate(sample, alone(Gate("p", shape, axes)))["p"]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 100e6  # it was 800 MB, all events against all sides
+    assert np.array_equal(mask[:2000], inside(values[:2000, :2], shape))

@@ -292,3 +292,32 @@ def test_a_gate_is_found_by_its_name():
     assert strategy["T"].parent == "cells"
     with pytest.raises(GateError, match=r"'cell'.*Nearest: cells"):
         strategy["cell"]
+
+
+def test_polygons_that_share_a_side_share_no_event_and_leave_none_out():
+    """Integer events lie on slanted sides exactly; the side is told in either direction."""
+    whole = np.stack(np.meshgrid(np.arange(60), np.arange(60)), -1).reshape(-1, 2)
+    random = np.random.default_rng(0)
+    events = whole.astype(float)
+    for corners in random.integers(0, 60, (400, 4, 2)).astype(float):
+        a, b, c, d = corners
+        along, left, right = b - a, c - a, d - a
+        if (along[0] * left[1] - along[1] * left[0]) * (
+            along[0] * right[1] - along[1] * right[0]
+        ) >= 0:
+            continue  # not on two sides of a-b
+        one, other = (inside(events, Polygon(three)) for three in ([a, b, c], [b, a, d]))
+        assert not (one & other).any()
+        assert np.array_equal(one | other, inside(events, Polygon([a, d, b, c])))
+
+
+def test_the_largest_numbers_are_no_error():
+    far = Polygon([(-1e308, -1e308), (1e308, 1e308), (1e308, -1e308)])
+    assert not inside([[np.inf, 0], [0, np.nan]], far).any()
+    wide = Ellipsoid([0, 0], np.eye(2) * 1e300)
+    assert inside([[1e300, 1e300], [0, 0]], wide).tolist() == [False, True]
+
+
+def test_what_is_negated_is_among_what_is_joined():
+    with pytest.raises(GateError, match="complements names b"):
+        Combination("and", ("a",), frozenset({"b"}))

@@ -52,6 +52,12 @@ def test_the_format_is_the_documented_one(tmp_path):
          "makes no sense"),
         (b'flowml masks 1\n{"n_events": 8, "populations": [{"name": "a", "parent": "b"}]}\nx',
          "before its parent"),
+        (b'flowml masks 1\n{"n_events": 8, "populations": [{"name": "a", "parent": ""}, '
+         b'{"name": "b", "parent": "a"}]}\n\x01\x03', "'b' that are not of its parent 'a'"),
+        (b'flowml masks 1\n{"n_events": 1%s, "populations": []}\n' % (b"0" * 30),
+         "makes no sense"),
+        (b'flowml masks 1\n{"n_events": 8, "populations": [{"name": "", "parent": ""}]}\nx',
+         "no name"),
     ],
 )  # fmt: skip
 def test_what_is_no_file_of_masks_is_refused(tmp_path, data, says):
@@ -63,3 +69,19 @@ def test_what_is_no_file_of_masks_is_refused(tmp_path, data, says):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(GateError, match="could not read"):
         read_masks(tmp_path / "a.masks")
+
+
+@pytest.mark.parametrize("masks", [{}, {"a": np.zeros(0, bool), "b": np.zeros(0, bool)}])
+def test_of_no_events_or_populations_nothing_comes_back(tmp_path, masks):
+    write_masks(Populations(masks), tmp_path / "a.masks")
+    again = read_masks(tmp_path / "a.masks")
+    assert list(again.masks) == list(masks)
+    assert again.n_events == 0
+
+
+def test_names_that_are_too_long_are_not_written(tmp_path):
+    write_masks(Populations({"é" * 500_000: np.ones(3, bool)}), tmp_path / "a.masks")
+    assert read_masks(tmp_path / "a.masks").counts()[0].n_events == 3
+    with pytest.raises(GateError, match="Shorten them"):
+        write_masks(Populations({"é" * 3_000_000: np.ones(3, bool)}), tmp_path / "b.masks")
+    assert not (tmp_path / "b.masks").exists()

@@ -58,3 +58,16 @@ def test_no_population_is_surer_than_its_parent():
 def test_what_does_not_fit_is_refused(masks, parents):
     with pytest.raises(GateError, match="population"):
         Populations(masks, parents)
+
+
+def test_a_tree_may_be_deep():
+    names = [f"g{n}" for n in range(3000)]
+    parents = dict(zip(names[1:], names, strict=False))
+    found = Populations(dict.fromkeys(names, mask(1)), parents, {"g7": 0.25})
+    assert (found.score("g6"), found.score("g2999")) == (1, 0.25)
+    assert found.counts()[-1].n_events == 1
+
+
+def test_a_population_has_a_name():
+    with pytest.raises(GateError, match="no name"):
+        Populations({"": mask(1)})

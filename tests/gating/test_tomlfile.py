@@ -227,3 +227,34 @@ def test_what_makes_no_sense_is_named_with_its_gate(tmp_path, old, new, says):
     assert old in MORE
     with pytest.raises(GateError, match=says):
         read(tmp_path, MORE.replace(old, new, 1))
+
+
+DEEP = 'version = 1\n[[gate]]\nname = "a"\nkind = "range"\nchannels = ["X"]\nbounds = '
+QUADRANTS = (
+    'version = 1\n[[gate]]\nname = "q"\nkind = "quadrant"\nchannels = ["X"]\n'
+    "dividers = [[{}]]\npopulations = {{{}}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (DEEP + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        (DEEP + "[[0, 1" + "0" * 5000 + "]]", "not a TOML file"),
+        (QUADRANTS.format("0.5", ", ".join(f"p{n} = [0]" for n in range(2001))), "more than"),
+        (QUADRANTS.format(", ".join(map(str, range(2001))), "p = [0]"), "more than 2000"),
+        (DEEP + "[[0, 1]]\n[[gate]]\nname = 'b'\nkind = 'boolean'\noperation = 'or'\n",
+         r"^gate 2 \('b'\) of panel.toml lacks the key 'populations'"),
+        (DEEP.replace('channels = ["X"]\n', "") + "[[0, 1]]", "lacks the key 'channels'"),
+        (DEEP + "[[0, 1]]\ndivided_by = 3", r"^gate 1 \('a'\) of panel.toml: divided_by is"),
+        (QUADRANTS.format("0.5", "p = [0]").replace('["X"]', '"X"'),
+         r"^gate 1 \('q'\) of panel.toml: channels is"),
+    ],
+)  # fmt: skip
+def test_hostile_and_half_written_files_are_refused_in_a_sentence(tmp_path, text, says):
+    with pytest.raises(GateError, match=says):
+        read(tmp_path, text)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    assert read(tmp_path, "\ufeff" + DEEP + "[[0, 1]]").gates[0].name == "a"

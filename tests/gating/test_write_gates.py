@@ -157,6 +157,12 @@ def one(scale="linear", shape=None, **more):
             "cannot be said",
         ),
         (Strategy((Gate("a\rb", Range(0, 1), (Dimension("X", "linear"),)),)), "control char"),
+        (
+            Strategy((Gate("a\udcff", Range(0, 1), (Dimension("X", "linear"),)),)),
+            "cannot be said",
+        ),
+        (Strategy((Gate("a", Range(0, 1), (Dimension("\udcff", "linear"),)),)), "surrogates"),
+        (Strategy((Gate("a", Range(0, 1), (Dimension("\x01", "linear"),)),)), "2.0: it is not"),
     ],
 )
 def test_what_the_standard_cannot_say_is_refused_and_leaves_nothing(tmp_path, strategy, says):
@@ -180,3 +186,39 @@ def test_a_place_that_cannot_be_written_is_an_error_of_output(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError):
         flowml.write_gates(one(), tmp_path / "file" / "out.xml")
+
+
+@pytest.mark.parametrize(
+    "name", ["CD4²", "½", "Ⅳ", "ª", "µ", "ſ", "𝔸", "κ⁺", "é", "名前", "٣", "-", "x" * 10_000, " "]
+)
+def test_names_of_any_letters_come_back(tmp_path, name):
+    """XML knows fewer letters than Python does; an id of others made the document invalid."""
+    strategy = Strategy(
+        tuple(Gate(own, Range(0, 1), (Dimension("X", "linear"),)) for own in (name, f"{name}b"))
+    )
+    flowml.write_gates(strategy, tmp_path / "a.xml")
+    assert [gate.name for gate in flowml.read_gates(tmp_path / "a.xml").gates] == [
+        name, f"{name}b",
+    ]  # fmt: skip
+
+
+def test_infinite_events_stay_in_open_ends_on_any_scale_that_comes_back(tmp_path):
+    values = np.full((6, 3), 50.0, np.float32)
+    values[:3, 1] = [np.inf, -np.inf, np.nan]
+    sample = Sample("s", CHANNELS, ArraySource(values))
+    low = np.float64(np.inf)
+    strategy = Strategy(
+        tuple(
+            Gate(f"{number}{end}", shape, (Dimension("CD4", scale),))
+            for number, scale in enumerate((Arcsinh(TOP), Hyperlog(TOP), Linear(TOP), Logicle(TOP)))
+            for end, shape in (("above", Range(0.9, low)), ("below", Range(-low, 0.0)))
+        )
+        + (Gate("log", Range(0.1, low), (Dimension("CD4", Log(TOP)),)),)
+    )
+    flowml.write_gates(strategy, tmp_path / "a.xml")
+    masks = flowml.gate(sample, strategy)
+    again = flowml.gate(sample, flowml.read_gates(tmp_path / "a.xml"))
+    for name, mask in masks.items():
+        assert np.array_equal(again[name], mask), name
+    assert masks["0above"].tolist() == [True, False, False, False, False, False]
+    assert masks["0below"].tolist() == [False, True, False, False, False, False]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.errors import LabelError, ModelError
+from flowml.errors import FlowmlError, LabelError, ModelError
 from flowml.gating.learned.drawing import Drawn, coded, drawn, joined
 from flowml.gating.learned.file import load_events, save_events
 from flowml.gating.learned.fitting import NetworkSettings, fit_network
 from flowml.gating.learned.labels import UNLABELLED
 from flowml.gating.learned.model import EventModel
+from flowml.gating.learned.network import MOST
 from flowml.gating.learned.scores import CELLS, EventScores
 from flowml.gating.learned.values import AUTO, common_view
 from flowml.safety import printable
@@ -95,12 +96,16 @@ class EventClassifier:
         Raises
         ------
         LabelError
-            If labels do not belong to the samples, or there are fewer than two classes.
+            If labels do not belong to the samples, there are fewer than two classes, or a
+            class has no event with all its values.
         PanelError
             If the samples have no channel in common.
         StateError
             If some are on a display scale and some are not.
+        FlowmlError
+            If a parameter of the classifier makes no sense.
         """
+        self._check_parameters()
         names = _checked(samples, labels)
         counts = Counter(name for of_sample in names for name in of_sample if name)
         lineages = self._lineages(counts)
@@ -109,6 +114,7 @@ class EventClassifier:
             self._of_sample(view.events(sample, compensation), of_sample, lineages, place)
             for place, (sample, of_sample) in enumerate(zip(samples, names, strict=True))
         ]
+        self._check_drawn(parts, lineages)
         clonal = tuple(map(lineages.index, self.clonal))
         network = fit_network(joined(parts), clonal, self.settings)
         self._model = EventModel(
@@ -225,13 +231,41 @@ class EventClassifier:
         found._model = model
         return found
 
+    def _check_parameters(self) -> None:
+        if not 0 < self.threshold <= 1 or self.most_events < 1:
+            raise FlowmlError(
+                f"the threshold is {self.threshold} and most_events {self.most_events}; "
+                "expected a probability above 0, and 1 or more."
+            )
+        if self.artefact in {"", CELLS}:
+            raise FlowmlError(
+                f"artefacts are called {self.artefact!r}; expected another name, not empty."
+            )
+
+    def _check_drawn(self, parts: list[Drawn], lineages: tuple[str, ...]) -> None:
+        """See that there is something to learn of every class."""
+        known = {code for part in parts for code in np.unique(part.codes).tolist()}
+        wanted = dict(enumerate(lineages))
+        if lacking := [name for code, name in wanted.items() if code not in known]:
+            raise LabelError(
+                f"no event of {printable(lacking[0])!r} has a value in all channels that the "
+                "samples have in common: nothing of it can be learned. Look at these channels, "
+                "or give its events the empty name."
+            )
+        if len(known) < 2:
+            raise LabelError(
+                f"no event of {printable(self.artefact)!r} has a value in all channels that "
+                "the samples have in common, and there is one lineage only. Look at these "
+                "channels."
+            )
+
     def _lineages(self, counts: Counter[str]) -> tuple[str, ...]:
         """Return the lineages, in order of their names, after checking all names."""
         lineages = tuple(sorted(set(counts) - {self.artefact}))
-        if len(counts) < 2 or not lineages or CELLS in counts:
+        if len(counts) < 2 or not 0 < len(lineages) <= MOST or CELLS in counts:
             raise LabelError(
                 f"the labels name {printable(', '.join(sorted(counts)) or 'nothing', 120)}; "
-                f"expected a lineage and one class more, none of them called {CELLS!r}. Label "
+                f"expected a lineage and one class more, at most {MOST}, none called {CELLS!r}. Label "
                 f"lineages of cells, and {printable(self.artefact)!r}."
             )
         if unknown := [name for name in self.clonal if name not in lineages]:
@@ -266,10 +300,14 @@ def _checked(
         )
     names = [np.asarray(item, dtype=object) for item in labels]
     for sample, item in zip(samples, names, strict=True):
-        if item.shape != (sample.n_events,) or not all(isinstance(x, str) for x in item):
+        if item.shape != (sample.n_events,):
             raise LabelError(
                 f"the labels of {printable(sample.name)} have the shape {item.shape}, expected "
-                f"({sample.n_events},): a name for each event. Give an empty name where none "
-                "is known."
+                f"({sample.n_events},): a name for each event."
+            )
+        if odd := [label for label in item if not isinstance(label, str)]:
+            raise LabelError(
+                f"a label of {printable(sample.name)} is {printable(odd[0], 40)}, expected text. "
+                "Give an empty name where none is known."
             )
     return names

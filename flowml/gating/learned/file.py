@@ -19,7 +19,7 @@ from flowml.archive.plain import is_count, is_number, is_texts
 from flowml.archive.tables import pack_tables, sized, unpack_tables
 from flowml.errors import ModelError
 from flowml.gating.learned.model import EventModel
-from flowml.gating.learned.network import NAMES, Network, shapes
+from flowml.gating.learned.network import MOST, NAMES, Network, shapes
 from flowml.gating.learned.scores import CELLS
 from flowml.gating.learned.values import STORED, View
 from flowml.preprocess import TRANSFORMS
@@ -38,7 +38,6 @@ LAYOUT = Layout(
     "Give a file that EventClassifier.save wrote.",
     {MANIFEST: 1 << 20, DIGEST: 1 << 10, TABLES: 64 << 20},
 )
-MOST = 1000  # channels, lineages or sums of a layer
 
 
 def save_events(model: EventModel, path: Path | str) -> None:
@@ -153,8 +152,10 @@ def model_from(manifest: Mapping[str, Any], raw: bytes) -> EventModel:
     artefact, scale = manifest["artefact"], manifest["scale"]
     threshold, n_hidden = manifest["threshold"], manifest["n_hidden"]
     counts = manifest["counts"]
-    if not isinstance(artefact, str) or artefact in lineages or CELLS in {*lineages, artefact}:
-        raise ModelError("its classes have double or missing names.")
+    if not isinstance(artefact, str) or {artefact, *lineages} & {CELLS, ""}:
+        raise ModelError("its classes have missing names, or those of others.")
+    if artefact in lineages:
+        raise ModelError("its artefacts and a lineage have the same name.")
     if not isinstance(scale, str) or scale not in {STORED, *TRANSFORMS}:
         raise ModelError(f"its scale {printable(scale, 40)!r} is not one that flowml knows.")
     if not is_number(threshold) or not 0 < threshold <= 1:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.errors import FlowmlError
 from flowml.gating.learned.drawing import Drawn
-from flowml.gating.learned.network import Network, shares
+from flowml.gating.learned.network import MOST, Network, shares
 from flowml.gating.learned.scores import ARTEFACT
 from flowml.threads import one_thread
 
@@ -48,6 +49,11 @@ class NetworkSettings:
         Channels of an aberrant cell that are changed at most.
     seed : int
         Of weights, order and changes.
+
+    Raises
+    ------
+    FlowmlError
+        If one of them makes no sense.
     """
 
     n_hidden: int = 48
@@ -57,6 +63,23 @@ class NetworkSettings:
     aberrant: float = 0.8
     most_changed: int = 3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_hidden <= MOST or min(self.n_passes, self.n_batch) < 1:
+            raise FlowmlError(
+                f"a network of {self.n_hidden} sums, {self.n_passes} passes and batches of "
+                f"{self.n_batch} events cannot be; expected 1 to {MOST}, and 1 or more."
+            )
+        if not 0 < self.rate < np.inf or not 0 <= self.aberrant <= 1:
+            raise FlowmlError(
+                f"the rate is {self.rate} and the share of aberrant cells {self.aberrant}; "
+                "expected a number above 0, and 0 to 1."
+            )
+        if min(self.most_changed, self.seed) < 0:
+            raise FlowmlError(
+                f"most_changed is {self.most_changed} and the seed {self.seed}; expected 0 or "
+                "more."
+            )
 
 
 def fit_network(events: Drawn, clonal: tuple[int, ...], settings: NetworkSettings) -> Network:

@@ -73,7 +73,11 @@ def read_event_labels(path: Path | str, column: str = COLUMN) -> Names:
     """
     try:
         with Path(path).open("rb") as stream:
-            packed = gzip.GzipFile(fileobj=stream) if Path(path).suffix == ".gz" else stream
+            packed = (
+                gzip.GzipFile(fileobj=stream)
+                if Path(path).suffix.casefold() == ".gz"
+                else stream
+            )
             raw = packed.read(LARGEST_TABLE + 1)
         if len(raw) > LARGEST_TABLE:
             raise LabelError(f"{printable(path)} is larger than {LARGEST_TABLE} bytes.")

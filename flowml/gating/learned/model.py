@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowml.gating.learned.values import View
     from flowml.records import Sample
 
-MOST_FAR = 0.2  # share of events of which a channel is beyond what the training events show
+MOST_FAR = 0.2  # share of events that a channel shows beyond those of training, or not at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,9 @@ class EventModel:
         Returns
         -------
         EventScores
-            An event's bits do not depend on the other events. Nothing is trusted where many
-            events lie beyond those of training (`EVENTS-FAR`).
+            An event's scores do not depend on the other events; at another place of the file
+            they may be rounded otherwise. Nothing is trusted where many events lie beyond
+            those of training or lack a value (`EVENTS-FAR`).
 
         Raises
         ------
@@ -95,7 +96,7 @@ class EventModel:
             return ()
         text = (
             f"{shares_far[worst]:.0%} of the events lie {FARTHEST:g} standard deviations or "
-            f"more from the training events in {printable(self.view.channels[worst], 40)}: no "
-            "population of this sample is sure"
+            f"more from the training events in {printable(self.view.channels[worst], 40)}, or "
+            "have no value there: no population of this sample is sure"
         )
         return (Finding("EVENTS-FAR", text, Severity.REVIEW),)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     Floats32 = NDArray[np.float32]
 
-BLOCK = 2048  # events; fixed and small: sums that fit the cache, the same bits for every cut
+BLOCK = 2048  # events; fixed and small: sums that fit the cache, whatever the blocks of a file
+MOST = 1000  # channels, lineages or sums of a layer
 FARTHEST = 4.0  # standard deviations; a value beyond says no more than one that is so far
 
 
@@ -111,7 +112,8 @@ class Network:
         ndarray, shape (n_events, n_channels), float32
             Within `FARTHEST` of 0.
         """
-        scaled = (rows - self.mean) / self.spread
+        with np.errstate(over="ignore"):
+            scaled = (rows - self.mean) / self.spread
         return np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
 
     def margins(self, rows: Floats32) -> Floats32:
@@ -125,8 +127,9 @@ class Network:
         Returns
         -------
         ndarray, shape (n_events, 1 + n_lineages), float32
-            Log odds of an artefact, then a margin for each lineage. An event's bits do not
-            depend on how many events there are.
+            Log odds of an artefact, then a margin for each lineage. They do not depend on the
+            other events, nor on how many follow; at another place of a block a product may
+            be rounded otherwise in its last bits.
         """
         found = np.empty((len(rows), len(self.bias3)), np.float32)
         padded = np.zeros((BLOCK, self.n_channels), np.float32)
@@ -148,10 +151,12 @@ class Network:
         Returns
         -------
         ndarray, shape (n_channels,), int64
-            Events that are `FARTHEST` or more from the mean of each channel.
+            Events that are more than `FARTHEST` from the mean of each channel, or have no
+            value there.
         """
         low, high = self.mean - FARTHEST * self.spread, self.mean + FARTHEST * self.spread
-        return np.asarray(np.count_nonzero((rows < low) | (rows > high), axis=0), np.int64)
+        near = (rows >= low) & (rows <= high)
+        return np.asarray(len(rows) - np.count_nonzero(near, axis=0), np.int64)
 
     def _of_block(self, scaled: Floats32) -> Floats32:
         first = scaled @ self.weights1

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.errors import GateError, PanelError, StateError
+from flowml.gating.statistics import measured_channels
 from flowml.preprocess import Tabled, choose_unmixing, display_scale
 from flowml.quality.values import open_values
-from flowml.records import Role, Scale
+from flowml.records import Scale
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 STORED = "stored"  # values as the file holds them: it is on a display scale already
-USED = {Role.FLUORESCENCE, Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def common_view(samples: Sequence[Sample], scale: str = AUTO) -> View:
     StateError
         If some, and not all, are on a display scale.
     """
-    names = [_names(sample) for sample in samples]
+    names = [list(measured_channels(sample).values()) for sample in samples]
     common = tuple(name for name in names[0] if all(name in other for other in names))
     if not common:
         raise PanelError(
@@ -148,16 +148,6 @@ def _scale(samples: Sequence[Sample]) -> str:
 def _is_shown(sample: Sample) -> bool:
     values = open_values(sample, "none")
     return values.in_decades
-
-
-def _names(sample: Sample) -> list[str]:
-    """Name the channels that are used: by marker where that is one channel's alone."""
-    found = []
-    for channel in sample.channels:
-        if channel.role in USED:
-            often = sample.markers.count(channel.marker)
-            found.append(channel.marker if channel.marker and often == 1 else channel.name)
-    return found
 
 
 def _column(sample: Sample, name: str) -> int:

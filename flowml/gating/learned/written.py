@@ -9,7 +9,7 @@ import numpy as np
 from flowml.errors import GateError
 from flowml.fcs import write_fcs
 from flowml.gating.learned.scores import ARTEFACT, UNKNOWN, EventScores
-from flowml.safety import printable
+from flowml.safety import encodable, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,6 @@ def _writable(sample: Sample) -> Iterator[tuple[str, str]]:
     """Yield the keywords that an FCS file can hold, without blanks at their ends."""
     for key, value in sample.keywords.items():
         plain = key.isascii() and key.isprintable() and key == key.strip() != ""
-        text = value.strip().replace("\x0c", " ").strip()
-        if plain and text and text.isprintable():
+        text = encodable(value.replace("\x0c", " ")).strip()
+        if plain and text:
             yield key, text

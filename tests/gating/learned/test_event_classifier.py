@@ -14,8 +14,9 @@ from blobs import CENTRES, MARKERS, classifier, labelled, named, sample_of, trai
 
 import flowml
 from flowml.archive.members import DIGEST, MANIFEST
-from flowml.errors import GateError, LabelError, ModelError, StateError
+from flowml.errors import FlowmlError, GateError, LabelError, ModelError, StateError
 from flowml.gating.learned import (
+    NetworkSettings,
     EventClassifier,
     labels_of_channel,
     labels_of_populations,
@@ -271,3 +272,75 @@ def test_real_lymphocyte_tubes(shared_data):
     found = named(model.scores(sample))
     for name, least in {"T": 0.95, "B": 0.9, "neutrophil": 0.9, "artefact": 0.8}.items():
         assert (found[truth == name] == name).mean() > least
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_sample_without_values_in_a_channel_is_not_sure(model, value):
+    """All its populations are empty, and that is no result."""
+    sample, _ = labelled(9)
+    values = sample.linear
+    values[:, 1] = value
+    found = model.populations(sample_of(values))
+    assert [item.code for item in found.findings] == ["EVENTS-FAR"]
+    assert "no value" in found.findings[0].message
+    assert not any(found.is_sure(name) for name in found.masks)
+    assert not any(mask.any() for mask in found.masks.values())
+
+
+def test_a_class_without_values_cannot_be_learned():
+    sample, truth = labelled(0)
+    values = sample.linear
+    values[truth == "NK", 0] = np.nan
+    with pytest.raises(LabelError, match="no event of 'NK' has a value"):
+        classifier().fit([sample_of(values)], [truth])
+    values[:, 0] = np.inf
+    with pytest.raises(LabelError, match="no event of 'B' has a value"):
+        classifier().fit([sample_of(values)], [truth])
+    one = np.where(truth == "debris", "debris", "T").astype(object)
+    values = sample.linear
+    values[truth == "debris", 0] = np.nan
+    with pytest.raises(LabelError, match="no event of 'debris' has a value.* one lineage"):
+        classifier().fit([sample_of(values)], [one])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"most_events": 0}, "most_events 0"), ({"threshold": 0}, "threshold is 0"),
+        ({"threshold": float("nan")}, "threshold is nan"), ({"artefact": ""}, "called ''"),
+        ({"artefact": "cells"}, "called 'cells'"),
+    ],
+)  # fmt: skip
+def test_parameters_that_make_no_sense_are_refused(given, says):
+    sample, truth = labelled(0)
+    with pytest.raises(FlowmlError, match=says):
+        EventClassifier(**given).fit([sample], [truth])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"n_hidden": 0}, {"n_hidden": 1001}, {"n_passes": 0}, {"n_batch": 0}, {"rate": 0.0},
+        {"rate": float("nan")}, {"aberrant": 1.5}, {"most_changed": -1}, {"seed": -1},
+    ],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(given):
+    with pytest.raises(FlowmlError, match="expected"):
+        NetworkSettings(**given)
+
+
+def test_a_label_that_is_no_text_is_shown():
+    sample, truth = labelled(0)
+    truth = truth.copy()
+    truth[5] = None
+    with pytest.raises(LabelError, match="is None, expected text"):
+        classifier().fit([sample], [truth])
+
+
+def test_a_file_larger_than_any_classifier_is_not_read(model, tmp_path):
+    path = tmp_path / "a.events"
+    model.save(path)
+    with path.open("ab") as stream:
+        stream.truncate(80 << 20)  # a hole
+    with pytest.raises(ModelError, match="more than any model"):
+        EventClassifier.load(path)

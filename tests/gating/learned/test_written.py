@@ -86,3 +86,11 @@ def test_scores_of_another_sample_are_refused(scored, tmp_path):
     _, scores = scored
     with pytest.raises(GateError, match="Score this sample"):
         write_scores(tmp_path / "a.fcs", labelled(1, each=3)[0], scores)
+
+
+def test_values_of_keywords_may_have_several_lines(scored, tmp_path):
+    sample, scores = scored
+    told = {"$COM": "one\ntwo\tthree", "NOTE": "a\x0cb"}
+    write_scores(tmp_path / "a.fcs", replace(sample, keywords=told), scores)
+    kept = flowml.read_fcs(tmp_path / "a.fcs").keywords
+    assert (kept["$COM"], kept["NOTE"]) == ("one\ntwo\tthree", "a b")
