@@ -222,7 +222,7 @@ def _gate_tube(task: _Task, how: Preparation, masks: Path | None, *, hashed: boo
         with at_hand(task.tube) as near:
             sample = sample_of(near, how.marker_names)
             admitted, seen = admit(sample, how.quality, how.compensation)
-            found = _populations(admitted, task.gates, how.compensation)
+            found = populations_by(admitted, task.gates, how.compensation)
             unmixing, decided = _unmixing(admitted, task.gates, how.compensation)
             brightness = brightness_of(admitted, unmixing, found)
             noticed = admitted.findings
@@ -247,7 +247,28 @@ def _gate_tube(task: _Task, how: Preparation, masks: Path | None, *, hashed: boo
     )
 
 
-def _populations(sample: Sample, gates: Strategy | Gater, policy: str) -> Populations:
+def populations_by(sample: Sample, gates: Strategy | Gater, policy: str) -> Populations:
+    """Find the populations of a sample.
+
+    Parameters
+    ----------
+    sample : Sample
+        Linear values.
+    gates : Strategy or Gater
+        Drawn, found or learned.
+    policy : str
+        As in `flowml.preprocess.choose_unmixing`.
+
+    Returns
+    -------
+    Populations
+        Of this sample.
+
+    Raises
+    ------
+    FlowmlError
+        If the gates do not fit the sample, or it cannot be compensated.
+    """
     if isinstance(gates, Strategy):
         return gate_populations(sample, gates, policy)
     return gates.populations(sample, policy)

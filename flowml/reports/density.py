@@ -30,10 +30,8 @@ DENSITY, CONTOUR = STYLES = ("density", "contour")
 CONTOUR_BINS, CONTOUR_SMOOTHINGS = 80, 3
 FEWEST_LINED = 50  # of fewer events there are no contours, only dots
 DOTS = "#9A9A9A"
-PALEST, DARKEST = (
-    0.35,
-    0.75,
-)  # a mark's colour: mixed with white where few, times this where many
+# A mark's colour is mixed with white where few events are, and times this where many.
+PALEST, DARKEST = 0.35, 0.75
 BINS = (128, 256)  # fewest and most on an axis; few events need larger dots
 BINS_A_ROOT = 2.0  # cells on an axis for each square root of the number of events
 KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -96,12 +94,17 @@ def draw_density(
         draw_cells(ax, values[known], limits, bins, _between(*greys) if marked else COLOURS)
     else:
         _draw_lines(ax, values[known], limits, _between(*FILLS))
-    for (name, mask), hue in zip(marked.items(), colours(marked).values(), strict=True):
+    hues = colours(marked)
+    # The rare stand over the frequent, which would hide them.
+    for name in sorted(marked, key=lambda name: -int(marked[name].sum())):
+        shown = values[known & marked[name]]
         if style == DENSITY:
-            draw_cells(ax, values[known & mask], limits, bins, _of_mark(hue))
+            draw_cells(ax, shown, limits, bins, _of_mark(hues[name]))
         else:
-            _draw_lines(ax, values[known & mask], limits, None, hue)
-        ax.scatter([], [], c=hue, marker="s", s=18, label=_told(name, mask, counts=counts))
+            _draw_lines(ax, shown, limits, None, hues[name])
+    for name, mask in marked.items():
+        said = _told(name, mask, counts=counts)
+        ax.scatter([], [], c=hues[name], marker="s", s=18, label=said)
     if marked:
         height = LEGEND[1] + LINE_HEIGHT * (len(marked) - 1)
         _draw_legend(ax, emptiest_corner(values[known], limits, height))

@@ -16,6 +16,7 @@ from flowml.reports.density import KERNEL, check_mask
 from flowml.reports.palette import BLUE, VERMILION
 from flowml.reports.plots.axes import (
     ShownAxis,
+    called,
     dress,
     events_text,
     read_values,
@@ -208,6 +209,7 @@ def histograms(
     markers: Sequence[str] = (),
     within: Mask | None = None,
     compensation: str = "auto",
+    of: str = "",
     figure: Figure | SubFigure | None = None,
 ) -> Figure | SubFigure:
     """Draw the distributions of a sample's markers over those of reference samples.
@@ -224,6 +226,8 @@ def histograms(
         Only these events count.
     compensation : str
         As in `flowml.preprocess.choose_unmixing`.
+    of : str
+        What the events `within` are called, for the heading.
     figure : matplotlib Figure or SubFigure, optional
         Where to draw; a new one if it is not given.
 
@@ -249,8 +253,8 @@ def histograms(
         curve = distribution(values[:, place])
         _draw(ax, axes[place], curve, _name(shown[place]), reference)
         shrink(ax)
-    n_events = sample.n_events
-    head(figure, f"{printable(sample.name, 60)}, {events_text(len(values), n_events)}")
+    number = events_text(len(values), sample.n_events)
+    head(figure, f"{printable(sample.name, 60)}, {called(of)}{number}")
     _draw_legend(figure, reference)
     return figure
 

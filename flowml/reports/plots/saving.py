@@ -166,8 +166,7 @@ def panels(
     axes : list of matplotlib Axes
         `count` of them.
     """
-    rows = max(1, -(-count // columns))
-    columns = max(1, -(-count // rows))  # no row is much emptier than the others
+    rows, columns = shape_of(count, columns)
     if figure is None:
         size = (columns * PANEL[0], rows * PANEL[1] + HEADING + foot)
         figure = new_figure(size, layout=None)
@@ -187,6 +186,30 @@ def panels(
     return figure, axes[:count]
 
 
+def shape_of(count: int, columns: int = 4) -> tuple[int, int]:
+    """Return how many rows and columns equal panels take.
+
+    Parameters
+    ----------
+    count : int
+        Panels.
+    columns : int
+        Most of them beside one another.
+
+    Returns
+    -------
+    rows, columns : int
+        No row is much emptier than the others.
+
+    Examples
+    --------
+    >>> shape_of(9), shape_of(12), shape_of(0)
+    ((3, 3), (3, 4), (1, 1))
+    """
+    rows = max(1, -(-count // columns))
+    return rows, max(1, -(-count // rows))
+
+
 def head(figure: Figure | SubFigure, *lines: str) -> None:
     """Write above a figure.
 
@@ -201,7 +224,9 @@ def head(figure: Figure | SubFigure, *lines: str) -> None:
     figure.suptitle("\n".join(lines), fontsize=10, y=top, va="top", **PLAIN)
 
 
-def foot_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int) -> None:
+def foot_legend(
+    figure: Figure | SubFigure, handles: Sequence[Any], columns: int, above: float = 0.0
+) -> None:
     """Explain the colours below a figure.
 
     Parameters
@@ -212,9 +237,12 @@ def foot_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int
         With labels, which are never taken for mathtext.
     columns : int
         Entries beside one another.
+    above : float
+        Inches that are left free below.
     """
+    base = above * figure.dpi / figure.bbox.height
     legend = figure.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=columns,
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, base), ncols=columns,
         fontsize=7.5, frameon=False, handletextpad=0.4, borderaxespad=0.2,
     )  # fmt: skip
     for text in legend.get_texts():
