@@ -20,6 +20,7 @@ from flowml.preprocess.transform import Linear
 from flowml.reading import DEFAULT_READING, Reading, extract_table
 from flowml.reports import plots
 from flowml.reports.density import DENSITY
+from flowml.reports.plots.outlines import on_own_matrix
 from flowml.reports.plots.shown import named, population_mask
 from flowml.safety import printable
 
@@ -341,8 +342,11 @@ def _draw_view(sample: Sample, wanted: Wanted) -> Picture:
 
 
 def _draw_page(sample: Sample, wanted: Wanted) -> Picture:
+    found, gates = _populations(sample, wanted), _drawn_gates(sample, wanted)
+    if gates is not None:
+        sample, _ = on_own_matrix(sample, gates, wanted.compensation)
     return plots.page(
-        sample, populations=_populations(sample, wanted), marked=wanted.marked,
+        sample, populations=found, marked=wanted.marked,
         scales=_scales(sample, wanted), compensation=wanted.compensation, style=wanted.style,
     )  # fmt: skip
 

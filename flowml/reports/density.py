@@ -36,6 +36,7 @@ BINS = (128, 256)  # fewest and most on an axis; few events need larger dots
 BINS_A_ROOT = 2.0  # cells on an axis for each square root of the number of events
 KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 FEWEST = 0.15  # events in a cell, smoothed, of the darkest colour; an event alone has 0.14
+NO_VALUES = "no event has a value here"
 LONGEST_NAME = 40  # characters, in a legend
 Corner = Literal["upper right", "lower right", "upper left", "lower left"]
 CORNERS: tuple[Corner, ...] = ("upper right", "lower right", "upper left", "lower left")
@@ -89,6 +90,8 @@ def draw_density(
     if others is not None:
         beside = others[~np.isnan(others).any(axis=1)]
         draw_cells(ax, beside, limits, bins_for(len(beside)), _between(*PALES))
+    if len(values) and not known.any():
+        ax.text(0.5, 0.5, NO_VALUES, transform=ax.transAxes, ha="center", va="center", size=8)
     if style == DENSITY or marked:
         greys = GREYS if style == DENSITY else LIGHT_GREYS
         draw_cells(ax, values[known], limits, bins, _between(*greys) if marked else COLOURS)

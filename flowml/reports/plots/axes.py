@@ -275,7 +275,9 @@ def shrink(ax: Axes) -> None:
     for side, points in ((ax.xaxis, 72 * wide), (ax.yaxis, 72 * high)):
         side.set_tick_params(labelsize=SMALL)
         side.label.set(text=printable(side.label.get_text(), SHORTEST), size=8.5)
-        side.set_ticks(side.get_majorticklocs(), _spaced(side, points, is_flat=side is ax.xaxis))
+        side.set_ticks(
+            side.get_majorticklocs(), _spaced(side, points, is_flat=side is ax.xaxis)
+        )
     ax.xaxis.set_label_coords(0.5, -LABELS[0] / max(high, 0.1))
     ax.yaxis.set_label_coords(-LABELS[1] / max(wide, 0.1), 0.5)
 

@@ -12,7 +12,7 @@ import numpy as np
 from flowml.errors import PanelError
 from flowml.preprocess import choose_unmixing
 from flowml.records import Role
-from flowml.reports.density import KERNEL, check_mask
+from flowml.reports.density import KERNEL, NO_VALUES, check_mask
 from flowml.reports.palette import BLUE, VERMILION
 from flowml.reports.plots.axes import (
     ShownAxis,
@@ -134,6 +134,8 @@ def reference(
 
 def _reference(sample: Sample, within: Mask | None, compensation: str) -> Reference:
     shown = _shown(sample)
+    if not shown:
+        return Reference({})
     _, values = _values(sample, shown, within, compensation)
     known = [place for place in range(len(shown)) if not np.isnan(values[:, place]).all()]
     return Reference({_name(shown[i]): distribution(values[:, i])[np.newaxis] for i in known})
@@ -295,6 +297,8 @@ def _draw(
         highest = max(highest, float(most.max()))
         _write_beyond(ax, float(np.maximum(curve - most, 0.0).sum()))
     ax.plot(middles, curve, color=BLUE, linewidth=1.6)
+    if not curve.any():
+        ax.text(0.5, 0.5, NO_VALUES, transform=ax.transAxes, ha="center", va="center", size=8)
     dress(ax, [axis], [ENDS])
     ax.set_ylim(0, max(highest * ROOM, 1e-6))
     ax.set_yticks([])

@@ -217,9 +217,7 @@ def _gate_of(each: View, found: Populations) -> str:
     return ALL_EVENTS
 
 
-def _draw_one(
-    ax: Axes, sample: Sample, each: View, found: Populations, how: _How
-) -> None:
+def _draw_one(ax: Axes, sample: Sample, each: View, found: Populations, how: _How) -> None:
     """Draw one view of a page, with the gate and its events above it."""
     name = _gate_of(each, found)
     within = found.masks[name] if name else None
@@ -235,7 +233,7 @@ def _draw_one(
 
 
 def _noted(sample: Sample) -> list[str]:
-    """Say that values seem to be on a display scale, on which none of them are at their place."""
+    """Say that values seem to be on a display scale, and are not where the axes say."""
     if sample.scale is Scale.DISPLAY or sample.n_events < FEWEST_JUDGED:
         return []
     if not open_values(sample, "none").in_decades:

@@ -22,7 +22,7 @@ from flowml.reports.plots.axes import (
     step_for,
     thinned,
 )
-from flowml.reports.plots.outlines import draw_gates
+from flowml.reports.plots.outlines import draw_gates, on_own_matrix
 from flowml.reports.plots.saving import new_axes
 from flowml.reports.plots.shown import shown_masks
 from flowml.reports.ticks import PLAIN
@@ -56,7 +56,8 @@ def view(  # noqa: PLR0913 - what a picture is made of
     x, y : str
         Channels or markers.
     gates : Strategy, optional
-        Those of its gates that have these dimensions are drawn, with their share of the parent.
+        Those of its gates that have these dimensions are drawn, with their share of the parent;
+        events are compensated by the one matrix that they bring, if they do.
     within : ndarray, shape (n_events,), bool, optional
         Only these events are shown: a mask of `flowml.gate`.
     marked : Populations, or mapping of str to ndarray, shape (n_events,), bool, optional
@@ -90,6 +91,10 @@ def view(  # noqa: PLR0913 - what a picture is made of
     FlowmlError
         If a channel or the style is unknown, or gates, masks or scales do not fit.
     """
+    masks: Mapping[str, Mask] = {}
+    if gates is not None:
+        masks = gate(sample, gates, compensation)
+        sample, gates = on_own_matrix(sample, gates, compensation)
     axes, marks, (values, beside) = _shown(
         sample, (x, y), (within, marked), (scales, compensation), max_events
     )
@@ -100,7 +105,6 @@ def view(  # noqa: PLR0913 - what a picture is made of
     draw_density(ax, values, limits, marks, others=outside, style=style, counts=counts)
     _dress(ax, sample, axes, limits, (len(values), of))
     if gates is not None:
-        masks = gate(sample, gates, compensation)
         draw_gates(ax, sample, gates.gates, masks, axes, counts=counts)
     return ax
 
@@ -138,4 +142,3 @@ def _dress(
     number = events_text(shown[0], sample.n_events)
     title = f"{printable(sample.name, 60)}\n{called(shown[1])}{number}"
     ax.set_title(title, fontsize=10, **PLAIN)
-
