@@ -314,6 +314,12 @@ def _within(found: Populations | None, wanted: Wanted) -> tuple[Mask | None, str
     return mask, wanted.within if found is None else named(found, wanted.within)
 
 
+def _marked(found: Populations | None, names: Sequence[str]) -> dict[str, Mask]:
+    """Return the events of populations by what a legend calls these."""
+    masks = {name: population_mask(found, name) for name in names}
+    return masks if found is None else {named(found, name): masks[name] for name in names}
+
+
 def _scales(sample: Sample, wanted: Wanted) -> dict[str, Transform] | None:
     """Return the scales of views by channel; None for the usual ones."""
     if wanted.transform == USUAL:
@@ -330,9 +336,8 @@ def _draw_view(sample: Sample, wanted: Wanted) -> Picture:
     within, called = _within(found, wanted)
     marked: Mapping[str, Mask] | Populations | None = None
     if wanted.marked:
-        masks = {name: population_mask(found, name) for name in wanted.marked}
-        marked = {named(found, name): masks[name] for name in masks} if found else masks
-    elif gates is None and not within:
+        marked = _marked(found, wanted.marked)
+    elif gates is None and within is None:
         marked = found
     return plots.view(
         sample, wanted.x, wanted.y, gates=gates, within=within, marked=marked,

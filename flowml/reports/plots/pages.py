@@ -38,6 +38,7 @@ MOST_EVENTS = 200_000  # drawn in one view
 MOST_COLUMNS = 6
 FEWEST_JUDGED = 100  # events, of which it is told whether they are on a display scale
 FOOT_LINE, FOOT_ROOM = 0.17, 0.1  # inches
+SHORTEST, LONGEST_PARENT = 8, 20  # letters of a name
 LETTERS, SQUARE = 15, 5  # of small text on an inch; that a square and its blanks take
 
 
@@ -63,8 +64,9 @@ class _Foot:
     def of(cls, shown: Sequence[ShownPopulation], found: Populations, wide: float) -> _Foot:
         """Lay out what fits a width in inches."""
         hues = colours([item.label for item in shown])
-        entries = tuple((_told(item, found), hues[item.label]) for item in shown)
         letters = int(wide * LETTERS)
+        room = max(letters - SQUARE, SHORTEST)
+        entries = tuple((_told(item, found, room), hues[item.label]) for item in shown)
         longest = max((len(text) for text, _ in entries), default=1) + SQUARE
         lines = wrap(unsure_text(found), max(letters, 20))
         return cls(entries, tuple(lines), int(np.clip(letters // longest, 1, MOST_COLUMNS)))
@@ -264,10 +266,11 @@ def _draw_foot(figure: Figure | SubFigure, foot: _Foot) -> None:
         foot_legend(figure, handles, foot.columns, FOOT_LINE * len(foot.lines))
 
 
-def _told(item: ShownPopulation, found: Populations) -> str:
-    """Say what share of its parent a population has, and how many events."""
+def _told(item: ShownPopulation, found: Populations, room: int) -> str:
+    """Say in so many letters what share of its parent a population has, and how many events."""
     inside = int(item.mask.sum())
     parent = int(found.masks[item.parent].sum()) if item.parent else found.n_events
-    of = printable(item.parent, 20) or "all events"
-    said = f"{printable(item.label, LONGEST_LABEL)} {percent(inside, parent)} of {of}"
-    return legend_label(f"{said}, {inside:,}")
+    of = printable(item.parent, LONGEST_PARENT) or "all events"
+    said = f"{percent(inside, parent)} of {of}, {inside:,}"
+    name = printable(item.label, int(np.clip(room - len(said), SHORTEST, LONGEST_LABEL)))
+    return legend_label(f"{name} {said}")
