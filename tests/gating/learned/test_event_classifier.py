@@ -16,8 +16,8 @@ import flowml
 from flowml.archive.members import DIGEST, MANIFEST
 from flowml.errors import FlowmlError, GateError, LabelError, ModelError, StateError
 from flowml.gating.learned import (
-    NetworkSettings,
     EventClassifier,
+    NetworkSettings,
     labels_of_channel,
     labels_of_populations,
     read_event_labels,
