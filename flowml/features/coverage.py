@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.features.names import AT, BAR, COLON, feature_groups, is_population
+from flowml.features.names import BAR, COLON, SLASH, feature_groups, is_population
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +60,7 @@ class Coverage:
         ndarray, shape (n_features,), bool
             Its shares, and how bright it is.
         """
-        return self._where(group.population == AT + population for group in self._groups)
+        return self._where(group.population == SLASH + population for group in self._groups)
 
     def _where(self, chosen: Iterable[bool]) -> NDArray[np.bool_]:
         """Return the features of the groups that are chosen, shape (n_features,)."""

@@ -1,8 +1,8 @@
 """Names of features: ``marker|statistic``, or ``tube|marker|statistic``.
 
 Several markers, of a pair or of a map, are joined by colons: ``CD19:CD5|pairs0712``. A
-population stands behind the sign ``@`` in the place of a marker, and behind a marker within it:
-``@B cells|of_parent``, ``CD19:@B cells|median``. A result of another method is
+population stands behind the sign ``/`` in the place of a marker, and behind a marker within it:
+``/B cells|of_parent``, ``CD19:/B cells|median``. A result of another method is
 ``method|quantity|result``.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BAR, COLON, AT = "|", ":", "@"
+BAR, COLON, SLASH = "|", ":", "/"
 RESULT = "result"  # the statistic of what another method found
 
 
@@ -73,8 +73,8 @@ def as_marker(text: str) -> str:
     str
         Without the signs that part the names of features.
     """
-    plain = text.replace(BAR, "/").replace(COLON, ".")
-    return f"(at){plain[1:]}" if plain.startswith(AT) else plain
+    plain = text.replace(BAR, SLASH).replace(COLON, ".")
+    return f"_{plain[1:]}" if plain.startswith(SLASH) else plain
 
 
 def population_key(name: str) -> str:
@@ -90,7 +90,7 @@ def population_key(name: str) -> str:
     str
         Behind the sign, and without those that part the names of features.
     """
-    return AT + name.replace(BAR, "/").replace(COLON, ".")
+    return SLASH + name.replace(BAR, SLASH).replace(COLON, ".")
 
 
 def is_population(name: str) -> bool:
@@ -106,7 +106,7 @@ def is_population(name: str) -> bool:
     bool
         Whether it stands behind the sign.
     """
-    return name.startswith(AT)
+    return name.startswith(SLASH)
 
 
 def shown_markers(markers: Sequence[str]) -> str:
@@ -124,7 +124,7 @@ def shown_markers(markers: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> shown_markers(["CD19", "CD5"]), shown_markers(["CD5", "@B cells"])
+    >>> shown_markers(["CD19", "CD5"]), shown_markers(["CD5", "/B cells"])
     ('CD19 x CD5', 'CD5 in B cells')
     """
     inside = [name[1:] for name in markers if is_population(name)]

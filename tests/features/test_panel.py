@@ -51,6 +51,7 @@ def test_a_marker_that_two_channels_claim_is_left_out_and_named():
 
 def test_a_marker_may_be_any_text_without_the_signs_that_part_names():
     assert as_marker("a|b:c") == "a/b.c"
+    assert as_marker("/a") == as_marker("|a") == "_a"  # a population's sign
     sample = channels(("FL1", "kappa:lambda|x", F, ""))
     assert marker_columns(sample)[0] == {"kappa.lambda/x": 0}
 

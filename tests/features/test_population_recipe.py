@@ -56,13 +56,13 @@ def test_shares_are_those_of_the_masks():
     found = features(one_tube(tube), **WITH_ALL)
     masks = flowml.gate(tube, DRAWN)
     t_cells, helper, odd = (masks[name] for name in ("CD3+", "CD4+", "odd"))
-    assert found["@CD4+|of_parent"] == pytest.approx(helper.sum() / t_cells.sum())
-    assert found["@CD4+|of_all"] == pytest.approx(helper.mean())
-    assert found["@odd|of_parent"] == found["@odd|of_all"] == pytest.approx(odd.mean())
-    assert found["@odd|of_CD3+"] == pytest.approx((odd & t_cells).sum() / t_cells.sum())
-    assert found["@CD4+|events"] == helper.sum()
-    assert found["@empty|of_all"] == found["@empty|events"] == 0
-    assert np.isnan(found["@in empty|of_parent"])
+    assert found["/CD4+|of_parent"] == pytest.approx(helper.sum() / t_cells.sum())
+    assert found["/CD4+|of_all"] == pytest.approx(helper.mean())
+    assert found["/odd|of_parent"] == found["/odd|of_all"] == pytest.approx(odd.mean())
+    assert found["/odd|of_CD3+"] == pytest.approx((odd & t_cells).sum() / t_cells.sum())
+    assert found["/CD4+|events"] == helper.sum()
+    assert found["/empty|of_all"] == found["/empty|events"] == 0
+    assert np.isnan(found["/in empty|of_parent"])
 
 
 def test_medians_are_those_of_the_display_scale():
@@ -73,12 +73,12 @@ def test_medians_are_those_of_the_display_scale():
         mask = flowml.gate(tube, DRAWN)[name]
         for column, marker in enumerate(("CD3", "CD4")):
             low, middle, high = np.percentile(shown[mask, column], (15.87, 50, 84.13))
-            own = feature_name("", (marker, f"@{name}"), "median")
+            own = feature_name("", (marker, f"/{name}"), "median")
             assert found[own] == pytest.approx(middle, abs=4 * BIN)
             assert found[own.replace("median", "spread")] == pytest.approx(
                 (high - low) / 2, abs=4 * BIN
             )
-    assert np.isnan(found["CD3:@empty|median"])
+    assert np.isnan(found["CD3:/empty|median"])
 
 
 def test_of_fewer_than_ten_events_no_median_is_told():
@@ -87,9 +87,9 @@ def test_of_fewer_than_ten_events_no_median_is_told():
     few = features(one_tube(plain_sample(values, ["CD3", "CD4"])), **WITH_ALL)
     values[9, 0] = 600
     enough = features(one_tube(plain_sample(values, ["CD3", "CD4"])), **WITH_ALL)
-    assert np.isnan(few["CD3:@CD3+|median"])
-    assert enough["CD3:@CD3+|median"] > 0.5
-    assert few["@CD3+|of_all"] == pytest.approx(0.45)
+    assert np.isnan(few["CD3:/CD3+|median"])
+    assert enough["CD3:/CD3+|median"] > 0.5
+    assert few["/CD3+|of_all"] == pytest.approx(0.45)
 
 
 def test_the_order_of_events_does_not_matter():
@@ -127,11 +127,11 @@ def test_of_what_is_not_sure_nothing_is_told():
         gated = flowml.auto_gate(case.tubes[0].origin)
         found = features(case, how=Preparation())
         for name in gated.masks:
-            own = [found[k] for k in found if k.startswith(f"@{name}|") or f":@{name}|" in k]
+            own = [found[k] for k in found if k.startswith(f"/{name}|") or f":/{name}|" in k]
             assert own
             if not gated.is_sure(name):
                 assert np.isnan(own).all()
-        assert found["@T cells|of_all"] == pytest.approx(gated.masks["T cells"].mean())
+        assert found["/T cells|of_all"] == pytest.approx(gated.masks["T cells"].mean())
     noticed = {f.code for f in describe_case(case, make_recipe("populations").fit([])).findings}
     assert "FEATURES-UNSURE" in noticed
 
@@ -144,8 +144,8 @@ def test_of_what_is_not_sure_nothing_is_told():
 def test_cells_in_a_microlitre_are_told_where_the_file_has_the_volume(volume, expected):
     tube = replace(sample(), keywords={"$VOL": volume} if volume else {})
     found = features(one_tube(tube), **WITH_ALL)
-    events = found["@CD3+|events"]
-    told = found["@CD3+|per_microlitre"]
+    events = found["/CD3+|events"]
+    told = found["/CD3+|per_microlitre"]
     assert told == pytest.approx(expected * events, rel=1e-6, nan_ok=True)
 
 
@@ -153,8 +153,8 @@ def test_where_events_were_left_out_no_volume_is_told():
     tube = replace(cohort()[0].tubes[0].origin, keywords={"$VOL": "1000"})
     whole = features(one_tube(tube), how=Preparation(), absolute=True)
     masked = features(one_tube(tube), how=Preparation(quality="mask"), absolute=True)
-    assert whole["@cells|per_microlitre"] == whole["@cells|events"]
-    assert np.isnan(masked["@cells|per_microlitre"])
+    assert whole["/cells|per_microlitre"] == whole["/cells|events"]
+    assert np.isnan(masked["/cells|per_microlitre"])
 
 
 def test_counts_are_not_told_unless_they_are_wanted():
@@ -224,7 +224,7 @@ def test_stand_ins_and_optional_markers_are_refused_beside_populations():
 
 def test_names_of_populations_are_no_markers():
     coverage = Coverage(
-        ["CD3|ecdf1", "@B|of_all", "CD3:@B|median", "CD4:@B|median", "x|y|result"]
+        ["CD3|ecdf1", "/B|of_all", "CD3:/B|median", "CD4:/B|median", "x|y|result"]
     )
     assert coverage.markers == coverage.keys == ["CD3", "CD4"]
     assert coverage.populations == ["B"]
@@ -237,7 +237,7 @@ def test_names_of_populations_are_no_markers():
 
 
 def test_a_column_of_another_origin_is_no_population():
-    assert Coverage(["@home", "age"]).populations == []
+    assert Coverage(["/home", "age"]).populations == []
 
 
 @pytest.fixture(scope="module")
@@ -254,12 +254,12 @@ def test_a_model_of_populations_answers_the_same_from_its_file(trained, tmp_path
         p.probabilities for p in other.predictions
     ]
     assert "told anything: " in again.card
-    assert "@" not in again.card.partition("## Scope")[0]
+    assert "/cells" not in again.card.partition("## Scope")[0]
 
 
 def test_populations_that_few_training_cases_tell_of_are_left_out(trained):
     assert "debris" in trained.left_out_markers
-    assert not [n for n in trained.classifier.trained().feature_names if "@debris" in n]
+    assert not [n for n in trained.classifier.trained().feature_names if "/debris" in n]
     shares = trained.classifier.training_["populations"]
     assert min(shares.values()) >= 0.5
     assert max(shares.values()) == 1
@@ -268,7 +268,7 @@ def test_populations_that_few_training_cases_tell_of_are_left_out(trained):
 def asked(trained, gone):
     """Return the answer for a case that tells nothing of some populations."""
     frame = flowml.extract(cohort()[:1], trained.classifier.recipe_)
-    lost = [name for name in frame if any(f"@{each}|" in name for each in gone)]
+    lost = [name for name in frame if any(f"/{each}|" in name for each in gone)]
     frame[lost] = np.nan
     table = FeatureTable.from_frame(frame)
     return trained.classifier.trained().predictions(table)[0]

@@ -235,7 +235,7 @@ def test_values_are_what_they_should_be_on_a_sound_case(name):
     assert case.problem == ""
     assert case.values.dtype == np.float32
     names = fitted(name).get_feature_names_out(case.groups)
-    gated = np.array(["@" in n for n in names])  # may have too few events to be told of
+    gated = np.array(["/" in n for n in names])  # may have too few events to be told of
     assert np.isfinite(case.values[~gated]).all()
     assert np.isfinite(case.values[gated]).any() == gated.any()
     words = ("|ecdf", "|pairs", "|mll", "|quadrant", "|som", "|of_")
