@@ -1,10 +1,11 @@
 """What pairs of markers are worth, and what they cost: the reason for the default recipe.
 
 Run: flowml simulate FOLDER ..., then python benchmarks/recipes.py FOLDER [--folds 3] [--seed 0]
-[--populations] [--markdown]; docs/features.md has the whole command. Recipes get the same cases, folds and
-settings, and each is held against the one before, paired by patient. Or, with --widths 12,16,20
-in place of FOLDER, what they cost in made-up tubes of so many colours, which tell of no entity.
-One process, one thread; costs are processor time, as the clock's depends on what else runs.
+[--populations] [--markdown]; docs/features.md has the whole command. Recipes get the same
+cases, folds and settings, and each is held against the one before, paired by patient. Or, with
+--widths 12,16,20 in place of FOLDER, what they cost in made-up tubes of so many colours, which
+tell of no entity. One process, one thread; costs are processor time, as the clock's depends on
+what else runs.
 """
 
 from __future__ import annotations
