@@ -278,12 +278,11 @@ class Ellipsoid:
         """
         if not np.array_equal(self.covariance, self.covariance.T):
             return None
-        smallest = float(np.linalg.eigvalsh(self.covariance).min())
-        if smallest <= 0:
+        if not is_definite(self.covariance):
             return None
         half: Floats = np.sqrt(np.diag(self.covariance) * self.distance_square)
         inverse: Floats = np.asarray(np.linalg.inv(self.covariance), dtype=np.float64)
-        return inverse, half, float(smallest**-0.5)
+        return inverse, half, float(np.linalg.eigvalsh(inverse).max() ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -371,8 +370,33 @@ def _check_bounds(low: Floats, high: Floats) -> None:
         )
 
 
+def is_definite(matrix: Floats) -> bool:
+    """Tell whether a symmetric matrix has positive eigenvalues, whatever its units.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n_dims, n_dims), float64
+        Finite.
+
+    Returns
+    -------
+    bool
+        True for the covariance of an ellipsoid.
+    """
+    return bool(np.linalg.eigvalsh(_without_units(matrix)).min() > 0)
+
+
 def _invertible(matrix: Floats) -> bool:
-    return not _not_finite(matrix) and bool(np.linalg.cond(matrix) < WORST_CONDITION)
+    if _not_finite(matrix):
+        return False
+    return bool(np.linalg.cond(_without_units(matrix)) < WORST_CONDITION)
+
+
+def _without_units(matrix: Floats) -> Floats:
+    """Divide by the spreads: one axis may be in channel units, the other on a display scale."""
+    spreads = np.sqrt(np.abs(np.diag(matrix)))
+    spreads[spreads == 0] = 1
+    return np.asarray(matrix / spreads / spreads[:, None])
 
 
 def _not_finite(values: Floats) -> bool:

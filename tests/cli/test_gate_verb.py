@@ -90,7 +90,7 @@ def test_counts_brightness_and_masks_are_what_python_gives(flowml, folder, gates
     low, high = np.percentile(own, [15.87, 84.13])
     assert float(cd19["=B cells"]["spread"]) == pytest.approx((high - low) / 2, rel=1e-4)
     assert cd19["nothing"]["median"] == ""  # of no event nothing is known
-    assert {row["score"] for row in rows} == {"1.000000"}
+    assert {row["score"] for row in rows} == {"1"}
     kept = read_masks(out / "masks" / rows[0]["masks"])
     for name in NAMES:
         assert np.array_equal(kept.masks[name], masks[name])
