@@ -53,16 +53,8 @@ from typing import Any
 import numpy as np
 
 from flowml.errors import FlowmlError, GateError
-from flowml.gating.gates import (
-    Combination,
-    Ellipsoid,
-    Floats,
-    Polygon,
-    Range,
-    Rectangle,
-    Shape,
-    is_definite,
-)
+from flowml.gating.covariance import is_definite
+from flowml.gating.gates import Combination, Ellipsoid, Floats, Polygon, Range, Rectangle, Shape
 from flowml.gating.strategy import (
     FROM_FILE,
     LINEAR,

@@ -252,7 +252,9 @@ def test_a_damaged_classifier_and_an_unknown_file_are_told(flowml, folder, tmp_p
 
 def test_a_sample_of_no_workspace_is_refused(flowml, folder, gates, tmp_path):
     for wanted in (gates, "auto"):
-        found = flowml("gate", folder, "--gates", wanted, "--out", tmp_path / "a", "--sample", "x")
+        found = flowml(
+            "gate", folder, "--gates", wanted, "--out", tmp_path / "a", "--sample", "x"
+        )
         assert (found.status, "Leave it out" in found.err) == (2, True)
     assert not (tmp_path / "a").exists()
 

@@ -16,8 +16,8 @@ import flowml
 from flowml.archive.members import DIGEST, MANIFEST
 from flowml.errors import FlowmlError, GateError, LabelError, ModelError, StateError
 from flowml.gating.learned import (
-    NetworkSettings,
     EventClassifier,
+    NetworkSettings,
     labels_of_channel,
     labels_of_populations,
     read_event_labels,
@@ -299,7 +299,7 @@ def test_a_class_without_values_cannot_be_learned():
     one = np.where(truth == "debris", "debris", "T").astype(object)
     values = sample.linear
     values[truth == "debris", 0] = np.nan
-    with pytest.raises(LabelError, match="no event of 'debris' has a value.* one lineage"):
+    with pytest.raises(LabelError, match=r"no event of 'debris' has a value.* one lineage"):
         classifier().fit([sample_of(values)], [one])
 
 
