@@ -26,6 +26,7 @@ from flowml.gating import (
     quadrants,
 )
 from flowml.gating.gates import inside
+from flowml.gating.outline import outline
 from flowml.gating.raster import INSIDE, NEAR, SIDE, lay_out
 from flowml.gating.strategy import between_dividers
 from flowml.preprocess import display_scale
@@ -275,3 +276,6 @@ def test_an_ellipse_may_have_axes_of_units_far_apart():
     assert shape.extent is not None
     steepest = 1 / (5e-3 * (1 - 0.6**2) ** 0.5)
     assert shape.extent[2] == pytest.approx(steepest, rel=1e-6)
+    offsets = (outline(shape, np.zeros((2, 2))) - shape.center) / spread
+    squares = (offsets @ np.linalg.inv([[1, 0.6], [0.6, 1]]) * offsets).sum(axis=1)
+    assert np.allclose(squares, 2.0)
