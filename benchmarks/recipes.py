@@ -1,10 +1,11 @@
 """What pairs of markers are worth, and what they cost: the reason for the default recipe.
 
 Run: flowml simulate FOLDER ..., then python benchmarks/recipes.py FOLDER [--folds 3] [--seed 0]
-[--markdown]; docs/features.md has the whole command. Recipes get the same cases, folds and
-settings, and each is held against the one before, paired by patient. Or, with --widths 12,16,20
-in place of FOLDER, what they cost in made-up tubes of so many colours, which tell of no entity.
-One process, one thread; costs are processor time, as the clock's depends on what else runs.
+[--populations] [--markdown]; docs/features.md has the whole command. Recipes get the same
+cases, folds and settings, and each is held against the one before, paired by patient. Or, with
+--widths 12,16,20 in place of FOLDER, what they cost in made-up tubes of so many colours, which
+tell of no entity. One process, one thread; costs are processor time, as the clock's depends on
+what else runs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import numpy as np
 
 from flowml.cases import patients_of
 from flowml.events import ArraySource
-from flowml.features import FeatureTable, make_recipe
+from flowml.features import FeatureTable, Recipe, make_recipe
 from flowml.judging import Answered, Draws
 from flowml.judging.answered import ENTITY
 from flowml.judging.chances import losses
@@ -42,6 +43,11 @@ PLANS = {
     "ecdf": make_recipe("ecdf"),
     "ecdf+pairs, 8 x 8": make_recipe("ecdf+pairs", pair_bins=8),
     "ecdf+pairs, 16 x 16": make_recipe("ecdf+pairs", pair_bins=16),
+}
+GATED = {  # with --populations
+    "ecdf+pairs, 8 x 8": PLANS["ecdf+pairs, 8 x 8"],
+    "ecdf+pairs+populations": make_recipe("ecdf+pairs+populations", pair_bins=8),
+    "populations": make_recipe("populations"),
 }
 READING = Reading(hash_files=False)
 HEADING = (
@@ -69,14 +75,18 @@ def series_of(answers: Answered, draws: Draws) -> list[Floats]:
 
 
 def compared(
-    cases: Sequence[Case], labels: Mapping[str, str], n_folds: int, seed: int
+    cases: Sequence[Case],
+    labels: Mapping[str, str],
+    n_folds: int,
+    seed: int,
+    plans: Mapping[str, Recipe],
 ) -> list[list[str]]:
     """Return a line for each recipe: costs, figures, and how far these are from the last."""
     own = [labels[case.case_id] for case in cases]
     patients = patients_of(cases, [case.case_id for case in cases])
     splits = by_patient(own, patients, n_folds, 1, seed)
     rows, last = [], list[Floats]()
-    for name, plan in PLANS.items():
+    for name, plan in plans.items():
         reading, table = timed(lambda plan=plan: extract_table(cases, plan, READING))
         training, answers, groups = _trained(table, own, patients, splits, seed)
         draws = Draws.of(groups, seed=seed)
@@ -132,7 +142,7 @@ def costs_of(width: int, n_cases: int, n_events: int) -> list[list[str]]:
     cases = made_up(width, n_cases, n_events)
     labels = {case.case_id: MADE_UP[number % len(MADE_UP)] for number, case in enumerate(cases)}
     rows = []
-    for name, *costs in compared(cases, labels, N_FOLDS, 0):
+    for name, *costs in compared(cases, labels, N_FOLDS, 0, PLANS):
         rows.append([str(width), name, *costs[:3]])
     return rows
 
@@ -154,6 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cases", type=int, default=60, help="made-up ones of each width")
     parser.add_argument("--events", type=int, default=10_000, help="of a made-up tube")
     parser.add_argument("--seed", type=int, default=0, help="of folds, models and draws")
+    parser.add_argument("--populations", action="store_true", help="what gates add")
     parser.add_argument("--markdown", action="store_true")
     given = parser.parse_args(arguments)
     if (given.folder is None) == (given.widths is None):
@@ -163,7 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wide = (costs_of(width, given.cases, given.events) for width in given.widths)
         printer.table(("colours", "recipe", *HEADING[:3]), [*chain.from_iterable(wide)])
     else:
-        rows = compared(*of_folder(given.folder), given.folds, given.seed)
+        rows = compared(
+            *of_folder(given.folder), given.folds, given.seed,
+            GATED if given.populations else PLANS,
+        )  # fmt: skip
         printer.table(("recipe (synthetic)", *HEADING), rows)
 
 

@@ -21,8 +21,8 @@ from flowml.features import FeatureTable
 from flowml.features.chosen import refuse_contradictions
 from flowml.features.columns import OtherResults
 from flowml.models import TrainedModel
+from flowml.models.about import check_data_kind, training_record
 from flowml.models.continuing import continue_model
-from flowml.models.contract import check_data_kind, training_record
 from flowml.models.heldout import Cohort
 from flowml.pipeline import model_for_files
 from flowml.reading import DEFAULT_READING, Cases, Progress, Reading, extract_table, found_cases

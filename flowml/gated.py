@@ -12,128 +12,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from flowml.batch import run
 from flowml.cases import at_hand, sample_of
 from flowml.errors import FlowmlError, OutputError
 from flowml.features.tube import digest_of
-from flowml.gating import GateDocument, Strategy, gate_populations, read_gate_document
-from flowml.gating.automatic import AUTO, auto_gate, check_panel
+from flowml.gating import GateDocument, Strategy
+from flowml.gating.gaters import Gates, find_populations, gates_from
 from flowml.gating.masks import ENDING, write_masks
-from flowml.gating.statistics import GatedTube, brightness_of
+from flowml.gating.statistics import GatedTube, brightness_of, picolitres_of
 from flowml.preprocess import choose_unmixing, unmixing_by
 from flowml.quality.mask import MASK, admit
 from flowml.reading import DEFAULT_READING, Reading, found_cases
 
 if TYPE_CHECKING:
     from flowml.findings import Finding
-    from flowml.gating.populations import Populations
     from flowml.preprocess import Unmixing
     from flowml.quality import Preparation
     from flowml.reading import Cases
     from flowml.records import Case, Sample, Tube
 
 LONGEST_STEM = 60
-_ARCHIVE = b"PK"  # how the file of a classifier of events starts
-
-
-class Gater(Protocol):
-    """Finds the populations of a sample, as `flowml.EventClassifier` does."""
-
-    def populations(self, sample: Sample, compensation: str = "auto") -> Populations:
-        """Find populations.
-
-        Parameters
-        ----------
-        sample : Sample
-            Linear values.
-        compensation : str
-            Policy, as in `flowml.preprocess.choose_unmixing`.
-
-        Returns
-        -------
-        Populations
-            Of this sample.
-        """
-
-
-@dataclass(frozen=True)
-class Automatic:
-    """Gates without a person.
-
-    Parameters
-    ----------
-    panel : str
-        ``auto``, ``mature`` or ``acute``, as in `flowml.auto_gate`.
-
-    Raises
-    ------
-    FlowmlError
-        If it is none of them.
-    """
-
-    panel: str = AUTO
-
-    def __post_init__(self) -> None:
-        check_panel(self.panel)
-
-    def populations(self, sample: Sample, compensation: str = "auto") -> Populations:
-        """Find the populations of a sample.
-
-        Parameters
-        ----------
-        sample : Sample
-            Linear values.
-        compensation : str
-            Policy, as in `flowml.preprocess.choose_unmixing`.
-
-        Returns
-        -------
-        Populations
-            Each with a score.
-        """
-        return auto_gate(sample, self.panel, compensation=compensation)
-
-
-Gates = Strategy | GateDocument | Gater
-
-
-def gates_from(wanted: Path | str, panel: str = AUTO) -> Gates:
-    """Return gates by what a user names.
-
-    Parameters
-    ----------
-    wanted : path-like
-        ``auto``, the file of a classifier of events, or a gate document.
-    panel : str
-        Of automatic gates.
-
-    Returns
-    -------
-    Gates
-        For `gate_cases`.
-
-    Raises
-    ------
-    FlowmlError
-        If the file is neither, is damaged, or the panel is not known.
-    """
-    if str(wanted) == AUTO:
-        return Automatic(panel)
-    if _is_archive(Path(wanted)):
-        from flowml.gating.learned import EventClassifier
-
-        return EventClassifier.load(wanted)
-    return read_gate_document(wanted)
-
-
-def _is_archive(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(len(_ARCHIVE)) == _ARCHIVE
-    except OSError:
-        return False  # whoever reads it next says what is wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +42,12 @@ class _Task:
 
     case: Case
     tube: Tube
-    gates: Strategy | Gater | str
+    gates: Gates | str
 
 
 def gate_cases(
     cases: Cases,
-    gates: Gates | Path | str,
+    gates: Gates | GateDocument | Path | str,
     *,
     sample: str = "",
     masks: Path | str | None = None,
@@ -202,7 +102,7 @@ def gate_cases(
     return run(work, tasks, jobs=reading.jobs, progress=progress)
 
 
-def _gates_of(gates: Gates, wanted: str) -> Strategy | Gater | str:
+def _gates_of(gates: Gates | GateDocument, wanted: str) -> Gates | str:
     """Return the gates of a tube, or why it has none."""
     if not isinstance(gates, GateDocument):
         return gates
@@ -222,7 +122,7 @@ def _gate_tube(task: _Task, how: Preparation, masks: Path | None, *, hashed: boo
         with at_hand(task.tube) as near:
             sample = sample_of(near, how.marker_names)
             admitted, seen = admit(sample, how.quality, how.compensation)
-            found = _populations(admitted, task.gates, how.compensation)
+            found = find_populations(admitted, task.gates, how.compensation)
             unmixing, decided = _unmixing(admitted, task.gates, how.compensation)
             brightness = brightness_of(admitted, unmixing, found)
             noticed = admitted.findings
@@ -238,6 +138,7 @@ def _gate_tube(task: _Task, how: Preparation, masks: Path | None, *, hashed: boo
         case_id,
         name,
         n_events=admitted.n_events,
+        picolitres=0 if how.quality == MASK else picolitres_of(admitted),
         counts=tuple(found.counts()),
         brightness=tuple(brightness),
         compensation="none" if unmixing is None else unmixing.source,
@@ -247,14 +148,8 @@ def _gate_tube(task: _Task, how: Preparation, masks: Path | None, *, hashed: boo
     )
 
 
-def _populations(sample: Sample, gates: Strategy | Gater, policy: str) -> Populations:
-    if isinstance(gates, Strategy):
-        return gate_populations(sample, gates, policy)
-    return gates.populations(sample, policy)
-
-
 def _unmixing(
-    sample: Sample, gates: Strategy | Gater, policy: str
+    sample: Sample, gates: Gates, policy: str
 ) -> tuple[Unmixing | None, tuple[Finding, ...]]:
     """Choose the matrix: the one that the gates bring, else as for any other reading."""
     if isinstance(gates, Strategy):

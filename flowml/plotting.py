@@ -12,13 +12,17 @@ from flowml.cases import fetched
 from flowml.errors import FlowmlError, GateError
 from flowml.explaining import explain
 from flowml.fcs import read_fcs
-from flowml.gating.apply import gate_populations
-from flowml.gating.populations import Populations
+from flowml.gating import GateDocument, Strategy
+from flowml.gating.gaters import Gates, find_populations
 from flowml.pipeline import model_for_files
+from flowml.preprocess import display_scale
+from flowml.preprocess.transform import Linear
 from flowml.reading import DEFAULT_READING, Reading, extract_table
 from flowml.reports import plots
 from flowml.reports.density import DENSITY
-from flowml.safety import nearest, printable
+from flowml.reports.plots.outlines import on_own_matrix
+from flowml.reports.plots.shown import named, population_mask
+from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,14 +31,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
     from flowml.cases import Found
-    from flowml.gating import Strategy
     from flowml.gating.gates import Mask
+    from flowml.gating.populations import Populations
     from flowml.knowledge.marker_names import MarkerNames
     from flowml.models import TrainedModel
+    from flowml.preprocess import Transform
     from flowml.records import Case, Sample
     from flowml.reports.plots import Reference
 
     Picture = Axes | Figure | SubFigure
+
+USUAL, AS_STORED = "logicle", "linear"  # scales of views
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,13 @@ class Wanted:
         A key of `KINDS`.
     x, y : str
         Channels or markers of a view.
-    gates : Strategy or None
-        Gates, and with them populations.
+    gates : Strategy, GateDocument, EventClassifier, Automatic or None
+        What finds populations; of a workspace the sample with the name of the file.
     within : str
         Population of `gates` that is shown alone; empty for all events.
     marked : tuple of str
-        Populations of `gates` that are drawn in colour on a view; those without children on
-        a page if none are named.
+        Populations of `gates` that are drawn in colour; those that are sure and without
+        children if none are named, but on a view only where gates have no outlines.
     markers : tuple of str
         Of histograms, or of the matrix of compensation; all if none are named.
     reference : Reference or None
@@ -62,18 +69,24 @@ class Wanted:
         ``density`` or ``contour``.
     compensation : str
         As in `flowml.preprocess.choose_unmixing`.
+    sample : str
+        A sample of a workspace whose gates are taken for all files.
+    transform : str
+        Scale of fluorescence on views; ``linear`` shows all values as they are stored.
     """
 
     kind: str = "page"
     x: str = ""
     y: str = ""
-    gates: Strategy | None = None
+    gates: Gates | GateDocument | None = None
     within: str = ""
     marked: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()
     reference: Reference | None = None
     style: str = DENSITY
     compensation: str = "auto"
+    sample: str = ""
+    transform: str = USUAL
 
 
 @dataclass(frozen=True)
@@ -269,7 +282,8 @@ def reference_of(
         try:
             with fetched(file.origin) as near:
                 sample = read_fcs(near, name=file.name, marker_names=marker_names)
-                mask = _within(sample, wanted)
+                found = _populations(sample, wanted) if wanted.within else None
+                mask, _ = _within(found, wanted)
                 parts.append(
                     plots.reference([sample], within=[mask], compensation=wanted.compensation)
                 )
@@ -278,54 +292,80 @@ def reference_of(
     return plots.Reference.joined(parts), failed
 
 
+def _drawn_gates(sample: Sample, wanted: Wanted) -> Strategy | None:
+    """Return the gates of a sample that have outlines, if they have any."""
+    if isinstance(wanted.gates, GateDocument):
+        return wanted.gates.strategy(wanted.sample or sample.name)
+    return wanted.gates if isinstance(wanted.gates, Strategy) else None
+
+
 def _populations(sample: Sample, wanted: Wanted) -> Populations | None:
-    if wanted.gates is None:
+    gates = wanted.gates
+    if isinstance(gates, GateDocument):
+        gates = gates.strategy(wanted.sample or sample.name)
+    return None if gates is None else find_populations(sample, gates, wanted.compensation)
+
+
+def _within(found: Populations | None, wanted: Wanted) -> tuple[Mask | None, str]:
+    """Return the events of the population that is shown alone, and what they are called."""
+    if not wanted.within:
+        return None, ""
+    mask = population_mask(found, wanted.within)
+    return mask, wanted.within if found is None else named(found, wanted.within)
+
+
+def _marked(found: Populations | None, names: Sequence[str]) -> dict[str, Mask]:
+    """Return the events of populations by what a legend calls these."""
+    masks = {name: population_mask(found, name) for name in names}
+    return masks if found is None else {named(found, name): masks[name] for name in names}
+
+
+def _scales(sample: Sample, wanted: Wanted) -> dict[str, Transform] | None:
+    """Return the scales of views by channel; None for the usual ones."""
+    if wanted.transform == USUAL:
         return None
-    return gate_populations(sample, wanted.gates, wanted.compensation)
-
-
-def _within(sample: Sample, wanted: Wanted) -> Mask | None:
-    """Return the events of the population that is shown alone; None for all events."""
-    return _mask(_populations(sample, wanted), wanted.within) if wanted.within else None
-
-
-def _mask(found: Populations | None, name: str) -> Mask:
-    masks = {} if found is None else found.masks
-    if name not in masks:
-        raise GateError(
-            f"there is no population {printable(name)!r}; the gates have "
-            f"{printable(nearest(name, list(masks))) or 'none (give --gates)'}."
-        )
-    return masks[name]
+    if wanted.transform == AS_STORED:
+        return {channel.name: Linear(1.0) for channel in sample.channels}
+    return {c.name: display_scale(c, wanted.transform) for c in sample.channels}
 
 
 def _draw_view(sample: Sample, wanted: Wanted) -> Picture:
     if not (wanted.x and wanted.y):
         raise FlowmlError("a view needs two channels or markers. Name them with --x and --y.")
-    found = _populations(sample, wanted)
-    marked = {name: _mask(found, name) for name in wanted.marked}
+    found, gates = _populations(sample, wanted), _drawn_gates(sample, wanted)
+    within, called = _within(found, wanted)
+    marked: Mapping[str, Mask] | Populations | None = None
+    if wanted.marked:
+        marked = _marked(found, wanted.marked)
+    elif gates is None and within is None:
+        marked = found
     return plots.view(
-        sample, wanted.x, wanted.y, gates=wanted.gates,
-        within=_mask(found, wanted.within) if wanted.within else None,
-        marked=marked, compensation=wanted.compensation, style=wanted.style, counts=True,
-        others=bool(wanted.within),
+        sample, wanted.x, wanted.y, gates=gates, within=within, marked=marked,
+        scales=_scales(sample, wanted), compensation=wanted.compensation, style=wanted.style,
+        counts=True, others=bool(wanted.within), of=called,
     )  # fmt: skip
 
 
 def _draw_page(sample: Sample, wanted: Wanted) -> Picture:
-    found = _populations(sample, wanted)
-    if wanted.marked:
-        masks = {name: _mask(found, name) for name in wanted.marked}
-        found = Populations(masks)
+    found, gates = _populations(sample, wanted), _drawn_gates(sample, wanted)
+    if gates is not None:
+        sample, _ = on_own_matrix(sample, gates, wanted.compensation)
     return plots.page(
-        sample, populations=found, compensation=wanted.compensation, style=wanted.style
-    )
+        sample, populations=found, marked=wanted.marked,
+        scales=_scales(sample, wanted), compensation=wanted.compensation, style=wanted.style,
+    )  # fmt: skip
 
 
 def _draw_gating(sample: Sample, wanted: Wanted) -> Picture:
-    if wanted.gates is None:
+    gates = _drawn_gates(sample, wanted)
+    if gates is None and wanted.gates is not None:
+        raise GateError(
+            "gates that are found or learned have no outlines to draw. --kind page shows their "
+            "populations in colour."
+        )
+    if gates is None:
         raise FlowmlError("a picture of gating needs gates. Give a document with --gates.")
-    return plots.gating(sample, wanted.gates, compensation=wanted.compensation)
+    return plots.gating(sample, gates, compensation=wanted.compensation)
 
 
 def _draw_compensation(sample: Sample, wanted: Wanted) -> Picture:
@@ -333,9 +373,11 @@ def _draw_compensation(sample: Sample, wanted: Wanted) -> Picture:
 
 
 def _draw_histograms(sample: Sample, wanted: Wanted) -> Picture:
+    found = _populations(sample, wanted) if wanted.within else None
+    within, called = _within(found, wanted)
     return plots.histograms(
-        sample, reference=wanted.reference, markers=wanted.markers,
-        within=_within(sample, wanted), compensation=wanted.compensation,
+        sample, reference=wanted.reference, markers=wanted.markers, within=within,
+        compensation=wanted.compensation, of=called,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from flowml.features import (
 )
 from flowml.features.assemble import assemble
 from flowml.features.columns import OtherResults, check_methods, join_columns
-from flowml.features.recipes.fitted import check_alignable
+from flowml.features.recipes.checks import check_alignable
 from flowml.knowledge.marker_names import MarkerNames
 from flowml.preprocess.compensate import POLICIES
 from flowml.quality import Preparation

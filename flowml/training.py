@@ -11,12 +11,12 @@ from flowml.errors import LabelError
 from flowml.features import DEFAULT_RECIPE, FeatureTable, Recipe
 from flowml.features.chosen import common_features, refuse_contradictions, usable_rows
 from flowml.features.columns import OtherResults
-from flowml.features.recipes.fitted import check_stand_ins
+from flowml.features.recipes.checks import check_stand_ins
 from flowml.features.recipes.scales import Scales
 from flowml.knowledge import LabelTree, load_label_tree
 from flowml.knowledge.markers import canonical_markers
+from flowml.models.about import check_data_kind, mixed_scales
 from flowml.models.absence import TOLERANCE
-from flowml.models.contract import check_data_kind, mixed_scales
 from flowml.models.levels import CONFIDENCE
 from flowml.reading import (
     DEFAULT_READING,

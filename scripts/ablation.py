@@ -47,6 +47,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "mll2021": {"name": "mll2021"},
     "mll2021 measured": {"name": "mll2021", "maximum": "measured"},
     "som": {"name": "som"},
+    "populations": {"name": "populations"},
+    "ecdf+populations": {"name": "ecdf+populations"},
     "ecdf+pairs 16 bins": {"name": "ecdf+pairs", "pair_bins": 16},
     "ecdf width auto": {"name": "ecdf", "width": "auto"},
     "ecdf arcsinh": {"name": "ecdf", "transform": "arcsinh"},
@@ -120,13 +122,17 @@ def tube4(folder: Path) -> Cohort:
 
 
 def table_of(cases: Sequence[Case], fitted: FittedRecipe, ms: list[float]) -> Array:
-    """Compute the features of all cases, and note how long each took."""
+    """Compute the features of all cases, and note how long each took.
+
+    A case of which no gate is sure has no value, and is answered for like that.
+    """
     found = []
     for case in cases:
         begun = time.perf_counter()
         found.append(describe_case(case, fitted, hashed=False))
         ms.append((time.perf_counter() - begun) * 1e3)
-    if problems := [f"{case.case_id}: {case.problem}" for case in found if case.problem]:
+    wrong = [case for case in found if case.problem and not fitted.gated]
+    if problems := [f"{case.case_id}: {case.problem}" for case in wrong]:
         sys.exit(f"{len(problems)} cases cannot be used; the first: {problems[0]}")
     return assemble(found, fitted).values
 

@@ -172,7 +172,7 @@ def _note_leaks(found: Validation, options: dict[str, Any]) -> None:
     """Say of a leak where no table does, and of simulated cases always."""
     from flowml.about import SYNTHETIC_WARNING
     from flowml.cli.talk import note
-    from flowml.models.contract import SYNTHETIC
+    from flowml.models.about import SYNTHETIC
     from flowml.reports.judged import leak_text
     from flowml.validation.baselines import LEAKS
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # defaults are those of Recipe, which is slow to import
 recipe_options = chained(
     click.option("--recipe", default="ecdf+pairs", show_default=True,
-                 help="What to compute: ecdf, quantiles, pairs, moments, mll2021, som, or "
-                 "several joined by '+'."),
+                 help="What to compute: ecdf, quantiles, pairs, moments, mll2021, som, "
+                 "populations, or several joined by '+'."),
     click.option("--transform", default="logicle", show_default=True,
                  help="Display scale of fluorescence: logicle, arcsinh, log, linear, hyperlog "
                  "or biexponential."),
@@ -46,9 +46,20 @@ recipe_options = chained(
     click.option("--by-tube", is_flag=True, help="Keep the tubes of a case apart."),
     click.option("--exact", is_flag=True,
                  help="Compare values with the bins' edges themselves; a third slower."),
+    click.option("--gates", default="auto", show_default=True,
+                 metavar="auto|mature|acute|FILE",
+                 help="Of populations: gates that are found without a person, drawn ones "
+                 "(TOML, Gating-ML 2.0), or what flowml.EventClassifier has learned."),
+    click.option("--share-of", "reference", default="", metavar="NAME",
+                 help="Of populations: tell shares of this population, too; of all cells where "
+                 "nobody drew the gates."),
+    click.option("--absolute", is_flag=True,
+                 help="Of populations: tell events, and cells in a microlitre of what was "
+                 "measured ($VOL), too."),
 )  # fmt: skip
 RECIPE_OPTIONS = (
     "transform", "width", "bins", "pair_bins", "map_side", "maximum", "by_tube", "exact",
+    "gates", "reference", "absolute",
 )  # fmt: skip
 
 

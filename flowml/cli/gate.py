@@ -40,8 +40,9 @@ def command(
     Exit status 1: some tubes could not be gated; each has its reason.
     """
     from flowml.cli.talk import note, note_cases, progress
-    from flowml.gated import gate_cases, gates_from
+    from flowml.gated import gate_cases
     from flowml.gating import GateDocument, Strategy
+    from flowml.gating.gaters import gates_from
     from flowml.reports.populations import (
         attrition_table,
         brightness_csv,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowml.about import DISCLAIMER
+from flowml.cli.gate import PANELS
 from flowml.cli.options import (
     compensation_options,
     follow_links_option,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from flowml.plotting import Drawn, Wanted
 
 # Kept here so that help need not import what draws.
+TRANSFORMS = ("logicle", "arcsinh", "log", "linear", "hyperlog", "biexponential")
 OF_FILES = ("page", "view", "gating", "compensation", "histograms", "quality")
+OF_VIEWS = OF_FILES[:2]
 OF_CASES = ("training", "contributions")
 
 
@@ -43,16 +46,25 @@ OF_CASES = ("training", "contributions")
 @click.option("--x", default="", metavar="MARKER", help="Channel or marker along the bottom.")
 @click.option("--y", default="", metavar="MARKER", help="Channel or marker along the side.")
 @click.option(
-    "--gates", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-    help="Gates: our own TOML file, or Gating-ML 2.0.",
+    "--gates", metavar="FILE|auto",
+    help="A TOML file, Gating-ML 2.0, a workspace of FlowJo 10, or what flowml.EventClassifier "
+    "has learned; auto: gates that are found without a person. What is not sure is told, and "
+    "has no colour.",
 )  # fmt: skip
+@click.option("--panel", type=click.Choice(PANELS), default=PANELS[0], show_default=True,
+              help="Of automatic gates: which cells are of interest; auto tells by the "
+              "markers.")  # fmt: skip
+@click.option("--sample", default="", metavar="NAME",
+              help="Sample of a workspace whose gates all files get; else each gets those of "
+              "the sample with its name.")  # fmt: skip
 @click.option(
     "--within", default="", metavar="POPULATION",
     help="Show only this population of --gates; the other events of a view are pale.",
 )  # fmt: skip
 @click.option(
     "--mark", "marked", multiple=True, metavar="POPULATION",
-    help="Draw this population of --gates in its colour, all others grey; may be repeated.",
+    help="Draw this population of --gates in its colour, sure or not, and all others grey; may "
+    "be repeated.",
 )  # fmt: skip
 @click.option(
     "--marker", "markers", multiple=True, metavar="MARKER",
@@ -70,6 +82,9 @@ OF_CASES = ("training", "contributions")
               help="Only this case, of those in the one folder given.")  # fmt: skip
 @click.option("--style", type=click.Choice(["density", "contour"]), default="density",
               show_default=True, help="How events are drawn in views.")  # fmt: skip
+@click.option("--transform", type=click.Choice(TRANSFORMS), default=TRANSFORMS[0],
+              show_default=True, help="Scale of fluorescence in views; linear: all values as "
+              "they are stored, as for files that are on a display scale already.")  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("plots"), show_default=True,
     metavar="PATH", help="Folder of the pictures; or the picture, where there is only one.",
@@ -102,10 +117,14 @@ def _refuse_misuse(paths: tuple[Path | str, ...], kind: str, options: dict[str, 
     """Refuse options that do not go together, before anything is read."""
     if kind == "view" and not (options["x"] and options["y"]):
         raise click.UsageError("a view needs both --x and --y.")
-    if kind == "gating" and options["gates"] is None:
-        raise click.UsageError("--kind gating needs --gates.")
+    if kind == "gating" and options["gates"] in {None, "auto"}:
+        raise click.UsageError(
+            "--kind gating needs --gates that a person drew; --kind page shows others."
+        )
     if (options["within"] or options["marked"]) and options["gates"] is None:
         raise click.UsageError("--within and --mark name populations of --gates; give it.")
+    if options["transform"] != TRANSFORMS[0] and kind not in OF_VIEWS:
+        raise click.UsageError("--transform is for --kind page or view.")
     if options["reference_place"] is not None and kind != "histograms":
         raise click.UsageError("--reference is for --kind histograms.")
     if kind in OF_CASES and not options["model"]:
@@ -143,14 +162,15 @@ def _wanted(kind: str, options: dict[str, Any]) -> Wanted:
     from dataclasses import replace
 
     from flowml.cli.talk import note_cases
-    from flowml.gating import read_gates
+    from flowml.gating.gaters import gates_from
     from flowml.plotting import Wanted, reference_of
 
     gates = options["gates"]
     wanted = Wanted(
-        kind, options["x"], options["y"], gates and read_gates(gates), options["within"],
-        options["marked"], options["markers"], style=options["style"],
-        compensation=policy_from(options),
+        kind, options["x"], options["y"], gates and gates_from(gates, options["panel"]),
+        options["within"], options["marked"], options["markers"], style=options["style"],
+        compensation=policy_from(options), sample=options["sample"],
+        transform=options["transform"],
     )  # fmt: skip
     place = options["reference_place"]
     if place is None:

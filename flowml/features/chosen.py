@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flowml.features.table import FeatureTable
 
 MOST_SHOWN = 20
+LEAST_KNOWN = 0.5  # share of training cases in which a feature of a population is known
 
 
 def usable_rows(table: FeatureTable) -> tuple[FeatureTable, dict[str, str]]:
@@ -52,7 +53,9 @@ def common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
     """Keep the markers that every case measured, and the results that every one has.
 
     Trees send a missing value where training told them, so that a marker that is sometimes
-    missing would teach them who orders it. The same holds for a column of another origin.
+    missing would teach them who orders it. The same holds for a column of another origin. Of a
+    population a feature may be missing where its gate is not sure, or where it has few events:
+    what is known in half of the cases is kept.
 
     Parameters
     ----------
@@ -64,14 +67,18 @@ def common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
     common : list of str
         Features.
     left_out : tuple of str
-        Markers and results that are left out; columns, where flowml did not compute them.
+        Markers, populations and results that are left out; columns, where flowml did not
+        compute them.
 
     Raises
     ------
     PanelError
         If nothing is common.
     """
-    complete = np.asarray(np.isfinite(table.values).all(axis=0))
+    known = np.isfinite(table.values).mean(axis=0)
+    coverage = Coverage(table.names)
+    often = coverage.of_populations & (known >= LEAST_KNOWN)
+    complete = np.asarray((known == 1) | often)
     common = [name for name, is_whole in zip(table.names, complete, strict=True) if is_whole]
     if table.recipe is None:
         whole = set(common)
@@ -83,8 +90,8 @@ def common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
                 "them."
             )
         return common, left
-    markers, results = Coverage(table.names).lacking(~complete)
-    left_out = (*markers, *results)
+    markers, results = coverage.lacking(~complete)
+    left_out = (*markers, *coverage.unsure(~complete), *results)
     if not Coverage(common).markers:
         raise PanelError(
             f"the training cases share no marker; they have "

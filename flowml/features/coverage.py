@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowml.features.names import BAR, COLON, feature_groups
+from flowml.features.names import BAR, COLON, SLASH, feature_groups, is_population
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from flowml.features.names import FeatureGroup
 
 
 class Coverage:
@@ -31,28 +33,63 @@ class Coverage:
     @property
     def markers(self) -> list[str]:
         """All markers, in the order of the features, without results of other methods."""
-        every = (m for _, markers, result in self._groups if not result for m in markers)
+        every = (m for group in self._measured for m in group.markers)
+        return list(dict.fromkeys(m for m in every if not is_population(m)))
+
+    @property
+    def populations(self) -> list[str]:
+        """Populations, without their sign, in the order of the features."""
+        every = (group.population[1:] for group in self._groups if group.population)
         return list(dict.fromkeys(every))
+
+    @property
+    def of_populations(self) -> NDArray[np.bool_]:
+        """Which features are about a population, shape (n_features,)."""
+        return self._where(bool(group.population) for group in self._groups)
+
+    def within_population(self, population: str) -> NDArray[np.bool_]:
+        """Tell the features that are about a population.
+
+        Parameters
+        ----------
+        population : str
+            One of `populations`.
+
+        Returns
+        -------
+        ndarray, shape (n_features,), bool
+            Its shares, and how bright it is.
+        """
+        return self._where(group.population == SLASH + population for group in self._groups)
+
+    def _where(self, chosen: Iterable[bool]) -> NDArray[np.bool_]:
+        """Return the features of the groups that are chosen, shape (n_features,)."""
+        return np.asarray(np.array([*chosen], dtype=bool)[self._group_of])
+
+    @property
+    def _measured(self) -> Iterator[FeatureGroup]:
+        """All but the results of other methods."""
+        return (group for group in self._groups if not group.is_result)
 
     @property
     def results(self) -> list[str]:
         """Results of other methods, ``method|quantity``."""
-        return [markers[0] for _, markers, result in self._groups if result]
+        return [group.markers[0] for group in self._groups if group.is_result]
 
     @property
     def units(self) -> list[str]:
         """What a case can lack: markers, then pairs and maps not measured in one tube."""
         wholes = (
-            _whole(tube, names)
-            for tube, names, result in self._groups
-            if len(names) > 1 and not result
+            _whole(group.tube, group.markers)
+            for group in self._measured
+            if len(group.markers) > 1 and not group.population
         )
         return [*self.keys, *dict.fromkeys(wholes)]
 
     @property
     def keys(self) -> list[str]:
         """Markers as `lacking` calls them: with their tube where tubes are kept apart."""
-        every = (key for tube, names, r in self._groups if not r for key in _keys(tube, names))
+        every = (key for group in self._measured for key in _keys(group.tube, group.markers))
         return list(dict.fromkeys(every))
 
     def about(self, unit: str) -> NDArray[np.bool_]:
@@ -68,11 +105,11 @@ class Coverage:
         ndarray, shape (n_features,), bool
             Without a marker, its pairs and maps are missing too.
         """
-        gone = [
-            not result and (unit in _keys(tube, names) or unit == _whole(tube, names))
-            for tube, names, result in self._groups
-        ]
-        return np.asarray(np.array(gone, dtype=bool)[self._group_of])
+        return self._where(
+            not group.is_result
+            and (unit in _keys(*group[:2]) or unit == _whole(group.tube, group.markers))
+            for group in self._groups
+        )
 
     def within(self, units: Iterable[str]) -> frozenset[str]:
         """Name the features that are missing where some of the units are.
@@ -107,21 +144,41 @@ class Coverage:
         results : list of str
             Results of other methods.
         """
+        state = self._state(blank)
+        known = {key for g, gone in state if not gone for key in _keys(*g[:2])}
+        markers: dict[str, None] = {}
+        for group, gone in state:
+            if gone and not group.is_result:
+                unknown = [key for key in _keys(*group[:2]) if key not in known]
+                whole = [] if group.population else [_whole(group.tube, group.markers)]
+                markers.update(dict.fromkeys(unknown or whole))
+        results = [group.markers[0] for group, gone in state if gone and group.is_result]
+        return list(markers), results
+
+    def unsure(self, blank: NDArray[np.bool_]) -> list[str]:
+        """Name the populations of which nothing is known.
+
+        Parameters
+        ----------
+        blank : ndarray, shape (n_features,), bool
+            Which features are missing.
+
+        Returns
+        -------
+        list of str
+            Without their sign.
+        """
+        return [name for name in self.populations if blank[self.within_population(name)].all()]
+
+    def _state(self, blank: NDArray[np.bool_]) -> list[tuple[FeatureGroup, bool]]:
+        """Return all groups, and whether some feature of each is missing."""
         is_blank = np.zeros(len(self._groups), dtype=bool)
         is_blank[self._group_of[blank]] = True
-        state = list(zip(self._groups, is_blank.tolist(), strict=True))
-        known = {m for (tube, names, _), gone in state if not gone for m in _keys(tube, names)}
-        markers: dict[str, None] = {}
-        for (tube, names, result), gone in state:
-            if gone and not result:
-                unknown = [m for m in _keys(tube, names) if m not in known]
-                markers.update(dict.fromkeys(unknown or [_whole(tube, names)]))
-        results = [names[0] for (_, names, result), gone in state if gone and result]
-        return list(markers), results
+        return list(zip(self._groups, is_blank.tolist(), strict=True))
 
 
 def _keys(tube: str, markers: tuple[str, ...]) -> list[str]:
-    return [tube + BAR + marker if tube else marker for marker in markers]
+    return [tube + BAR + m if tube else m for m in markers if not is_population(m)]
 
 
 def _whole(tube: str, markers: tuple[str, ...]) -> str:

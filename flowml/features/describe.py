@@ -10,7 +10,9 @@ import numpy as np
 from flowml.cases import at_hand, specimen_of
 from flowml.errors import FlowmlError, PanelError, QualityError
 from flowml.events import COMPUTE_BLOCK
+from flowml.features.names import is_population
 from flowml.features.recipes.fitted import FEATURE_TYPE, Group
+from flowml.features.recipes.part import Kind
 from flowml.features.stained import instrument_of
 from flowml.features.standin import choose_stand_ins, stand_in_finding
 from flowml.features.tube import TubeCounts, TubeRead, count_tube, digest_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from flowml.records import Case, Tube
 
 FEW_EVENTS = 100  # a share of so many events is uncertain by 0.05 (one standard error)
+GATED = {Kind.SHARES, Kind.BRIGHTNESS}
 UNREADABLE = "CASE-UNREADABLE"
 REFUSED = {PanelError: "CASE-NO-MARKER", QualityError: "CASE-QUALITY"}  # else unreadable
 
@@ -160,7 +163,7 @@ def _row(case: Case, recipe: FittedRecipe, tubes: Sequence[TubeCounts]) -> CaseF
     if not total:
         return _unusable(case, tubes, (), _none_wanted(recipe), "CASE-NO-MARKER")
     if not any(counts.any() for _, counts in total):
-        what = "value that is a number" if n_events else "event"
+        what = _nothing_counted(recipe, n_events)
         return _unusable(case, tubes, (), f"the case holds no {what}", "CASE-EMPTY")
     findings = [item for tube in tubes for item in tube.findings]
     findings += [*_thin_evidence(total, n_events), *_repeated_panels(tubes)]
@@ -188,6 +191,15 @@ def _none_wanted(recipe: FittedRecipe) -> str:
         f"the case has nothing that the recipe {recipe.name} counts: none of its markers, or "
         "not together in one tube"
     )
+
+
+def _nothing_counted(recipe: FittedRecipe, n_events: int) -> str:
+    """Say of what there is none in a case."""
+    if not n_events:
+        return "event"
+    if all(part.kind in GATED for part in recipe.parts):
+        return "population whose gate is sure"
+    return "value that is a number"
 
 
 def pooled(tubes: Sequence[TubeCounts], *, by_tube: bool = False) -> Total:
@@ -254,8 +266,9 @@ def _blank(total: Total) -> list[str]:
     every, known = set[str](), set[str]()
     for (groups, _), each in zip(total, counted, strict=True):
         for group, is_known in zip(groups, each.tolist(), strict=True):
-            every.update(group.markers)
-            known.update(group.markers if is_known else ())
+            if not any(map(is_population, group.markers)):  # may well be empty, or not sure
+                every.update(group.markers)
+                known.update(group.markers if is_known else ())
     return sorted(every - known)
 
 

@@ -1,7 +1,9 @@
 """Names of features: ``marker|statistic``, or ``tube|marker|statistic``.
 
-Several markers, of a pair or of a map, are joined by colons: ``CD19:CD5|pairs0712``. A result
-of another method is ``method|quantity|result``.
+Several markers, of a pair or of a map, are joined by colons: ``CD19:CD5|pairs0712``. A
+population stands behind the sign ``/`` in the place of a marker, and behind a marker within it:
+``/B cells|of_parent``, ``CD19:/B cells|median``. A result of another method is
+``method|quantity|result``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BAR, COLON = "|", ":"
+BAR, COLON, SLASH = "|", ":", "/"
 RESULT = "result"  # the statistic of what another method found
 
 
@@ -27,7 +29,7 @@ class FeatureName(NamedTuple):
     tube : str
         Empty where features are pooled over tubes.
     markers : tuple of str
-        One, two of a pair, or those of a map.
+        One, two of a pair, those of a map, or a population, alone or behind a marker.
     statistic : str
         What was computed.
     """
@@ -48,11 +50,86 @@ class FeatureGroup(NamedTuple):
         What they are about.
     is_result : bool
         Whether another method found it.
+    population : str
+        The population that it is about, with its sign; empty where it is about none.
     """
 
     tube: str
     markers: tuple[str, ...]
     is_result: bool
+    population: str = ""
+
+
+def as_marker(text: str) -> str:
+    """Return a marker as names of features can hold it: a label may be any text.
+
+    Parameters
+    ----------
+    text : str
+        Marker, canonical or as the label gives it.
+
+    Returns
+    -------
+    str
+        Without the signs that part the names of features.
+    """
+    plain = text.replace(BAR, SLASH).replace(COLON, ".")
+    return f"_{plain[1:]}" if plain.startswith(SLASH) else plain
+
+
+def population_key(name: str) -> str:
+    """Return a population as names of features hold it.
+
+    Parameters
+    ----------
+    name : str
+        Of the population.
+
+    Returns
+    -------
+    str
+        Behind the sign, and without those that part the names of features.
+    """
+    return SLASH + name.replace(BAR, SLASH).replace(COLON, ".")
+
+
+def is_population(name: str) -> bool:
+    """Tell a population from a marker, among what a feature is about.
+
+    Parameters
+    ----------
+    name : str
+        One of `FeatureName.markers`.
+
+    Returns
+    -------
+    bool
+        Whether it stands behind the sign.
+    """
+    return name.startswith(SLASH)
+
+
+def shown_markers(markers: Sequence[str]) -> str:
+    """Say what a feature is about, for a person.
+
+    Parameters
+    ----------
+    markers : sequence of str
+        As of `FeatureName`.
+
+    Returns
+    -------
+    str
+        Markers, a population, or a marker in a population.
+
+    Examples
+    --------
+    >>> shown_markers(["CD19", "CD5"]), shown_markers(["CD5", "/B cells"])
+    ('CD19 x CD5', 'CD5 in B cells')
+    """
+    inside = [name[1:] for name in markers if is_population(name)]
+    measured = " x ".join(name for name in markers if not is_population(name))
+    return " in ".join(filter(None, (measured, *inside)))
 
 
 def feature_groups(names: Sequence[str]) -> tuple[list[FeatureGroup], NDArray[np.intp]]:
@@ -71,10 +148,16 @@ def feature_groups(names: Sequence[str]) -> tuple[list[FeatureGroup], NDArray[np
         The group of each feature.
     """
     parsed = map(parse_name, names)
-    about = [FeatureGroup(p.tube, p.markers, p.statistic == RESULT) for p in parsed]
+    about = [FeatureGroup(*p[:2], p.statistic == RESULT, _population(p)) for p in parsed]
     groups = list(dict.fromkeys(about))
     number = {group: place for place, group in enumerate(groups)}
     return groups, np.array([number[each] for each in about], dtype=np.intp)
+
+
+def _population(name: FeatureName) -> str:
+    """Return the population that a feature is about; columns of another origin name none."""
+    own = name.statistic not in {"", RESULT}
+    return next(filter(is_population, name.markers), "") if own else ""
 
 
 def feature_name(tube: str, markers: tuple[str, ...], statistic: str) -> str:

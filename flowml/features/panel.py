@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from flowml.features.names import BAR, COLON
+from flowml.features.names import as_marker
 from flowml.findings import Finding, Severity
 from flowml.records import Role
 
@@ -115,22 +115,6 @@ def _is_scatter(channel: Channel) -> bool:
 
 def _without_pulse(marker: str) -> str:
     return marker.rpartition("-")[0]
-
-
-def as_marker(text: str) -> str:
-    """Return a marker as names of features can hold it: a label may be any text.
-
-    Parameters
-    ----------
-    text : str
-        Marker, canonical or as the label gives it.
-
-    Returns
-    -------
-    str
-        Without the signs that part the names of features.
-    """
-    return text.replace(BAR, "/").replace(COLON, ".")
 
 
 def tube_key(tube: Tube, channels: Mapping[str, Channel]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from flowml.features.names import RESULT, FeatureName, feature_name
+from flowml.features.names import RESULT, FeatureName, feature_name, is_population
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,9 @@ _NODE = re.compile(r"som(\d\d)(\d\d)", re.ASCII)
 _QUADRANT = re.compile(r"quadrant([NP])([NP])", re.ASCII)
 _QUANTILE = re.compile(r"quantile(\d\d)", re.ASCII)
 _PART = {"ecdf": "ecdf", "mll": "mll2021"}  # statistic: the part of a recipe that has it
-OF_THE_SCALE = ("mean", "sd", "median", "iqr")
+OF_THE_SCALE = ("mean", "sd", "median", "iqr", "spread")
+_OF = {"of_parent": "of its parent", "of_all": "of all events"}
+_COUNTS = {"events": "events", "per_microlitre": "in a microlitre"}
 
 
 class Region(NamedTuple):
@@ -45,7 +47,7 @@ class Region(NamedTuple):
     terms : tuple of (str, float)
         Statistics, and how often each counts.
     unit : str
-        Of what a case has there: ``of events``, ``of the scale``, or nothing.
+        Of what a case has there: ``of events``, ``of the scale``, of a population, or nothing.
     """
 
     text: str
@@ -103,12 +105,27 @@ def region_of(name: FeatureName, bins: Mapping[str, int]) -> Region:
         return Region(" ".join(signs), terms=((statistic, 1.0),))
     if found := _NODE.fullmatch(statistic):
         return Region(f"node {found[1]}, {found[2]} of the map", terms=((statistic, 1.0),))
-    if found := _QUANTILE.fullmatch(statistic):
-        text = f"quantile of {int(found[1])} %"
-        return Region(text, terms=((statistic, 1.0),), unit=SCALE)
-    unit = SCALE if statistic in OF_THE_SCALE else ""
-    text = "" if statistic == RESULT else statistic
+    text, unit = _said_of(name)
     return Region(text, terms=((statistic, 1.0),), unit=unit)
+
+
+def _said_of(name: FeatureName) -> tuple[str, str]:
+    """Say what a statistic is that has no place on a scale, and of what it is."""
+    statistic = name.statistic
+    if found := _QUANTILE.fullmatch(statistic):
+        return f"quantile of {int(found[1])} %", SCALE
+    if is_population(name.markers[0]) and (unit := _unit_of(statistic)):
+        return unit, unit
+    unit = SCALE if statistic in OF_THE_SCALE else ""
+    return "" if statistic == RESULT else statistic, unit
+
+
+def _unit_of(statistic: str) -> str:
+    """Say of what a share of a population is, or what is counted; empty of anything else."""
+    if statistic in _COUNTS:
+        return _COUNTS[statistic]
+    named = f"of {statistic.removeprefix('of_')}" if statistic.startswith("of_") else ""
+    return _OF.get(statistic, named)
 
 
 def value_in(region: Region, name: FeatureName, values: Mapping[str, float]) -> float:

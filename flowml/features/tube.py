@@ -16,6 +16,7 @@ from flowml.events import COMPUTE_BLOCK, RememberedSource
 from flowml.fcs.codes import finding
 from flowml.fcs.keys import SIMULATED_KEY
 from flowml.features.counting.blocks import largest
+from flowml.features.gated import count_populations
 from flowml.features.opened import OpenTube, open_tube
 from flowml.features.panel import tube_key
 from flowml.features.recipes.part import is_measured
@@ -169,12 +170,14 @@ def count_tube(
         If the tube cannot be used.
     """
     opened = open_tube(tube, how, recipe.markers, names)
-    if how.rules:  # they need all values together: kept as they pass, for the file is read once
+    if how.rules or recipe.gated:  # need all values together: kept, for the file is read once
         remembered = RememberedSource(opened.sample.source)
         opened = replace(opened, sample=replace(opened.sample, source=remembered))
     sample = opened.sample
     instrument = instrument_of(tube, sample.keywords)
     counts, odd = _counted(opened, recipe, instrument, chunk)
+    gated = count_populations(opened, recipe, how, instrument)
+    counts = [gated.of.get(p.kind, own) for p, own in zip(recipe.parts, counts, strict=True)]
     noticed = sample.findings
     told = any(item.code == "FCS-VALUE-01" for item in noticed)  # by the reader
     odd_values = (finding("FCS-VALUE-01", f"{odd} values"),) if odd and not told else ()
@@ -182,7 +185,7 @@ def count_tube(
     stained = stained_tube(case_id, tube, sample, how.marker_names)
     read = _record(opened, how, stained, instrument, sha256)
     doubts = (*_display_values(sample), *_not_aligned(recipe, instrument))
-    findings = (*noticed, *opened.findings, *doubts, *odd_values)
+    findings = (*noticed, *opened.findings, *doubts, *gated.findings, *odd_values)
     cells = _cells(sample, how.compensation) if how.rules else None
     return TubeCounts(read, tube_key(tube, opened.channels), counts, findings, cells)
 

@@ -19,7 +19,8 @@ from flowml.gating.strategy import (
     Gate,
     Ratio,
 )
-from flowml.preprocess.transform import Logicle, Transform
+from flowml.preprocess.scale import LN10
+from flowml.preprocess.transform import Arcsinh, Hyperlog, Linear, Log, Logicle, Transform
 from flowml.records import Spillover
 from flowml.safety import printable
 
@@ -280,6 +281,34 @@ def _transform(name: str, foreign: Any, *, exact: bool) -> Transform:
     raise GateError(
         f"the transformation {printable(name)!r} ({kind}) cannot be read yet as a scale."
     )
+
+
+def own_scale(scale: FlowKitScale) -> Transform | None:
+    """Return our own scale of the formula of a document's, equal but for rounding.
+
+    Parameters
+    ----------
+    scale : FlowKitScale
+        Of a document.
+
+    Returns
+    -------
+    Transform or None
+        None for those that only FlowKit has: FlowJo's, and linear ones with an offset.
+    """
+    foreign, kind = scale.transform, type(scale.transform).__name__
+    if kind == "LogTransform":
+        return Log(foreign.param_t, foreign.param_m)
+    if kind == "AsinhTransform":
+        top, decades = foreign.param_t, foreign.param_m
+        return Arcsinh(top, top / math.sinh(decades * LN10), foreign.param_a)
+    if kind == "HyperlogTransform":
+        return Hyperlog(foreign.param_t, foreign.param_w, foreign.param_m, foreign.param_a)
+    if kind == "LogicleTransform":
+        return Logicle(foreign.param_t, foreign.param_w, foreign.param_m, foreign.param_a)
+    if kind == "LinearTransform" and foreign.param_a == 0:
+        return Linear(foreign.param_t)
+    return None
 
 
 def _finite_only(function: Any, x: ArrayLike) -> Floats:

@@ -137,7 +137,7 @@ class Populations:
         score = float(self.scores.get(name, 1.0))
         while name in self.masks and (parent := self.parent(name)):  # of those no circle
             name, score = parent, min(score, float(self.scores.get(parent, 1.0)))
-        return score
+        return score + 0.0  # no zero with a sign
 
     def is_sure(self, name: str) -> bool:
         """Tell whether a population may be used.

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from flowml.records import Sample
 
 QUANTILES = (15.87, 50.0, 84.13)  # half the distance of the outer ones is a normal's sigma
+MOST_NANOLITRES = 1e9  # a litre
+PICOLITRES = 1000  # of a nanolitre
+PER_MICROLITRE = 1_000_000  # picolitres
 MEASURED = {Role.FLUORESCENCE, Role.FORWARD_SCATTER, Role.SIDE_SCATTER}
 
 
@@ -54,6 +57,8 @@ class GatedTube:
         The case, and the tube's path relative to the folder given.
     n_events : int
         Events that were gated.
+    picolitres : int
+        The volume in which they were counted; 0 where it is not known.
     counts : tuple of Count
         Of each population, as a reader goes down the tree.
     brightness : tuple of Brightness
@@ -73,6 +78,7 @@ class GatedTube:
     case_id: str
     tube: str
     n_events: int = 0
+    picolitres: int = 0
     counts: tuple[Count, ...] = ()
     brightness: tuple[Brightness, ...] = ()
     compensation: str = "none"
@@ -80,6 +86,44 @@ class GatedTube:
     masks: str = ""
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+
+    def per_microlitre(self, count: Count) -> float:
+        """Return how many cells a microlitre of what was measured has.
+
+        Parameters
+        ----------
+        count : Count
+            Of a population of the tube.
+
+        Returns
+        -------
+        float
+            NaN where the volume is not known. Where a specimen was diluted, multiply by how
+            much.
+        """
+        return PER_MICROLITRE * count.n_events / self.picolitres if self.picolitres else np.nan
+
+
+def picolitres_of(sample: Sample) -> int:
+    """Return the volume that was measured, of which cells can be told in a microlitre.
+
+    Parameters
+    ----------
+    sample : Sample
+        With its keywords.
+
+    Returns
+    -------
+    int
+        ``$VOL`` of FCS 3.1 and 3.2, there in nanolitres; 0 where the file does not tell it.
+    """
+    text = sample.keywords.get("$VOL", "").strip()
+    try:
+        nanolitres = float(text) if text else 0.0
+    except ValueError:
+        return 0
+    usable = 0 < nanolitres <= MOST_NANOLITRES
+    return round(nanolitres * PICOLITRES) if usable else 0
 
 
 def brightness_of(

@@ -20,7 +20,9 @@
 
 Coordinates stand on the display scale (``scale = "logicle"``, the default, or ``arcsinh``;
 scatter as the fraction of its top) or in channel units (``linear``); one scale for the gate,
-or a list with one for each channel. Values are compensated unless ``compensated = false``;
+or a list with one for each channel. A scale that does not end at the top of its channel is a
+table: ``{transform = "logicle", top = 262144, width = 0.5}``. Values are compensated unless
+``compensated = false`` (or a list, one for each channel);
 ``outside = true`` takes the events outside of the shape.
 
 ::
@@ -46,7 +48,7 @@ added (`flowml.gating.Ratio`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,7 @@ from flowml.gating.strategy import (
     quadrants,
 )
 from flowml.knowledge.files import read_toml
+from flowml.preprocess import TRANSFORMS, Transform
 from flowml.safety import nearest, printable
 
 VERSION = 1
@@ -76,6 +79,10 @@ SYMMETRY = 1e-9  # relative; numbers written by a person or another program are 
 
 Table = Mapping[str, Any]
 
+_NO_DOCUMENT = (
+    f"is not a gate document of flowml; expected 'version = {VERSION}' and one or more "
+    "[[gate]] tables."
+)
 _NAMED = {"name", "parent", "kind"}
 _MEASURED = {"channels", "scale", "compensated", "divided_by", *RATIO_NUMBERS}
 
@@ -108,12 +115,33 @@ def read_toml_gates(path: Path | str) -> Strategy:
         _check_keys(document, {"version", "gate"})
     except GateError as error:
         raise GateError(f"{where}: {error}") from error
-    tables = document.get("gate")
-    if document.get("version") != VERSION or not isinstance(tables, list) or not tables:
-        raise GateError(
-            f"{where} is not a gate document of flowml; expected 'version = {VERSION}' and "
-            "one or more [[gate]] tables."
-        )
+    if document.get("version") != VERSION:
+        raise GateError(f"{where} {_NO_DOCUMENT}")
+    return strategy_from(document.get("gate"), where)
+
+
+def strategy_from(tables: object, where: str) -> Strategy:
+    """Read the tables of a gate document, none of which is trusted.
+
+    Parameters
+    ----------
+    tables : object
+        A list of dict, one for each gate.
+    where : str
+        Name of the document, for messages.
+
+    Returns
+    -------
+    Strategy
+        The gates in the order of the tables.
+
+    Raises
+    ------
+    GateError
+        If there is an unknown key, kind or parent.
+    """
+    if not isinstance(tables, list) or not tables:
+        raise GateError(f"{where} {_NO_DOCUMENT}")
     gates: list[Gate] = []
     for number, table in enumerate(tables, start=1):
         gates += _gates(table, number, where)
@@ -166,18 +194,56 @@ def _read(table: Table, name: str) -> tuple[Gate, ...]:
 def _dimensions(table: Table) -> tuple[Dimension, ...]:
     channels = _texts(table, "channels")
     ratios = _ratios(table, len(channels))
+    scales, truths = _scales(table, ratios), _compensated(table, len(channels))
+    return tuple(
+        Dimension(channel, scale, FROM_FILE if is_compensated else UNCOMPENSATED, ratio)
+        for channel, scale, is_compensated, ratio in zip(
+            channels, scales, truths, ratios, strict=True
+        )
+    )
+
+
+def _scales(table: Table, ratios: Sequence[Ratio | None]) -> list[str | Transform]:
+    """Return the scale of each channel: one for all, or a list."""
     scale = table.get("scale")
     if scale is None:
-        scales = [LINEAR if ratio else "logicle" for ratio in ratios]
-    else:
-        scales = [scale] * len(channels) if isinstance(scale, str) else _texts(table, "scale")
-    if len(scales) != len(channels):
-        raise GateError(f"it has {len(channels)} channels and {len(scales)} scales.")
-    compensation = FROM_FILE if _truth(table, "compensated", usual=True) else UNCOMPENSATED
-    return tuple(
-        Dimension(channel, one, compensation, ratio)
-        for channel, one, ratio in zip(channels, scales, ratios, strict=True)
-    )
+        return [LINEAR if ratio else "logicle" for ratio in ratios]
+    scales = scale if isinstance(scale, list) else [scale] * len(ratios)
+    if len(scales) != len(ratios):
+        raise GateError(f"it has {len(ratios)} channels and {len(scales)} scales.")
+    return list(map(_scale, scales))
+
+
+def _scale(scale: object) -> str | Transform:
+    """Read one scale: its name, or a table with the transform and its parameters."""
+    if isinstance(scale, str):
+        return scale
+    numbers = dict(scale) if isinstance(scale, dict) else {}
+    name = numbers.pop("transform", None)
+    if not isinstance(name, str) or name not in TRANSFORMS:
+        raise GateError(
+            f"the scale is {printable(scale, 80)}; expected a name, or a table like "
+            '{transform = "logicle", top = 262144, width = 0.5}.'
+        )
+    try:
+        values = {key: float(_numbers(value, 0)) for key, value in numbers.items()}
+        return TRANSFORMS[name](values.pop("top"), **values)
+    except (KeyError, TypeError, ValueError, OverflowError, FlowmlError) as error:
+        raise GateError(
+            f"the scale {name} has wrong parameters: {printable(error, 120)}."
+        ) from None
+
+
+def _compensated(table: Table, n_channels: int) -> list[bool]:
+    """Tell of each channel whether it is compensated: one answer for all, or a list."""
+    value = table.get("compensated", True)
+    truths = value if isinstance(value, list) else [value] * n_channels
+    if len(truths) != n_channels or not all(isinstance(truth, bool) for truth in truths):
+        raise GateError(
+            f"compensated is {printable(value)!r}; expected true or false, or a list of "
+            f"{n_channels}."
+        )
+    return truths
 
 
 def _ratios(table: Table, n_channels: int) -> list[Ratio | None]:
@@ -283,8 +349,8 @@ def _refuse_text(value: object) -> None:
         raise TypeError(type(value).__name__)
 
 
-def _truth(table: Table, key: str, *, usual: bool = False) -> bool:
-    value = table.get(key, usual)
+def _truth(table: Table, key: str) -> bool:
+    value = table.get(key, False)
     if not isinstance(value, bool):
         raise GateError(f"{key} is {printable(value)!r}; expected true or false.")
     return value

@@ -72,13 +72,19 @@ def candidates(
     Raises
     ------
     ModelError
-        If a marker is none of the features, or the tolerance is no share.
+        If a marker is none of the features, the tolerance is no share, or features are about
+        populations.
     """
     if not 0 <= tolerance < 1:
         raise ModelError(
             f"the tolerance is {tolerance}, expected a share of cases, from 0 to below 1."
         )
     coverage = Coverage(names)
+    if optional and coverage.populations:
+        raise ModelError(
+            "the features are about populations, whose gates look at markers of their own "
+            "choice: none can be optional. Leave populations out of the recipe, or name none."
+        )
     if isinstance(optional, str):
         if optional != AUTO:
             raise ModelError(

@@ -38,6 +38,7 @@ from flowml.models.predictor import predictor_from
 from flowml.models.record import is_choice
 from flowml.models.standin import is_stand_ins
 from flowml.models.trained import TrainedModel
+from flowml.models.unsure import is_population_record
 from flowml.safety import printable
 
 TREES, TABLES, CARD = "trees.json", "tables.bin", "card.md"
@@ -239,6 +240,7 @@ def _training(value: object) -> dict[str, Any]:
             and all(isinstance(digest, str) for digest in _list(training, "inputs"))
             and is_absence(training.get("absence"))
             and is_panel_record(training)
+            and is_population_record(training)
             and is_stand_ins(training.get("stand_ins"))
             and is_choice(training.get("choice"))
             and is_adapted(training.get(ADAPTED))

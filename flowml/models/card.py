@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
 from flowml.models.adapted import KEY, adapted_lines
 from flowml.models.standin import accepted_of
+from flowml.models.unsure import KEY as POPULATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +73,8 @@ _STAND_INS = (
     "|---|---|---|---|---|",
 )
 NOT_LISTED = (
-    KEY, "absence", "cases", "choice", "data_kind", "dyes", "inputs", "panels", "scales",
-    "stand_ins",
+    KEY, "absence", "cases", "choice", "data_kind", "dyes", "inputs", "panels", POPULATIONS,
+    "scales", "stand_ins",
 )  # fmt: skip
 
 
@@ -102,6 +103,7 @@ def model_card(model: TrainedModel) -> str:
         _entities(model),
         "## Needs",
         *_markers(model),
+        *_populations(model),
         *_stand_ins(model),
         *_results(model),
         f"Recipe: `{model.recipe.summary() if model.recipe else 'table of another origin'}`.",
@@ -144,6 +146,17 @@ def _markers(model: TrainedModel) -> list[str]:
         _TRIED.format(**absence),
         "\n".join([*_TRIALS, *(_trial(trial, set(model.optional)) for trial in trials)]),
     ]
+
+
+def _populations(model: TrainedModel) -> list[str]:
+    """List the populations whose features the model uses."""
+    shares = model.training.get(POPULATIONS, {})
+    told = ", ".join(f"{name} ({share:.0%})" for name, share in shares.items())
+    return (
+        [f"Populations, and in how many training cases they told anything: {told}."]
+        if told
+        else []
+    )
 
 
 def _panels(model: TrainedModel) -> list[str]:

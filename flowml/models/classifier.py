@@ -13,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from flowml.errors import LabelError, ModelError
 from flowml.knowledge import LabelTree, load_label_tree
+from flowml.models.about import training_record
 from flowml.models.absence import TOLERANCE, augmented, candidates, validate_absence
 from flowml.models.boosting import Boosting
 from flowml.models.bundle import save_model
 from flowml.models.card import model_card
 from flowml.models.caution import Caution, learned_caution
 from flowml.models.choosing import AUTO, Chooser, Chosen, Plan, unchosen
-from flowml.models.contract import training_record
 from flowml.models.gauging import learned_novelty
 from flowml.models.heldout import FEWEST, FOLDS, Cohort, HeldOut, parted
 from flowml.models.labelled import aligned_labels, usable_cases
@@ -27,6 +27,7 @@ from flowml.models.levels import CONFIDENCE, MAJORITY, Levels, allowed_at
 from flowml.models.predictor import Predictor
 from flowml.models.standin import StandIns, accepted_of, validate_stand_ins
 from flowml.models.trained import TrainedModel
+from flowml.models.unsure import population_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,6 +193,7 @@ class LineageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         patients = np.arange(len(rows)) if groups is None else np.asarray(groups)
         cohort = Cohort(rows, codes, patients)
         chosen = self._chosen(cohort, gone)
+        self.training_ |= population_record([*map(str, names)], rows)
         self.training_ |= self._tried(cohort, chosen, gone, stand_ins)
         accepted = accepted_of(self.training_)
         self.recipe_ = (

@@ -39,7 +39,7 @@ def continue_model(
     new : Cohort
         Cases of entities that it knows; codes by their place among these.
     seen : mapping
-        As `flowml.models.contract.training_record` makes it of the new cases.
+        As `flowml.models.about.training_record` makes it of the new cases.
     old : Cohort or None
         Cases like those of its training, and neither these nor the new ones.
     seed : int

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flowml.about import SYNTHETIC_WARNING
-from flowml.errors import ModelError
 from flowml.features.coverage import Coverage
 from flowml.features.names import BAR, parse_name
 from flowml.findings import Finding, Severity
 from flowml.knowledge.assessed import Unassessed, not_assessed
-from flowml.models.panels import TrainingPanels, panel_record
+from flowml.models.about import SCALE_GAP, SYNTHETIC
+from flowml.models.panels import TrainingPanels
 from flowml.safety import listed
 
 if TYPE_CHECKING:
@@ -29,105 +29,7 @@ if TYPE_CHECKING:
     from flowml.features import CaseFeatures
     from flowml.features.recipes.alignment import Alignment
 
-SYNTHETIC, UNKNOWN = "synthetic", "unknown"
-DATA_KINDS = ("real", "simulated-from-real", "resampled", SYNTHETIC, UNKNOWN)
-# Decades between the tops of scales. Features are measured from the top, so that cytometers
-# with other tops (2^18, 2^20) show a cell in about the same place, but not quite; further away
-# are values of another kind, such as channel numbers.
-SCALE_GAP, REFUSED_GAP = 0.3, 1.0
-
-
-def training_record(cases: Sequence[CaseFeatures], data_kind: str | None) -> dict[str, Any]:
-    """Record of training cases what later cases are held against.
-
-    Parameters
-    ----------
-    cases : sequence of CaseFeatures
-        With the tubes that were read.
-    data_kind : str or None
-        What the caller says of them; found from the files if None.
-
-    Returns
-    -------
-    dict
-        Plain values for the bundle: ``data_kind``, ``n_events``, ``scales`` (lowest and
-        highest top of each marker), ``compensated``, ``inputs`` (SHA-256 of the files),
-        ``masked`` where events were left out for their quality, and what
-        `flowml.models.panels.panel_record` adds.
-
-    Raises
-    ------
-    ModelError
-        If simulated and other files are mixed, or simulated ones are called real.
-    """
-    tubes = [tube for case in cases for tube in case.tubes]
-    scales: dict[str, list[float]] = {}
-    for tube in tubes:
-        for marker, top in tube.tops.items():
-            low, high = scales.setdefault(marker, [top, top])
-            scales[marker] = [min(low, top), max(high, top)]
-    masked = {"masked": True} if any(tube.masked for tube in tubes) else {}
-    return {
-        **masked,
-        **panel_record(cases),
-        "data_kind": _data_kind([tube.simulated for tube in tubes], data_kind),
-        "n_events": sum(tube.n_events for tube in tubes),
-        "scales": scales,
-        "compensated": sorted({tube.compensated for tube in tubes}),
-        "inputs": sorted({tube.sha256 for tube in tubes if tube.sha256}),
-    }
-
-
-def mixed_scales(training: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name the markers that were measured on scales that are not comparable.
-
-    Parameters
-    ----------
-    training : mapping
-        As `training_record` makes it.
-
-    Returns
-    -------
-    tuple of str
-        Markers whose tops lie more than `SCALE_GAP` decades apart.
-    """
-    scales = training.get("scales", {})
-    return tuple(m for m, (low, high) in scales.items() if high > low * 10**SCALE_GAP)
-
-
-def check_data_kind(said: str | None) -> None:
-    """Refuse a kind of data that there is not, before any work is done for it.
-
-    Parameters
-    ----------
-    said : str or None
-        None leaves it to the files.
-
-    Raises
-    ------
-    ModelError
-        If it is none of `DATA_KINDS`.
-    """
-    if said is not None and said not in DATA_KINDS:
-        raise ModelError(f"unknown data kind {said!r}; choose from {', '.join(DATA_KINDS)}.")
-
-
-def _data_kind(simulated: Sequence[bool], said: str | None) -> str:
-    """Find the kind of data, or check what was said of it against what the files say."""
-    if said is None and any(simulated) and not all(simulated):
-        raise ModelError(
-            f"{sum(simulated)} of {len(simulated)} training files say that they were "
-            "simulated, the others do not. Train on one kind, or say what the cases are "
-            "(--data-kind synthetic)."
-        )
-    found = (SYNTHETIC if all(simulated) else "real") if simulated else UNKNOWN
-    check_data_kind(said)
-    if said not in {None, SYNTHETIC} and any(simulated):
-        raise ModelError(
-            f"the data kind is given as {said}, but {sum(simulated)} of {len(simulated)} "
-            "training files say that they were simulated. Leave the kind out, or say synthetic."
-        )
-    return said or found
+REFUSED_GAP = 1.0  # decades; further away are values of another kind, such as channel numbers
 
 
 def optional_of(training: Mapping[str, Any]) -> tuple[str, ...]:
@@ -180,10 +82,13 @@ class Lacking(NamedTuple):
         Markers; pairs and maps that were not measured in one tube.
     results : tuple of str
         Results of other methods.
+    populations : tuple of str
+        Populations of which nothing is known.
     """
 
     markers: tuple[str, ...]
     results: tuple[str, ...]
+    populations: tuple[str, ...] = ()
 
 
 class Contract:
@@ -251,7 +156,7 @@ class Contract:
         if self._columns:  # names of another origin say nothing of markers
             empty = [n for n in compress(self._columns, blank) if n not in self._spared]
             markers, results = [*(m for m in markers if m in self._optional), *empty], []
-        return Lacking(tuple(markers), tuple(results))
+        return Lacking(tuple(markers), tuple(results), tuple(self._coverage.unsure(blank)))
 
     def why_not(self, case: CaseFeatures, lacking: Lacking) -> str:
         """Say why the model must not be asked about a case; empty if it may.
@@ -271,16 +176,8 @@ class Contract:
         str
             A reason for a person.
         """
-        if self._markers and set(self._coverage.keys) <= set(lacking.markers):
-            if self._columns:
-                return "not classifiable, because all columns that the model needs are empty"
-            return (
-                "not classifiable, because the case shares no marker with the model, which "
-                f"needs {listed(self._markers)}"
-            )
-        if needed := [unit for unit in lacking.markers if unit not in self._optional]:
-            what = "columns are empty" if self._columns else "markers are missing"
-            return f"not classifiable, because these {what}: {listed(needed)}"
+        if lacking.markers and (reason := self._without(case, lacking)):
+            return f"not classifiable, because {reason}"
         if lacking.results:
             return (
                 "not classifiable, because these results of other methods are missing: "
@@ -288,6 +185,25 @@ class Contract:
             )
         if other := self._other_scales(case, REFUSED_GAP):
             return f"not classifiable, because the scale is another one: {other}"
+        return ""
+
+    def _without(self, case: CaseFeatures, lacking: Lacking) -> str:
+        """Say why the model must not be asked without some markers; empty if it may."""
+        measured = {marker for tube in case.tubes for marker in tube.tops}
+        names = {unit.rpartition(BAR)[2] for unit in lacking.markers}
+        if lacking.populations and names <= measured:
+            return (
+                f"the gates of {listed(lacking.populations)} are not sure, and nothing else "
+                f"tells of {listed(lacking.markers)}"
+            )
+        if set(self._coverage.keys) <= set(lacking.markers):
+            if self._columns:
+                return "all columns that the model needs are empty"
+            needed = listed(self._markers)
+            return f"the case shares no marker with the model, which needs {needed}"
+        if needed := listed(unit for unit in lacking.markers if unit not in self._optional):
+            what = "columns are empty" if self._columns else "markers are missing"
+            return f"these {what}: {needed}"
         return ""
 
     def not_assessed(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.errors import LabelError
-from flowml.features.names import FeatureName, parse_name
+from flowml.features.names import FeatureName, parse_name, shown_markers
 from flowml.features.regions import Region, region_of, value_in
 from flowml.safety import nearest, printable
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowml.models.answer import Prediction
     from flowml.models.contributions import Contributions
 
-BESIDE, MAP = " x ", "map of "
+MAP = "map of "
 MOST_OF_A_PAIR = 2  # markers; what a map of more contributes belongs to none of them alone
 
 
@@ -282,7 +282,7 @@ def _is_shared(name: FeatureName) -> bool:
 
 
 def _shown(markers: tuple[str, ...]) -> str:
-    joined = BESIDE.join(markers)
+    joined = shown_markers(markers)
     return joined if len(markers) <= MOST_OF_A_PAIR else MAP + joined
 
 

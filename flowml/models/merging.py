@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flowml.errors import ModelError
 from flowml.knowledge.shape_values import shapes_from_list, shapes_to_list
 from flowml.knowledge.shapes import PanelShape, TubeShape
-from flowml.models.contract import DATA_KINDS, SYNTHETIC
+from flowml.models.about import DATA_KINDS, SYNTHETIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def merged_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, A
     old : mapping
         Of the model.
     new : mapping
-        As `flowml.models.contract.training_record` makes it of the new cases.
+        As `flowml.models.about.training_record` makes it of the new cases.
 
     Returns
     -------

@@ -11,9 +11,11 @@ from flowml.errors import ModelError
 from flowml.features import FeatureTable
 from flowml.features.coverage import Coverage
 from flowml.features.describe import UNREADABLE
+from flowml.models.about import DATA_KINDS, SYNTHETIC
 from flowml.models.answer import Prediction, answer, no_answer
-from flowml.models.contract import DATA_KINDS, SYNTHETIC, Contract, optional_of
+from flowml.models.contract import Contract, optional_of
 from flowml.models.standin import accepted_of, with_cost
+from flowml.models.unsure import unsure_findings
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -252,6 +254,7 @@ class TrainedModel:
             found = no_answer(case.case_id, NOT_CLASSIFIABLE, reason, findings)
         else:
             findings += contract.without(lacking)
+            findings += unsure_findings(lacking.populations, self.training)
             found = answer(
                 case.case_id, probabilities, self.tree, self.caution, findings, unlike
             ).leaving_open(contract.not_assessed(lacking, tuple(case.stand_ins)))

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 # each takes the top of a channel, and has the usual values of its other parameters
-TRANSFORMS: dict[str, Callable[[float], Transform]] = {
+TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "logicle": Logicle,
     "arcsinh": Arcsinh,
     "log": Log,

@@ -30,14 +30,13 @@ DENSITY, CONTOUR = STYLES = ("density", "contour")
 CONTOUR_BINS, CONTOUR_SMOOTHINGS = 80, 3
 FEWEST_LINED = 50  # of fewer events there are no contours, only dots
 DOTS = "#9A9A9A"
-PALEST, DARKEST = (
-    0.35,
-    0.75,
-)  # a mark's colour: mixed with white where few, times this where many
+# A mark's colour is mixed with white where few events are, and times this where many.
+PALEST, DARKEST = 0.35, 0.75
 BINS = (128, 256)  # fewest and most on an axis; few events need larger dots
 BINS_A_ROOT = 2.0  # cells on an axis for each square root of the number of events
 KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 FEWEST = 0.15  # events in a cell, smoothed, of the darkest colour; an event alone has 0.14
+NO_VALUES = "no event has a value here"
 LONGEST_NAME = 40  # characters, in a legend
 Corner = Literal["upper right", "lower right", "upper left", "lower left"]
 CORNERS: tuple[Corner, ...] = ("upper right", "lower right", "upper left", "lower left")
@@ -91,17 +90,24 @@ def draw_density(
     if others is not None:
         beside = others[~np.isnan(others).any(axis=1)]
         draw_cells(ax, beside, limits, bins_for(len(beside)), _between(*PALES))
+    if len(values) and not known.any():
+        ax.text(0.5, 0.5, NO_VALUES, transform=ax.transAxes, ha="center", va="center", size=8)
     if style == DENSITY or marked:
         greys = GREYS if style == DENSITY else LIGHT_GREYS
         draw_cells(ax, values[known], limits, bins, _between(*greys) if marked else COLOURS)
     else:
         _draw_lines(ax, values[known], limits, _between(*FILLS))
-    for (name, mask), hue in zip(marked.items(), colours(marked).values(), strict=True):
+    hues = colours(marked)
+    # The rare stand over the frequent, which would hide them.
+    for name in sorted(marked, key=lambda name: -int(marked[name].sum())):
+        shown = values[known & marked[name]]
         if style == DENSITY:
-            draw_cells(ax, values[known & mask], limits, bins, _of_mark(hue))
+            draw_cells(ax, shown, limits, bins, _of_mark(hues[name]))
         else:
-            _draw_lines(ax, values[known & mask], limits, None, hue)
-        ax.scatter([], [], c=hue, marker="s", s=18, label=_told(name, mask, counts=counts))
+            _draw_lines(ax, shown, limits, None, hues[name])
+    for name, mask in marked.items():
+        said = _told(name, mask, counts=counts)
+        ax.scatter([], [], c=hues[name], marker="s", s=18, label=said)
     if marked:
         height = LEGEND[1] + LINE_HEIGHT * (len(marked) - 1)
         _draw_legend(ax, emptiest_corner(values[known], limits, height))

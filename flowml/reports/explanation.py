@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from flowml.features.regions import SCALE
 from flowml.reports.results import case_document, csv_text
 from flowml.reports.tables import aligned
 from flowml.safety import printable
@@ -169,7 +170,7 @@ def what(reason: Reason) -> str:
     """
     if math.isnan(reason.value):
         return UNKNOWN
-    if reason.unit == "of events":
+    if reason.unit.startswith("of ") and reason.unit != SCALE:
         return f"{PERCENT * reason.value:.3g} % {reason.unit}"
     return f"{reason.value:.3g} {reason.unit}".rstrip()
 

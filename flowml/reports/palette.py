@@ -18,8 +18,11 @@ ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 VIOLET, BROWN = "#6B4E9B", "#7A4A00"
 GREY, PALE = "#7F7F7F", "#E4E4E4"
-MARKS = (VERMILION, BLUE, GREEN, PURPLE, SKY, ORANGE)  # without yellow and black
-OTHERS = (*MARKS, VIOLET, BROWN)  # for names that are no population of `POPULATIONS`
+# For names that are no population of `POPULATIONS`: without the colour of blasts.
+OTHERS = (BLUE, GREEN, PURPLE, SKY, ORANGE, VIOLET, BROWN)
+
+LYMPHOCYTES = "lymphocytes"
+OTHER, NOT_SURE = "other ", " (not sure)"  # before and behind a name, in a legend
 
 POPULATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -35,10 +38,12 @@ POPULATIONS: Mapping[str, str] = MappingProxyType(
         "granulocytes": SKY,
         "eosinophils": "#8A1C1C",
         "basophils": "#B9A0D0",
+        "dendritic cells": "#4810D4",
+        "erythroid cells": "#9C8048",
         "plasma cells": "#3D3D3D",
         "blasts": VERMILION,
         "abnormal cells": VERMILION,
-        "lymphocytes": VIOLET,
+        LYMPHOCYTES: VIOLET,
     }
 )
 _NAMES: Mapping[str, str] = MappingProxyType(
@@ -55,14 +60,22 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "granulocytes": "granulocytes granulocyte grans gran neutrophils neutrophil pmn",
         "eosinophils": "eosinophils eosinophil eos",
         "basophils": "basophils basophil baso",
+        "dendritic cells": "dendritic dc pdc mdc",
+        "erythroid cells": "erythroid erythroblasts erythroblast normoblasts",
         "plasma cells": "plasma pc cd138",
         "blasts": "blasts blast myeloidblasts cd34",
-        "abnormal cells": "abnormal clone clonal clonalb clonalt neoplastic leukemic tumor",
-        "lymphocytes": "lymphocytes lymphocyte lymphs lymph lymphoid",
+        "abnormal cells": "abnormal clone clonal clonalb clonalt bclone tclone neoplastic "
+        "leukemic tumor",
+        LYMPHOCYTES: "lymphocytes lymphocyte lymphs lymph lymphoid",
     }
 )
 _KNOWN = {alias: name for name, text in _NAMES.items() for alias in text.split()}
 _FILLERS = re.compile(r"\b(?:cells?|populations?|positive|pos)\b|[^0-9a-z]+")
+# Gates of quality and of what is no kind of cell: their events stay grey.
+_FRAMES = (
+    "all artefact artefacts artifact artifacts cd45 cd45lowssc cells debris doublets intact "
+    "intactcells leucocytes leukocytes live livecells singlet singlets viable wbc"
+)
 _LACKING = re.compile(r"\d\s*[-\u2013\u2212](?!\w*pos)|neg")  # ``CD3-`` are no T cells
 LONGEST_NAME = 80  # characters that are looked at
 
@@ -82,13 +95,43 @@ def known_population(name: str) -> str:
 
     Examples
     --------
-    >>> [known_population(name) for name in ("T-cells", "CD19+", "CD3-", "P1")]
-    ['T cells', 'B cells', '', '']
+    >>> [known_population(name) for name in ("T-cells", "CD19+", "other B cells", "CD3-")]
+    ['T cells', 'B cells', 'B cells', '']
     """
-    folded = name[:LONGEST_NAME].casefold().strip()
+    folded = _folded(name)
     if _LACKING.search(folded):
         return ""
     return _KNOWN.get(_FILLERS.sub("", folded), "")
+
+
+def is_frame(name: str) -> bool:
+    """Tell whether a name means cells of all kinds, or no cells.
+
+    Parameters
+    ----------
+    name : str
+        As a gate or a file calls it.
+
+    Returns
+    -------
+    bool
+        Whether its events stay grey unless they are asked for.
+
+    Examples
+    --------
+    >>> [is_frame(name) for name in ("Singlets", "debris", "CD45+ low SSC", "T cells")]
+    [True, True, True, False]
+    """
+    return re.sub(r"[^0-9a-z]+", "", _folded(name)) in _FRAMES.split()
+
+
+def _folded(name: str) -> str:
+    return _own(name)[:LONGEST_NAME].casefold().replace("_", " ").strip()
+
+
+def _own(name: str) -> str:
+    """Return a name without what a legend puts before and behind it."""
+    return name.removesuffix(NOT_SURE).removeprefix(OTHER)
 
 
 def colour(name: str) -> str:
@@ -141,4 +184,4 @@ def colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def _place(name: str) -> int:
-    return zlib.crc32(name.encode("utf-8", "backslashreplace")) % len(OTHERS)
+    return zlib.crc32(_own(name).encode("utf-8", "backslashreplace")) % len(OTHERS)

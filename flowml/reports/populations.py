@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COUNTS = (
     "case_id", "tube", "population", "parent", "n_events", "n_parent", "n_all",
-    "share_of_parent", "share_of_all", "score", "masks", "reason",
+    "share_of_parent", "share_of_all", "per_microlitre", "score", "masks", "reason",
 )  # fmt: skip
 BRIGHTNESS = ("case_id", "tube", "population", "marker", "median", "spread")
 LONGEST_NAME = 120
@@ -50,7 +50,7 @@ def counts_csv(tubes: Sequence[GatedTube]) -> str:
                 **own,
                 "population": count.name,
                 "parent": count.parent,
-                **_sizes(count),
+                **_sizes(count, tube.per_microlitre(count)),
                 "n_parent": str(count.n_parent),
                 "n_all": str(count.n_all),
                 "reason": "",
@@ -118,11 +118,12 @@ def wide_csv(tubes: Sequence[GatedTube]) -> str:
     return csv_text([*first, *names.values()], rows, NUMBER)
 
 
-def _sizes(count: Count) -> dict[str, str | float]:
+def _sizes(count: Count, per_microlitre: float) -> dict[str, str | float]:
     return {
         "n_events": str(count.n_events),
         "share_of_parent": count.of_parent,
         "share_of_all": count.of_all,
+        "per_microlitre": per_microlitre,
         "score": count.score,
     }
 
@@ -130,7 +131,8 @@ def _sizes(count: Count) -> dict[str, str | float]:
 def _figures(tube: GatedTube) -> dict[tuple[str, ...], str | float]:
     found: dict[tuple[str, ...], str | float] = {}
     for count in tube.counts:
-        found |= {(count.name, figure): value for figure, value in _sizes(count).items()}
+        sizes = _sizes(count, tube.per_microlitre(count))
+        found |= {(count.name, figure): value for figure, value in sizes.items()}
     for item in tube.brightness:
         found[item.population, item.marker, "median"] = item.median
         found[item.population, item.marker, "spread"] = item.spread

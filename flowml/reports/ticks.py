@@ -20,6 +20,7 @@ MOST_TICKS = 7
 LEAST_DECADE = -10
 SLACK = 1e-9  # share of an axis, or decades: a decade at its very end may be off by rounding
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+DIGIT, MINUS, SMALL = 0.64, 0.84, 0.7  # of the size of letters; that of an exponent
 LETTERS = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
 
 
@@ -182,6 +183,35 @@ def count_label(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.6g}{letter}"
     return f"{value:.6g}"
+
+
+def label_width(label: str, size: float) -> float:
+    """Estimate how wide a label of a tick is.
+
+    Parameters
+    ----------
+    label : str
+        Of `power_label` or `count_label`.
+    size : float
+        Of its letters, in points.
+
+    Returns
+    -------
+    float
+        In points.
+
+    Examples
+    --------
+    >>> label_width("0", 10), label_width("$10^{3}$", 10)
+    (6.4, 17.3)
+    """
+    base, _, power = label.strip("$").replace("{", "").replace("}", "").partition("^")
+    ems = _ems(base) + SMALL * _ems(power)
+    return round(size * ems, 1)
+
+
+def _ems(text: str) -> float:
+    return sum(MINUS if letter == "-" else DIGIT for letter in text)
 
 
 def power_label(value: float) -> str:

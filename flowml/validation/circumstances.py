@@ -15,6 +15,7 @@ from flowml.batch import run
 from flowml.cases import at_hand, sample_of
 from flowml.cases.labels import PATIENT
 from flowml.errors import FlowmlError
+from flowml.features.coverage import Coverage
 from flowml.models.panels import TrainingPanels, panel_record
 from flowml.safety import printable
 
@@ -220,9 +221,10 @@ def missingness(table: FeatureTable) -> NDArray[np.float32]:
     Returns
     -------
     ndarray, shape (n_cases, n_columns), float32
-        A column of 0 and 1 for each set of features that are missing together.
+        A column of 0 and 1 for each set of features that are missing together, without those of
+        populations: whether a gate is sure is seen in the events.
     """
-    lacking = np.isnan(table.values)
+    lacking = np.isnan(table.values) & ~Coverage(table.names).of_populations
     several = {column.tobytes(): column for column in lacking.T if column.any()}
     shape = (len(several), len(table.cases))
     return np.array(list(several.values()), dtype=np.float32).reshape(shape).T

@@ -12,7 +12,7 @@ import numpy as np
 from flowml.batch import run
 from flowml.errors import FlowmlError, LabelError
 from flowml.features.chosen import common_features, usable_rows
-from flowml.features.recipes.fitted import check_alignable
+from flowml.features.recipes.checks import check_alignable
 from flowml.features.recipes.recipe import LEARNING
 from flowml.reading import extract_table
 from flowml.training import normal_ids

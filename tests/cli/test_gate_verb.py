@@ -261,7 +261,8 @@ def test_a_sample_of_no_workspace_is_refused(flowml, folder, gates, tmp_path):
 
 def test_small_shares_and_small_scales_keep_their_digits():
     count = Count("clone", "", 7, 3_000_000, 3_000_000, 1.0)
-    tube = GatedTube("c", "t", 9, (count,), (Brightness("clone", "CD19", -1.25e-5, 0.5),))
+    bright = Brightness("clone", "CD19", -1.25e-5, 0.5)
+    tube = GatedTube("c", "t", 9, counts=(count,), brightness=(bright,))
     share = counts_csv([tube]).splitlines()[1].split(",")[7]
     assert float(share) == pytest.approx(7 / 3e6, rel=1e-8)
     assert brightness_csv([tube]).splitlines()[1].endswith(",-1.25e-05,0.5")

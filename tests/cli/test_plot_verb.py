@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import os
+import re
+
+import numpy as np
 import pytest
 from commands import flowml_process, run_here
 from places import ROOT
 from small import on_disk
+from workspaces import population, tube, workspace
 
+import flowml as package
 from flowml.cli.plot import OF_CASES, OF_FILES
+from flowml.gating.learned import NetworkSettings
 from flowml.plotting import KINDS, KINDS_OF_CASES
 from flowml.reports.plots.saving import picture_paths
 
@@ -139,6 +147,10 @@ def test_a_file_that_cannot_be_drawn_stops_no_other(flowml, folder, tmp_path):
         (("--kind", "training"), "needs --model"),
         (("--kind", "training", "--model", "demo", "."), "takes one folder"),
         (("--kind", "portrait"), "'portrait' is not one of"),
+        (("--kind", "gating", "--gates", "auto"), "--kind page shows others"),
+        (("--kind", "quality", "--transform", "linear"), "--transform is for"),
+        (("--gates", "auto", "--panel", "chronic"), "'chronic' is not one of"),
+        (("--gates", "absent.toml"), "absent.toml"),
     ],
 )
 def test_wrong_usage_is_refused(arguments, said, flowml, folder, tmp_path):
@@ -157,9 +169,20 @@ def test_a_population_that_is_not_there_is_told(flowml, folder, gates, tmp_path)
 
 
 def test_names_of_pictures_are_harmless_and_different(tmp_path):
-    names = ["../../x.fcs", "a/b.fcs", "a_b.fcs", "\x1b[31m", "-", "", ".hidden", "ä" * 500]
+    names = [
+        "../../x.fcs",
+        "a_b.fcs-2",
+        "a/b.fcs",
+        "a_b.fcs",
+        "A_B.FCS",
+        "\x1b[31m",
+        "-",
+        "",
+        ".hidden",
+        "ä" * 500,
+    ]
     paths = picture_paths(names, tmp_path, "page", "png")
-    assert len(set(paths)) == len(names)
+    assert len({str(path).casefold() for path in paths}) == len(names), "on any disk"
     assert all(path.parent == tmp_path for path in paths)
     assert all(path.name.isascii() and not path.name.startswith(".") for path in paths)
     assert all(len(path.name) < 120 for path in paths)
@@ -177,3 +200,100 @@ def test_gates_of_another_panel_say_which_marker_is_missing(flowml, folder, tmp_
     found = flowml("plot", folder / "S0001.fcs", "--gates", gates, "--out", tmp_path)
     assert found.status == 1
     assert "no channel goes by 'CD" in found.err
+
+
+def told(out, name="S0001.fcs.page.svg"):
+    """Return the text that stands in the comments of an SVG picture."""
+    comments = re.findall(r"<!-- (.*?) -->", (out / name).read_text(encoding="utf-8"))
+    return [html.unescape(text) for text in comments]
+
+
+def test_gates_are_found_without_a_person(flowml, folder, tmp_path):
+    asked = ("--gates", "auto", "--panel", "mature", "--format", "svg")
+    found = flowml("plot", folder / "S0001.fcs", *asked, "--out", tmp_path)
+    assert found.status == 0, found.err
+    own = package.auto_gate(package.read_fcs(folder / "S0001.fcs"), "mature")
+    said = told(tmp_path)
+    for count in own.counts():
+        if count.name in {"monocytes", "granulocytes"} and own.is_sure(count.name):
+            share = f"{100 * count.of_parent:.3g}%"
+            assert f"{count.name} {share} of cells, {count.n_events:,}" in said
+    unsure = [name for name in own.masks if not own.is_sure(name)]
+    assert unsure
+    assert any(text.startswith("not sure (score below 0.5)") for text in said)
+
+
+def test_gates_are_learned(flowml, folder, tmp_path):
+    sample = package.read_fcs(folder / "S0001.fcs")
+    values = sample.events()
+    labels = np.where(values[:, sample.column("CD19")] > 3000, "B", "artefact")
+    labels = np.where(values[:, sample.column("CD3")] > 3000, "T", labels)
+    settings = NetworkSettings(n_hidden=16, n_passes=8, n_batch=64, rate=1e-2)
+    classifier = package.EventClassifier(settings=settings).fit([sample], [labels])
+    classifier.save(tmp_path / "own.events")
+    asked = ("--gates", tmp_path / "own.events", "--format", "svg")
+    found = flowml("plot", folder / "S0001.fcs", *asked, "--out", tmp_path)
+    assert found.status == 0, found.err
+    counts = {c.name: c for c in classifier.populations(sample).counts() if c.score >= 0.5}
+    assert {"B", "T"} <= set(counts)
+    for name in ("B", "T"):
+        share = f"{100 * counts[name].of_parent:.3g}%"
+        assert f"{name} {share} of cells, {counts[name].n_events:,}" in told(tmp_path)
+    drawn = flowml(
+        "plot", folder / "S0001.fcs", *asked[:2], "--kind", "gating", "--out", tmp_path
+    )
+    assert (drawn.status, "no outlines to draw" in drawn.err) == (1, True)
+
+
+def test_each_file_gets_the_gates_of_its_sample_in_a_workspace(flowml, folder, tmp_path):
+    wsp = tmp_path / "lab.wsp"
+    wsp.write_text(workspace(
+        tube("S0001.fcs", population("of 1", "FSC-A", 10, 1e5), 1, matrix=""),
+    ), encoding="utf-8")  # fmt: skip
+    found = flowml("plot", folder, "--gates", wsp, "--out", tmp_path / "a", "--dpi", 30)
+    assert found.status == 1
+    assert pictures(tmp_path / "a") == ["S0001.fcs.page.png"]
+    assert "S0002.fcs: lab.wsp has no sample 'S0002.fcs'" in found.err
+    asked = ("--sample", "S0001.fcs", "--dpi", 30, "--kind", "gating")
+    found = flowml("plot", folder, "--gates", wsp, "--out", tmp_path / "b", *asked)
+    assert found.status == 0, found.err
+    assert len(pictures(tmp_path / "b")) == 2
+
+
+def test_values_are_shown_as_they_are_stored(flowml, folder, tmp_path):
+    asked = ("--transform", "linear", "--x", "CD45", "--y", "SSC-A", "--format", "svg")
+    assert flowml("plot", folder / "S0001.fcs", *asked, "--out", tmp_path).status == 0
+    assert not any("10^" in text for text in told(tmp_path, "S0001.fcs.view.svg"))
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("plot.jpg", "cannot draw plot.jpg"),
+        ("file", "could not write"),
+        ("locked", "could not"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_told(out, said, flowml, folder, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "locked").mkdir(mode=0o555)
+    if out == "locked" and os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("whoever may write everywhere meets no locked folder")
+    view = ("--x", "CD45", "--y", "SSC-A", "--dpi", 30)
+    found = flowml("plot", folder / "S0001.fcs", *view, "--out", tmp_path / out)
+    assert found.status == 3
+    assert said in found.err
+    assert found.out == ""
+
+
+def test_files_of_one_name_in_two_folders_have_a_picture_each(flowml, folder, tmp_path):
+    for name in ("a", "A_"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        data = (folder / "S0001.fcs").read_bytes()
+        (tmp_path / "in" / name / "x.fcs").write_bytes(data)
+    (tmp_path / "in" / "a_x.fcs").write_bytes((folder / "S0002.fcs").read_bytes())
+    view = ("--x", "CD45", "--y", "SSC-A", "--dpi", 30)
+    found = flowml("plot", tmp_path / "in", *view, "--out", tmp_path / "out")
+    assert found.status == 0
+    assert len(pictures(tmp_path / "out")) == 3
+    assert len(set(found.out.splitlines())) == 3

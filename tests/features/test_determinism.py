@@ -100,7 +100,8 @@ def test_features_have_the_same_bits_whatever_the_workers(folder):
     for frame in frames:
         assert frame.columns.tolist() == frames[0].columns.tolist()
         assert frame.to_numpy().tobytes() == frames[0].to_numpy().tobytes()
-        assert np.isfinite(frame.to_numpy()).all()
+        ungated = [name for name in frame if "/" not in name]
+        assert np.isfinite(frame[ungated].to_numpy()).all()
 
 
 def test_what_is_learned_has_the_same_bits_whatever_the_workers_and_order(folder):

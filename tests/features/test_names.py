@@ -10,8 +10,7 @@ from small import one_tube, plain_sample
 
 from flowml.features import describe_case, feature_name, make_recipe, parse_name
 from flowml.features.coverage import Coverage
-from flowml.features.names import RESULT, FeatureName
-from flowml.features.panel import as_marker
+from flowml.features.names import RESULT, FeatureName, as_marker
 from flowml.records import Case, Tube
 
 WORDS = st.text(min_size=1, max_size=12).map(as_marker)

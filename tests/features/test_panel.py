@@ -7,8 +7,9 @@ import pytest
 from small import cohort, one_tube, plain_sample, sample_of, with_events
 
 from flowml.features import describe_case, make_recipe
+from flowml.features.names import as_marker
 from flowml.features.opened import open_tube
-from flowml.features.panel import as_marker, marker_columns, tube_key
+from flowml.features.panel import marker_columns, tube_key
 from flowml.findings import Severity
 from flowml.quality import Preparation
 from flowml.records import Case, Channel, Role, Sample, Tube
@@ -50,6 +51,7 @@ def test_a_marker_that_two_channels_claim_is_left_out_and_named():
 
 def test_a_marker_may_be_any_text_without_the_signs_that_part_names():
     assert as_marker("a|b:c") == "a/b.c"
+    assert as_marker("/a") == as_marker("|a") == "_a"  # a population's sign
     sample = channels(("FL1", "kappa:lambda|x", F, ""))
     assert marker_columns(sample)[0] == {"kappa.lambda/x": 0}
 

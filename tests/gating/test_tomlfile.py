@@ -115,7 +115,7 @@ def gate_with(**changes):
         (gate_with(channels='"X"'), "expected a list of texts"),
         (gate_with(scale='"log"'), "'log'; expected one of logicle"),
         (gate_with(scale='["linear"]'), "1 scales"),
-        (gate_with(scale="3"), "expected a list of texts"),
+        (gate_with(scale="3"), "expected a name, or a table"),
         (gate_with(compensated="1"), "expected true or false"),
         (gate_with(parent="3"), "parent is '3'; expected a text"),
         (gate_with(parent='"nobody"'), "'nobody', which is not there"),

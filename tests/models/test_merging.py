@@ -12,8 +12,8 @@ from small import cohort, dimmer, held, model
 import flowml
 from flowml.errors import ModelError
 from flowml.models import load_model, save_model
+from flowml.models.about import DATA_KINDS, training_record
 from flowml.models.adapted import adapted_lines, is_adapted
-from flowml.models.contract import DATA_KINDS, training_record
 from flowml.models.merging import merged_record
 from flowml.pipeline import classify, extract_table
 

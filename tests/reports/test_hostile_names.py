@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
+import zlib
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
@@ -90,6 +93,48 @@ def test_other_pictures_hold_hostile_names_too(kind, draw, tmp_path):
     assert time.process_time() - start < SECONDS
     for text in figure.findobj(Text):
         assert not ("$" in text.get_text() and foreign(text) and text.get_parse_math())
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_vector_files_hold_no_more_than_a_picture(kind, tmp_path):
+    """No script, no link, no entity: names are drawn, and what is told of them is a comment."""
+    path = plots.save(hostile_picture(HOSTILE[kind]), tmp_path / "a.svg")
+    text = path.read_text(encoding="utf-8")
+    assert "<!ENTITY" not in text
+    root = ElementTree.fromstring(text)
+    kinds = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert kinds <= {
+        "svg", "metadata", "RDF", "Work", "type", "format", "creator", "Agent", "title", "defs",
+        "style", "g", "path", "use", "clipPath", "rect", "image", "text", "tspan",
+    }  # fmt: skip
+    for element in root.iter():
+        assert not any(key.startswith("on") for key in element.attrib)
+        links = [value for key, value in element.attrib.items() if key.endswith("href")]
+        assert all(link.startswith(("#", "data:image/png")) for link in links)
+    pdf = plots.save(hostile_picture(HOSTILE[kind]), tmp_path / "a.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert b"/JavaScript" not in pdf
+    assert b"/URI" not in pdf
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_a_file_says_nothing_that_the_picture_does_not(form, tmp_path):
+    """Keywords hold names of patients; nothing of them is in a picture, nor a path or a date."""
+    sample = small.small_sample(300)
+    secret = {"PATIENT NAME": "Erika Mustermann", "$SRC": "Mustermann", "$FIL": "Mustermann.fcs",
+              "$DATE": "01-APR-2031", **sample.keywords}  # fmt: skip
+    path = plots.save(
+        plots.page(replace(sample, keywords=secret)), tmp_path / f"a.{form}", dpi=60
+    )
+    data = path.read_bytes()
+    if form == "pdf":
+        data += b"".join(
+            zlib.decompressobj().decompress(part)
+            for part in re.findall(rb"stream\r?\n(.*?)endstream", data, re.DOTALL)
+            if part.startswith(b"x")
+        )
+    for word in (b"Mustermann", b"APR-2031", str(tmp_path).encode(), b"CreationDate"):
+        assert word not in data
 
 
 def test_a_user_who_likes_tex_does_not_feed_it_the_names_of_files():

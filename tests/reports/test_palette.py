@@ -7,7 +7,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from flowml.reports.palette import OTHERS, POPULATIONS, colour, colours, known_population
+from flowml.gating.automatic import names as automatic
+from flowml.reports.palette import (
+    OTHERS,
+    POPULATIONS,
+    VERMILION,
+    colour,
+    colours,
+    is_frame,
+    known_population,
+)
 
 MAIN = ("T cells", "B cells", "NK cells", "monocytes", "granulocytes", "blasts", "plasma cells")
 TOGETHER = (("kappa", "lambda"), ("CD4 T cells", "CD8 T cells"), ("CD4 T cells", "B cells"))
@@ -49,7 +58,9 @@ def test_populations_of_one_picture_can_be_told_apart(eye):
         ("B cells", "B cells"), ("CD19+", "B cells"), ("Monos", "monocytes"),
         ("Neutrophils", "granulocytes"), ("CD4+ T cells", "CD4 T cells"),
         ("CD8 T", "CD8 T cells"), ("NK cells", "NK cells"), ("kappa+ B", "kappa"),
-        ("Lymphocytes", "lymphocytes"), ("Blasts", "blasts"), ("clone", "abnormal cells"),
+        ("plasma_cell", "plasma cells"), ("dendritic", "dendritic cells"),
+        ("B cells kappa", "kappa"), ("other T cells", "T cells"),
+        ("blasts (not sure)", "blasts"), ("Lymphocytes", "lymphocytes"), ("Blasts", "blasts"), ("clone", "abnormal cells"),
         ("CD3-", ""), ("CD4-CD8-", ""), ("CD19 neg", ""), ("P1", ""), ("", ""),
         ("not T", ""), ("x" * 10_000, ""),
     ],
@@ -61,6 +72,29 @@ def test_names_of_populations(name, known):
 def test_every_population_goes_by_its_own_name():
     assert [known_population(name) for name in POPULATIONS] == list(POPULATIONS)
     assert len(set(POPULATIONS.values())) == len(POPULATIONS) - 1, "blasts are abnormal cells"
+
+
+def test_every_automatic_population_has_its_own_colour_or_none():
+    every = [name for key, name in vars(automatic).items() if key.isupper()]
+    frames = [name for name in every if is_frame(name)]
+    assert sorted(frames) == ["CD45+ low SSC", "cells", "debris", "singlets"]
+    own = [known_population(name) for name in every if name not in frames]
+    assert "" not in own
+    assert len(set(own)) == len(own)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("Singlets", True), ("intact cells", True), ("artefact", True), ("WBC", True),
+     ("T cells", False), ("", False), ("CD45-", True), ("P1", False), ("cells of P1", False)],
+)  # fmt: skip
+def test_gates_of_quality(name, is_one):
+    assert is_frame(name) is is_one
+
+
+def test_no_name_is_taken_for_blasts_by_chance():
+    """Cells, say, in the colour of blasts would frighten."""
+    assert VERMILION not in {colour(f"P{n}") for n in range(200)}
 
 
 def test_a_name_that_is_not_known_keeps_its_colour():

@@ -144,7 +144,7 @@ def test_marked_events_stand_over_grey_ones_and_are_named(tmp_path):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "$clone$ 12.5%", "few 0.1%",
     ]  # fmt: skip
-    everything, marked, rare = ax.collections[:2] + ax.collections[3:4]
+    everything, marked, rare = ax.collections[:3]
     assert everything.get_array().count() > marked.get_array().count() > 2
     assert rare.get_array().count() == 2
     assert np.ptp(everything.cmap(0.5)[:3]) == 0, "grey"

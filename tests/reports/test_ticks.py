@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from flowutils import transforms
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from flowml.preprocess import TRANSFORMS
 from flowml.preprocess.transform import (
@@ -16,7 +19,7 @@ from flowml.preprocess.transform import (
     Log,
     Logicle,
 )
-from flowml.reports.ticks import decade_ticks
+from flowml.reports.ticks import decade_ticks, label_width
 
 SCALES = [
     *(make(262144.0) for make in TRANSFORMS.values()),
@@ -91,3 +94,22 @@ def test_an_axis_far_beyond_the_scale_is_no_accident(scale):
         assert len(ticks.labels) >= 2
     else:
         assert ticks.positions == ticks.minor == ()
+
+
+def test_ticks_of_the_usual_scale_stand_where_flowutils_puts_them():
+    """Parks' logicle as another program computes it: T 262144, W 0.5, M 4.5, A 0."""
+    ticks = decade_ticks(Logicle(262144.0, 0.5, 4.5, 0.0), -0.05, 1.0)
+    values = np.array([[value_of(label)] for label in ticks.labels])
+    expected = transforms.logicle(values, [0], t=262144, m=4.5, w=0.5, a=0)
+    np.testing.assert_allclose(ticks.positions, expected[:, 0], atol=1e-6)
+    assert "$10^{5}$" in ticks.labels
+
+
+@pytest.mark.parametrize("label", ["0", "$10^{3}$", "$-10^{3}$", "$10^{-2}$", "200K"])
+def test_labels_are_as_wide_as_they_are_drawn(label):
+    """In DejaVu Sans, which matplotlib brings."""
+    figure = Figure()
+    canvas = FigureCanvasAgg(figure)
+    text = figure.text(0.5, 0.5, label, fontsize=8)
+    drawn = text.get_window_extent(canvas.get_renderer()).width * 72 / figure.dpi
+    assert label_width(label, 8) == pytest.approx(drawn, rel=0.15, abs=1.0)

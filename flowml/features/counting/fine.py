@@ -15,7 +15,7 @@ from flowml.events import COMPUTE_BLOCK
 from flowml.preprocess.tabled import Tabled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,8 +40,7 @@ class FineCounter:
     """
 
     def __init__(self, scales: Sequence[Transform], scratch: Scratch) -> None:
-        self._display = Display(scales, scratch)
-        self._place = scratch.empty((COMPUTE_BLOCK,), np.intp)
+        self._places = FinePlaces(scales, scratch)
         self.counts = np.zeros((len(scales), FINE_BINS), dtype=np.int64)
 
     def see(self, values: NDArray[np.float32]) -> None:
@@ -52,17 +51,49 @@ class FineCounter:
         values : ndarray, shape (n_channels, n_events), float32
             Up to `COMPUTE_BLOCK` events. Values beyond the bins count at the ends, NaN nowhere.
         """
+        for place, counts in zip(self._places.of(values), self.counts, strict=True):
+            np.add.at(counts, place, 1)
+        # NaN was taken to the lowest bin
+        self.counts[:, 0] -= np.count_nonzero(np.isnan(values), axis=1)
+
+
+class FinePlaces:
+    """Tells the fine bin of every value of a block.
+
+    Parameters
+    ----------
+    scales : sequence of Transform
+        One for each channel; equal ones had better be neighbours.
+    scratch : Scratch
+        Lends the buffers.
+    """
+
+    def __init__(self, scales: Sequence[Transform], scratch: Scratch) -> None:
+        self._display = Display(scales, scratch)
+        self._place = scratch.empty((COMPUTE_BLOCK,), np.intp)
+
+    def of(self, values: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
+        """Yield the bins of one channel after the other.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_channels, n_events), float32
+            Contiguous, linear.
+
+        Yields
+        ------
+        ndarray, shape (n_events,), intp
+            Beyond the bins the ends, of NaN the lowest; valid until the next.
+        """
         shown = self._display.of(values)
         place = self._place[: values.shape[1]]
         with np.errstate(over="ignore"):
             shown -= np.float32(LOWEST)
             shown *= np.float32(1 / WIDTH)
         np.fmin(np.fmax(shown, 0, out=shown), FINE_BINS - 1, out=shown)
-        for row, counts in zip(shown, self.counts, strict=True):
+        for row in shown:
             place[...] = row
-            np.add.at(counts, place, 1)
-        # fmax took NaN to the lowest bin
-        self.counts[:, 0] -= np.count_nonzero(np.isnan(values), axis=1)
+            yield place
 
 
 class Display:

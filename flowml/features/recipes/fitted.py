@@ -15,12 +15,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flowml.errors import FlowmlError
-from flowml.features.counting.places import ENTRY_BITS
-from flowml.features.names import BAR, COLON, feature_name
+from flowml.features.names import feature_name
 from flowml.features.recipes.alignment import Alignment
+from flowml.features.recipes.checks import (
+    check_alignable,
+    check_bins,
+    check_choices,
+    check_gated,
+    check_stand_ins,
+)
 from flowml.features.recipes.mll2021 import MllDistribution, MllQuadrants, Standard
 from flowml.features.recipes.part import Kind, Part, is_measured
 from flowml.features.recipes.parts import Ecdf, Moments, Pairs, Quantiles
+from flowml.features.recipes.populations import PopulationBrightness, PopulationShares
 from flowml.features.recipes.scales import Scales
 from flowml.features.recipes.som import Som
 from flowml.safety import printable
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 FEATURE_TYPE = np.float32  # what the trees compare in
 MOST_PARTS = 12
 MOST_SHOWN = 16  # values of a list in a summary
+LONGEST_SHOWN = 400  # characters of a text there
 PLUS = "+"
 
 
@@ -90,6 +98,7 @@ class FittedRecipe:
             raise FlowmlError(f"a recipe names a part twice: {', '.join(names)}.")
         check_choices(self.markers, self.by_tube, self.exact)
         check_stand_ins(self.stand_ins)
+        check_gated(names, self.stand_ins)
         if self.scales.alignment is not None:
             check_alignable(names)
         counted = [part for part in self.parts if part.kind in (Kind.CUTS, Kind.PAIRS)]
@@ -104,6 +113,11 @@ class FittedRecipe:
     def name(self) -> str:
         """The names of its parts, as `make_recipe` takes them."""
         return PLUS.join(dict.fromkeys(part.name.partition(" ")[0] for part in self.parts))
+
+    @property
+    def gated(self) -> PopulationShares | None:
+        """The part that knows the gates; None where no population is looked for."""
+        return next((part for part in self.parts if isinstance(part, PopulationShares)), None)
 
     @property
     def passes(self) -> int:
@@ -232,6 +246,8 @@ class FittedRecipe:
 
 
 def _shortened(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > LONGEST_SHOWN:
+        return f"{len(value)} characters"
     is_table = isinstance(value, list) and any(isinstance(each, list) for each in value)
     if is_table or (isinstance(value, list) and len(value) > MOST_SHOWN):
         return f"{len(value)} {'rows' if is_table else 'values'}"
@@ -256,106 +272,6 @@ def _width(pair: Any) -> tuple[str, float]:
     return marker, width
 
 
-def check_bins(bins: int, pair_bins: int) -> None:
-    """Refuse more bins than a table of 16 bits can tell apart.
-
-    Parameters
-    ----------
-    bins : int
-        Of all parts that count a marker or pairs, together.
-    pair_bins : int
-        Of all parts that count pairs, together.
-
-    Raises
-    ------
-    FlowmlError
-        If they are too many.
-    """
-    if (bins + 1).bit_length() + (pair_bins + 1).bit_length() > ENTRY_BITS:
-        raise FlowmlError(
-            f"{bins} bins of a marker with {pair_bins} of its pairs are too many together: "
-            "more than 2^15 combinations. Use fewer bins, or two recipes."
-        )
-
-
-def check_alignable(names: Sequence[str]) -> None:
-    """Refuse to align the scales of a part that does not measure by them.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of the parts.
-
-    Raises
-    ------
-    FlowmlError
-        If one is of mll2021.
-    """
-    if any(name.startswith(MllDistribution.name) for name in names):
-        raise FlowmlError(
-            "the recipe mll2021 measures by standards of its own, not on the display scale, "
-            "and cannot be aligned. Leave it out, or train without alignment."
-        )
-
-
-def check_choices(markers: Any, by_tube: Any, exact: Any) -> None:
-    """Refuse choices that are none.
-
-    Parameters
-    ----------
-    markers : tuple of str
-        Empty for all.
-    by_tube, exact : bool
-        As in `FittedRecipe`.
-
-    Raises
-    ------
-    FlowmlError
-        If one is something else.
-    """
-    sound = isinstance(markers, tuple) and all(map(_is_marker, markers))
-    if not sound or len(set(markers)) < len(markers):
-        raise FlowmlError(
-            f"markers are {printable(markers, 80)}, expected canonical names such as CD19."
-        )
-    if not (isinstance(by_tube, bool) and isinstance(exact, bool)):
-        raise FlowmlError("by_tube and exact are true or false, expected nothing else.")
-
-
-def check_stand_ins(pairs: Any) -> None:
-    """Refuse stand-ins that are none.
-
-    Parameters
-    ----------
-    pairs : tuple of (str, str)
-        Markers and their stand-ins; empty for none.
-
-    Raises
-    ------
-    FlowmlError
-        If they are no pairs of names, a pair stands twice, or a stand-in has one itself.
-    """
-    sound = isinstance(pairs, tuple) and all(
-        isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_marker, pair))
-        for pair in pairs
-    )
-    if not sound or len(set(pairs)) < len(pairs):
-        raise FlowmlError(
-            f"stand-ins are {printable(pairs, 80)}, expected pairs of a marker and its "
-            "stand-in, canonical names such as CD20 and CD22, each pair once."
-        )
-    stood_for = {marker for marker, _ in pairs}
-    if both := [stand_in for _, stand_in in pairs if stand_in in stood_for]:
-        raise FlowmlError(
-            f"{printable(both[0])} would stand in for a marker and have a stand-in itself. "
-            "Name stand-ins that need none."
-        )
-
-
-def _is_marker(text: Any) -> bool:
-    return isinstance(text, str) and bool(text) and BAR not in text and COLON not in text
-
-
 def _standards(plain: Mapping[str, Any]) -> tuple[Standard, ...]:
     return tuple(Standard(*_listed(row)) for row in _listed(plain["standards"]))
 
@@ -370,6 +286,10 @@ PARTS: dict[str, Callable[[Mapping[str, Any]], Part]] = {
         _standards(plain), plain["measured"], plain["bins"]
     ),
     "mll2021 quadrants": lambda plain: MllQuadrants(_standards(plain), plain["measured"]),
+    "populations": lambda plain: PopulationShares(
+        plain["gates"], plain["reference"], plain["absolute"]
+    ),
+    "populations brightness": lambda plain: PopulationBrightness(),  # noqa: ARG005
     "som": lambda plain: Som(
         _listed(plain["markers"]), plain["side"], tuple(map(_listed, plain["codebook"]))
     ),

@@ -31,6 +31,8 @@ class Kind(Enum):
     PAIRS = "events between the cuts of two channels"
     FINE = "fine histograms on the display scale"
     NODES = "events nearest to the nodes of a map"
+    SHARES = "events of populations"
+    BRIGHTNESS = "fine histograms of each population"
 
 
 class Part(Protocol):

@@ -258,7 +258,7 @@ def make_plan(
     FlowmlError
         If there are more bins than can be told apart.
     """
-    markers, shown = _side_by_side(scales, channels)
+    markers, shown = side_by_side(scales, channels)
     cuts = _cuts(parts, scales, channels)
     of_pairs = {key: own for key, own in cuts.items() if parts[key[0]].kind is Kind.PAIRS}
     has_fine = any(part.kind is Kind.CUTS for part in parts)
@@ -300,10 +300,25 @@ def _steps(
     return tuple(found)
 
 
-def _side_by_side(
+def side_by_side(
     scales: Scales, channels: Mapping[str, Channel]
 ) -> tuple[Markers, tuple[Transform, ...]]:
-    """Put markers that are shown alike beside each other: they are worked on together."""
+    """Put markers that are shown alike beside each other: they are worked on together.
+
+    Parameters
+    ----------
+    scales : Scales
+        Display scales of the recipe.
+    channels : mapping of str to Channel
+        The channel that stands for each marker.
+
+    Returns
+    -------
+    markers : tuple of str
+        In an order that depends on the channels only.
+    scales : tuple of Transform
+        Of each.
+    """
     scale_of = {marker: scales.of(channels[marker]) for marker in sorted(channels)}
     rank = {scale: number for number, scale in enumerate(dict.fromkeys(scale_of.values()))}
     markers = tuple(sorted(scale_of, key=lambda marker: (rank[scale_of[marker]], marker)))

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowml.errors import FlowmlError
 from flowml.features.recipes import learn
-from flowml.features.recipes.fitted import (
-    PLUS,
-    FittedRecipe,
-    check_bins,
-    check_choices,
-)
+from flowml.features.recipes.checks import check_bins, check_choices
+from flowml.features.recipes.fitted import PLUS, FittedRecipe
 from flowml.features.recipes.landmarks import learn_alignment
 from flowml.features.recipes.mll2021 import FEWEST_BINS, MllDistribution, MllQuadrants
 from flowml.features.recipes.mll2021 import MOST_BINS as MOST_MLL_BINS
@@ -29,8 +26,17 @@ from flowml.features.recipes.parts import (
     Pairs,
     Quantiles,
 )
+from flowml.features.recipes.populations import PopulationBrightness, PopulationShares
 from flowml.features.recipes.scales import LOGICLE, Scales
 from flowml.features.recipes.som import MOST_SIDE
+from flowml.gating.gaters import (
+    Automatic,
+    gates_as_text,
+    gates_from,
+    gates_from_text,
+    whole_of,
+)
+from flowml.gating.read import GateDocument
 from flowml.knowledge.markers import canonical_markers
 from flowml.quality import DEFAULT_PREPARATION, Preparation
 from flowml.safety import printable
@@ -76,6 +82,14 @@ class Recipe:
         Whether tubes are kept apart.
     exact : bool
         Whether values are compared with the cuts themselves; takes about a third longer.
+    gates : str
+        Of ``populations``: as `flowml.gating.gaters.gates_as_text` writes them.
+    reference : str
+        Of ``populations``: the population of which shares are told beside those of the parent;
+        if it is empty, that of all cells, where the gates know one.
+    absolute : bool
+        Of ``populations``: whether absolute counts are told too. They say how long a tube was
+        measured, which a model had better not learn.
 
     Raises
     ------
@@ -94,6 +108,9 @@ class Recipe:
     markers: tuple[str, ...] = ()
     by_tube: bool = False
     exact: bool = False
+    gates: str = gates_as_text(Automatic())
+    reference: str = ""
+    absolute: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.names if name not in RECIPES]
@@ -115,6 +132,7 @@ class Recipe:
         if self.width == AUTO and self.transform != LOGICLE:
             raise FlowmlError(f"an automatic width is logicle's, not that of {self.transform}.")
         check_choices(self.markers, self.by_tube, self.exact)
+        PopulationShares(self.gates, self.reference, self.absolute)
         bins = {"ecdf": self.bins, "mll2021": self.bins + 2, "pairs": self.pair_bins}
         pair_bins = {"mll2021": 2, "pairs": self.pair_bins}
         check_bins(
@@ -243,7 +261,8 @@ def make_recipe(name: str, transform: str = LOGICLE, bins: int = 32, **options: 
         Bins on the display scale.
     **options
         Any other parameter of `Recipe`; lists are taken for tuples, and markers for what
-        they mean: ``cd19`` for ``CD19``, ``SSC`` for ``SSC-A``.
+        they mean: ``cd19`` for ``CD19``, ``SSC`` for ``SSC-A``. As `gates` of ``populations`` a
+        `Strategy`, an `EventClassifier`, ``auto`` or the path of one of them are fine.
 
     Returns
     -------
@@ -267,7 +286,15 @@ def make_recipe(name: str, transform: str = LOGICLE, bins: int = 32, **options: 
     }
     if isinstance(markers := plain.get("markers"), tuple):
         plain["markers"] = canonical_markers(markers)
+    if "gates" in plain:
+        plain["gates"] = _gates(plain["gates"])
     return Recipe(name, transform, bins, **plain)
+
+
+def _gates(gates: Any) -> str:
+    """Return gates as a recipe holds them; those of a workspace with one sample are its."""
+    chosen = gates_from(gates) if isinstance(gates, str | Path) else gates
+    return gates_as_text(chosen.strategy() if isinstance(chosen, GateDocument) else chosen)
 
 
 def _mll2021(recipe: Recipe, surveys: Sequence[Survey], scales: Scales) -> tuple[Part, ...]:  # noqa: ARG001
@@ -283,6 +310,14 @@ def _som(recipe: Recipe, surveys: Sequence[Survey], scales: Scales) -> tuple[Par
     return (learn.codebook(surveys, recipe.markers, recipe.map_side, scales),)
 
 
+def _populations(recipe: Recipe, surveys: Sequence[Survey], scales: Scales) -> tuple[Part, ...]:  # noqa: ARG001
+    reference = recipe.reference or whole_of(gates_from_text(recipe.gates))
+    return (
+        PopulationShares(recipe.gates, reference, recipe.absolute),
+        PopulationBrightness(),
+    )
+
+
 # by name: the parts of a recipe, made of its settings and of what was seen of training cases
 RECIPES: dict[str, Callable[[Recipe, Sequence[Survey], Scales], tuple[Part, ...]]] = {
     "ecdf": lambda recipe, _, __: (Ecdf(recipe.bins),),
@@ -291,6 +326,7 @@ RECIPES: dict[str, Callable[[Recipe, Sequence[Survey], Scales], tuple[Part, ...]
     "moments": lambda _, __, ___: (Moments(),),
     "mll2021": _mll2021,
     "som": _som,
+    "populations": _populations,
 }
 LEARNING = frozenset({"mll2021", "som"})  # these want to see training cases, ...
 NEED_EVENTS = frozenset({"som"})  # ... and these some of their events

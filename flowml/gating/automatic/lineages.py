@@ -96,7 +96,8 @@ def find_t_cells(tube: RuleTube) -> Iterator[Found]:
         return
     found = t_cells(tube)
     sign = weakest(lymphocyte_sign(tube), clear_sign(found.clear, "CD3"))
-    yield Found(T_CELLS, found.cells, sign, LYMPHOCYTES)
+    gated = tube.cells.has("CD45") or tube.cells.has("SSC")
+    yield Found(T_CELLS, found.cells, sign, LYMPHOCYTES if gated else CELLS)
     if tube.cells.shared("CD4") and tube.cells.shared("CD8"):
         helper = only(tube, found.cells, "CD4", "CD8")
         killer = only(tube, found.cells, "CD8", "CD4")

@@ -211,7 +211,22 @@ class EventClassifier:
         ModelError
             If the file is no such classifier, is damaged, or is not the one asked for.
         """
-        model = load_events(path, sha256=sha256)
+        return cls.of(load_events(path, sha256=sha256))
+
+    @classmethod
+    def of(cls, model: EventModel) -> EventClassifier:
+        """Return a classifier that knows what a model has learned.
+
+        Parameters
+        ----------
+        model : EventModel
+            Trained.
+
+        Returns
+        -------
+        EventClassifier
+            Ready to be asked.
+        """
         found = cls(artefact=model.artefact, threshold=model.threshold, scale=model.view.scale)
         found._model = model
         return found

@@ -55,6 +55,25 @@ def save_events(model: EventModel, path: Path | str) -> None:
     OutputError
         If it cannot be written.
     """
+    manifest, tables = described(model)
+    write_archive(path, LAYOUT, {TABLES: tables}, manifest)
+
+
+def described(model: EventModel) -> tuple[dict[str, Any], bytes]:
+    """Write a classifier of events as plain values and numbers.
+
+    Parameters
+    ----------
+    model : EventModel
+        Trained.
+
+    Returns
+    -------
+    manifest : dict
+        Plain values.
+    tables : bytes
+        As `flowml.archive.tables.pack_tables` writes them.
+    """
     tables, listing = pack_tables(model.network.parts())
     manifest = {
         "channels": list(model.view.channels),
@@ -66,7 +85,7 @@ def save_events(model: EventModel, path: Path | str) -> None:
         "counts": dict(model.counts),
         "tables": listing,
     }
-    write_archive(path, LAYOUT, {TABLES: tables}, manifest)
+    return manifest, tables
 
 
 def load_events(path: Path | str, *, sha256: str | None = None) -> EventModel:
@@ -94,7 +113,7 @@ def load_events(path: Path | str, *, sha256: str | None = None) -> EventModel:
         members = read_members(raw, LAYOUT)
         manifest = read_manifest_of(members, LAYOUT)
         check_digests(manifest, members, LAYOUT)
-        return _from(manifest, unpack_tables(members[TABLES], manifest["tables"]))
+        return model_from(manifest, members[TABLES])
     except ModelError as error:
         raise ModelError(
             f"{printable(path)} cannot be used as a classifier of events: {error}"
@@ -106,8 +125,29 @@ def load_events(path: Path | str, *, sha256: str | None = None) -> EventModel:
         ) from error
 
 
-def _from(manifest: dict[str, Any], tables: Mapping[str, Any]) -> EventModel:
-    """Put a classifier together; nothing of its parts is trusted."""
+def model_from(manifest: Mapping[str, Any], raw: bytes) -> EventModel:
+    """Put a classifier together from what `described` wrote; nothing of it is trusted.
+
+    Parameters
+    ----------
+    manifest : mapping
+        Plain values.
+    raw : bytes
+        Its tables.
+
+    Returns
+    -------
+    EventModel
+        Gives the same bits.
+
+    Raises
+    ------
+    ModelError
+        If a part is not what it should be.
+    KeyError, TypeError, AttributeError
+        If one is missing, or of another kind.
+    """
+    tables = unpack_tables(raw, manifest["tables"])
     channels, lineages = _names(manifest, "channels"), _names(manifest, "lineages")
     artefact, scale = manifest["artefact"], manifest["scale"]
     threshold, n_hidden = manifest["threshold"], manifest["n_hidden"]

@@ -13,7 +13,7 @@ from flowml.knowledge.markers import name_channel
 from flowml.preprocess import compensate, display_scale, is_shown_in_decades
 from flowml.preprocess.transform import Linear
 from flowml.records import Role, Scale
-from flowml.reports.ticks import PLAIN, Ticks, decade_ticks, linear_ticks
+from flowml.reports.ticks import PLAIN, Ticks, decade_ticks, label_width, linear_ticks
 from flowml.safety import printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ BEYOND = 0.001  # share of the events that may be drawn on the frame instead of 
 LOWEST, MARGIN = -0.6, 0.02  # of the display scale
 LABELS = (0.245, 0.385)  # inches below and beside a small axis
 SHORTEST = 24  # characters that fit beside a small axis
-CLOSEST = 0.13  # share of a small axis between two labels that do not touch
+SMALL, GAP = 7.0, 2.5  # points: of letters at a small axis, and between two labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +222,8 @@ def limits_of(channel: Channel, values: Floats) -> tuple[float, float]:
     low, high = np.quantile(known, ends) if known.size else (0.0, 1.0)
     if channel.role in {Role.TIME, Role.OTHER} and low < high:
         return float(low) - MARGIN * float(high - low), float(high) + MARGIN * float(high - low)
-    low, high = max(min(0.0, float(low)), LOWEST), max(1.0, float(high))
+    high = max(1.0, float(high))
+    low = max(min(0.0, float(low)), LOWEST * high)
     margin = MARGIN * (high - low)
     return low - margin, high + margin
 
@@ -261,36 +262,44 @@ def _ticks(axis: ShownAxis, low: float, high: float) -> Ticks:
     )
 
 
-def shrink(ax: Axes, closest: float = CLOSEST) -> None:
+def shrink(ax: Axes) -> None:
     """Make the text of axes fit a small place, one of several in a figure.
 
     Parameters
     ----------
     ax : matplotlib Axes
         Dressed already.
-    closest : float
-        Share of an axis between two labels that do not touch.
     """
-    for side in (ax.xaxis, ax.yaxis):
-        side.set_tick_params(labelsize=7)
-        side.label.set(text=printable(side.label.get_text(), SHORTEST), size=8.5)
-        side.set_ticks(side.get_majorticklocs(), _spaced(side, closest))
     # Places of labels are told, as to find them takes longer than to draw.
     wide, high = (length / ax.figure.dpi for length in (ax.bbox.width, ax.bbox.height))
+    for side, points in ((ax.xaxis, 72 * wide), (ax.yaxis, 72 * high)):
+        side.set_tick_params(labelsize=SMALL)
+        side.label.set(text=printable(side.label.get_text(), SHORTEST), size=8.5)
+        side.set_ticks(
+            side.get_majorticklocs(), _spaced(side, points, is_flat=side is ax.xaxis)
+        )
     ax.xaxis.set_label_coords(0.5, -LABELS[0] / max(high, 0.1))
     ax.yaxis.set_label_coords(-LABELS[1] / max(wide, 0.1), 0.5)
 
 
-def _spaced(side: Side, closest: float) -> list[str]:
-    """Return the labels of an axis, without those below zero that would touch zero's."""
-    places = side.get_majorticklocs()
-    labels = [text.get_text() for text in side.get_ticklabels()]
+def _spaced(side: Side, points: float, *, is_flat: bool) -> list[str]:
+    """Return the labels of an axis so long, without those that would touch a weightier one."""
     low, high = side.get_view_interval()
-    near = np.diff(places, append=np.inf) < closest * (high - low)
-    return [
-        "" if crowded and label.startswith("$-") else label
-        for label, crowded in zip(labels, near, strict=True)
-    ]
+    places = (side.get_majorticklocs() - low) / (high - low) * points
+    labels = [text.get_text() for text in side.get_ticklabels()]
+    lengths = [label_width(label, SMALL) if is_flat else SMALL for label in labels]
+    kept: list[int] = []
+    for i in sorted(range(len(labels)), key=lambda i: _weight(labels[i], float(places[i]))):
+        apart = (abs(places[i] - places[k]) - (lengths[i] + lengths[k]) / 2 for k in kept)
+        if all(gap >= GAP for gap in apart):
+            kept.append(i)
+    return [label if i in kept else "" for i, label in enumerate(labels)]
+
+
+def _weight(label: str, place: float) -> tuple[bool, bool, float]:
+    """Sort labels: zero, then those above it, the upper ones first, then those below it."""
+    is_below = label.startswith(("-", "$-"))
+    return label != "0", is_below, place if is_below else -place
 
 
 def step_for(n_events: int, most: int) -> int:
@@ -334,6 +343,27 @@ def events_text(shown: int, all_events: int | None = None) -> str:
     whole = shown if all_events is None else all_events
     few = "" if shown == whole else f"{shown:,} of "
     return f"{few}{whole:,} {'event' if whole == 1 else 'events'}"
+
+
+def called(name: str) -> str:
+    """Name events before their number.
+
+    Parameters
+    ----------
+    name : str
+        Of their population; empty for all events.
+
+    Returns
+    -------
+    str
+        Harmless text.
+
+    Examples
+    --------
+    >>> called("B cells"), called("")
+    ('B cells: ', '')
+    """
+    return f"{printable(name, LONGEST_LABEL)}: " if name else ""
 
 
 def thinned(mask: Mask | None, n_events: int, step: int) -> Mask:

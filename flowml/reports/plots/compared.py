@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from flowml.errors import ModelError
-from flowml.features.names import parse_name
+from flowml.features.names import parse_name, shown_markers
 from flowml.models.novelty import Unlike
 from flowml.reports.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from flowml.reports.plots.saving import head, new_figure
@@ -265,7 +265,8 @@ def _draw_markers(
     for name, score, value in zip(model.feature_names, scores, row, strict=True):
         if not np.isnan(value):
             said = parse_name(name)
-            key = " x ".join((*said.markers, *([f"({said.tube})"] if said.tube else [])))
+            tube = f" ({said.tube})" if said.tube else ""
+            key = shown_markers(said.markers) + tube
             groups.setdefault(key, []).append(float(score))
     ranked = sorted(groups, key=lambda key: (-max(map(abs, groups[key])), key))[:MOST_MARKERS]
     for reach, shade in ((2, "#EFEFEF"), (1, "#DEDEDE")):

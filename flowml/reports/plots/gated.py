@@ -11,7 +11,7 @@ from flowml.gating.populations import ALL_EVENTS, Populations
 from flowml.reports.density import percent
 from flowml.reports.palette import POPULATIONS, known_population
 from flowml.reports.plots.axes import events_text, in_memory, shown_axes, shrink
-from flowml.reports.plots.outlines import draw_gates
+from flowml.reports.plots.outlines import draw_gates, is_drawable, on_own_matrix
 from flowml.reports.plots.saving import head, panels
 from flowml.reports.plots.views import view
 from flowml.reports.ticks import PLAIN
@@ -29,7 +29,8 @@ MOST_EVENTS = 200_000  # drawn in one panel
 MOST_PANELS, MOST_LISTS, LINES = 15, 4, 14  # populations in a list
 LONGEST_NAME = 26  # characters, in the tree
 SIDES = ("SSC-A", "FSC-A")  # beside a gate of one dimension
-FIGURES = (0.78, 1.0)  # right ends of shares and numbers in the tree, of its width
+MARGIN = 0.45  # inches left of an axis, where a list needs no labels
+FIGURES = (0.80, 1.0)  # right ends of shares and numbers in the tree, of its width
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,8 @@ def gating(
     -------
     matplotlib Figure or SubFigure
         The one given, or the new one. The events of the parent are drawn by density, all
-        others in pale grey; the last panels list the populations.
+        others in pale grey; the last panels list the populations. Gates of three dimensions,
+        of ratios, and on values that are compensated otherwise are in the list only.
 
     Raises
     ------
@@ -77,7 +79,8 @@ def gating(
         As `flowml.gate` does.
     """
     found = gate_populations(sample, gates, compensation)
-    held = in_memory(sample, compensation)
+    shown_by, gates = on_own_matrix(sample, gates, compensation)
+    held = in_memory(shown_by, compensation)
     shown = _panels(gates, held)[:MOST_PANELS]
     rows = _as_tree(found)[: LINES * MOST_LISTS]
     lists = [rows[start : start + LINES] for start in range(0, len(rows), LINES)]
@@ -96,11 +99,17 @@ def _panels(gates: Strategy, sample: Sample) -> list[_Panel]:
     names: dict[tuple[str, frozenset[int]], tuple[str, str]] = {}
     for item in gates.ordered:
         axes = _axes_of(item, sample)
-        if axes is not None:
+        if axes is not None and _is_drawn(item, sample):
             key = (item.parent, frozenset(sample.column(name) for name in axes))
             groups.setdefault(key, []).append(item)
             names.setdefault(key, axes)
     return [_Panel(key[0], *names[key], tuple(items)) for key, items in groups.items()]
+
+
+def _is_drawn(item: Gate, sample: Sample) -> bool:
+    """Say whether a gate looks at the values of the sample as it is shown."""
+    axes = shown_axes(sample, [dimension.channel for dimension in item.dimensions])
+    return all(map(is_drawable, item.dimensions, axes))
 
 
 def _axes_of(item: Gate, sample: Sample) -> tuple[str, str] | None:
@@ -146,6 +155,8 @@ def _named(name: str, limit: int) -> str:
 def _draw_tree(ax: Axes, rows: Sequence[Count], found: Populations) -> None:
     """List populations below their parents, with shares and numbers."""
     ax.set_axis_off()
+    at, margin = ax.get_position(), MARGIN / (ax.figure.bbox.width / ax.figure.dpi)
+    ax.set_position((at.x0 - margin, at.y0, at.width + margin, at.height))
     ax.set(xlim=(0, 1), ylim=(LINES + 1, 0))
     heading = (("population", 0.0, "left"), ("of parent", FIGURES[0], "right"),
                ("events", FIGURES[1], "right"))  # fmt: skip
@@ -176,9 +187,9 @@ def _write_row(ax: Axes, place: float, row: Count, depth: int) -> None:
     indent = 0.03 * min(depth, 8)
     known = known_population(row.name)
     if known:
-        ax.scatter([indent + 0.012], [place], c=POPULATIONS[known], marker="s", s=14)
+        ax.scatter([indent + 0.012], [place], c=POPULATIONS[known], marker="s", s=12)
     name = printable(row.name, LONGEST_NAME - min(depth, 8))
-    texts = ((name, indent + 0.035, "left"),
+    texts = ((name, indent + 0.04, "left"),
              (percent(row.n_events, row.n_parent), FIGURES[0], "right"),
              (f"{row.n_events:,}", FIGURES[1], "right"))  # fmt: skip
     for text, where, side in texts:

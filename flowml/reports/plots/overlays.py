@@ -12,10 +12,11 @@ import numpy as np
 from flowml.errors import PanelError
 from flowml.preprocess import choose_unmixing
 from flowml.records import Role
-from flowml.reports.density import KERNEL, check_mask
+from flowml.reports.density import KERNEL, NO_VALUES, check_mask
 from flowml.reports.palette import BLUE, VERMILION
 from flowml.reports.plots.axes import (
     ShownAxis,
+    called,
     dress,
     events_text,
     read_values,
@@ -133,6 +134,8 @@ def reference(
 
 def _reference(sample: Sample, within: Mask | None, compensation: str) -> Reference:
     shown = _shown(sample)
+    if not shown:
+        return Reference({})
     _, values = _values(sample, shown, within, compensation)
     known = [place for place in range(len(shown)) if not np.isnan(values[:, place]).all()]
     return Reference({_name(shown[i]): distribution(values[:, i])[np.newaxis] for i in known})
@@ -208,6 +211,7 @@ def histograms(
     markers: Sequence[str] = (),
     within: Mask | None = None,
     compensation: str = "auto",
+    of: str = "",
     figure: Figure | SubFigure | None = None,
 ) -> Figure | SubFigure:
     """Draw the distributions of a sample's markers over those of reference samples.
@@ -224,6 +228,8 @@ def histograms(
         Only these events count.
     compensation : str
         As in `flowml.preprocess.choose_unmixing`.
+    of : str
+        What the events `within` are called, for the heading.
     figure : matplotlib Figure or SubFigure, optional
         Where to draw; a new one if it is not given.
 
@@ -249,8 +255,8 @@ def histograms(
         curve = distribution(values[:, place])
         _draw(ax, axes[place], curve, _name(shown[place]), reference)
         shrink(ax)
-    n_events = sample.n_events
-    head(figure, f"{printable(sample.name, 60)}, {events_text(len(values), n_events)}")
+    number = events_text(len(values), sample.n_events)
+    head(figure, f"{printable(sample.name, 60)}, {called(of)}{number}")
     _draw_legend(figure, reference)
     return figure
 
@@ -291,6 +297,8 @@ def _draw(
         highest = max(highest, float(most.max()))
         _write_beyond(ax, float(np.maximum(curve - most, 0.0).sum()))
     ax.plot(middles, curve, color=BLUE, linewidth=1.6)
+    if not curve.any():
+        ax.text(0.5, 0.5, NO_VALUES, transform=ax.transAxes, ha="center", va="center", size=8)
     dress(ax, [axis], [ENDS])
     ax.set_ylim(0, max(highest * ROOM, 1e-6))
     ax.set_yticks([])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import warnings
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+OTHER_FORMATS = {".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".eps", ".ps", ".webp"}
 SIZE = (5.2, 4.8)  # inches
 LONGEST_STEM = 80  # characters of a file name that go into that of its picture
 UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
@@ -90,12 +92,13 @@ def picture_paths(names: Sequence[str], out: Path, kind: str, form: str) -> list
     Returns
     -------
     list of Path
-        All different: letters, digits and ``. _ + -``.
+        All different, in whichever letter case: letters, digits and ``. _ + -``.
 
     Raises
     ------
     OutputError
-        If `out` is one picture, and there are several names.
+        If `out` is one picture, and there are several names; or if it is one of a format
+        that is not drawn.
 
     Examples
     --------
@@ -109,13 +112,25 @@ def picture_paths(names: Sequence[str], out: Path, kind: str, form: str) -> list
             f"{printable(out.name)} is one picture, and there are {len(names)} to be drawn. "
             "Name a folder."
         )
-    seen: dict[str, int] = {}
-    paths = []
-    for name in names:
-        stem = UNSAFE.sub("_", name)[-LONGEST_STEM:].lstrip(".") or "picture"
-        seen[stem] = count = seen.get(stem, 0) + 1
-        paths.append(out / f"{stem}{f'-{count}' if count > 1 else ''}.{kind}.{form}")
-    return paths
+    if out.suffix.casefold() in OTHER_FORMATS:
+        raise OutputError(
+            f"cannot draw {printable(out.name)}; expected a folder, or a name that ends in "
+            f"{', '.join(FORMATS)}."
+        )
+    taken: set[str] = set()
+    stems = [_free(UNSAFE.sub("_", n)[-LONGEST_STEM:].lstrip("."), taken) for n in names]
+    return [out / f"{stem}.{kind}.{form}" for stem in stems]
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    """Return a name that is not taken, in whichever letter case, and take it."""
+    wanted = stem or "picture"
+    numbered = (f"{wanted}-{number}" for number in itertools.count(2))
+    free = next(
+        name for name in itertools.chain([wanted], numbered) if name.casefold() not in taken
+    )
+    taken.add(free.casefold())
+    return free
 
 
 def new_axes() -> Axes:
@@ -166,8 +181,7 @@ def panels(
     axes : list of matplotlib Axes
         `count` of them.
     """
-    rows = max(1, -(-count // columns))
-    columns = max(1, -(-count // rows))  # no row is much emptier than the others
+    rows, columns = shape_of(count, columns)
     if figure is None:
         size = (columns * PANEL[0], rows * PANEL[1] + HEADING + foot)
         figure = new_figure(size, layout=None)
@@ -187,6 +201,30 @@ def panels(
     return figure, axes[:count]
 
 
+def shape_of(count: int, columns: int = 4) -> tuple[int, int]:
+    """Return how many rows and columns equal panels take.
+
+    Parameters
+    ----------
+    count : int
+        Panels.
+    columns : int
+        Most of them beside one another.
+
+    Returns
+    -------
+    rows, columns : int
+        No row is much emptier than the others.
+
+    Examples
+    --------
+    >>> shape_of(9), shape_of(12), shape_of(0)
+    ((3, 3), (3, 4), (1, 1))
+    """
+    rows = max(1, -(-count // columns))
+    return rows, max(1, -(-count // rows))
+
+
 def head(figure: Figure | SubFigure, *lines: str) -> None:
     """Write above a figure.
 
@@ -201,7 +239,9 @@ def head(figure: Figure | SubFigure, *lines: str) -> None:
     figure.suptitle("\n".join(lines), fontsize=10, y=top, va="top", **PLAIN)
 
 
-def foot_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int) -> None:
+def foot_legend(
+    figure: Figure | SubFigure, handles: Sequence[Any], columns: int, above: float = 0.0
+) -> None:
     """Explain the colours below a figure.
 
     Parameters
@@ -212,9 +252,12 @@ def foot_legend(figure: Figure | SubFigure, handles: Sequence[Any], columns: int
         With labels, which are never taken for mathtext.
     columns : int
         Entries beside one another.
+    above : float
+        Inches that are left free below.
     """
+    base = above * figure.dpi / figure.bbox.height
     legend = figure.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), ncols=columns,
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, base), ncols=columns,
         fontsize=7.5, frameon=False, handletextpad=0.4, borderaxespad=0.2,
     )  # fmt: skip
     for text in legend.get_texts():

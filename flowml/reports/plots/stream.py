@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from flowml.records import Sample
     from flowml.reports.plots.axes import ShownAxis
 
-ROW, HEADING, FOOT, SIDE, WIDTH = 0.5, 1.05, 0.68, 1.15, 7.6  # inches
+ROW, FOOT, SIDE, WIDTH = 0.5, 0.68, 1.15, 7.6  # inches
+HEADING, LINE = 0.37, 0.17  # inches: of the heading with none of its lines, and of each
 QUARTILES = (0.25, 0.5, 0.75)
 LEAST_SPAN = 0.25  # of a display scale: a steady channel is shown as steady
 MOST_CHANNELS = 24
@@ -78,22 +79,18 @@ def quality(
     """
     look = TubeLook(open_values(sample, compensation), load_quality_book())
     rows = look.light[:MOST_CHANNELS]
+    said = _heading(look, sample)
+    heading = HEADING + LINE * len(said)
     if figure is None:
-        figure = new_figure((WIDTH, HEADING + FOOT + ROW * (len(rows) + 1)), layout=None)
+        figure = new_figure((WIDTH, heading + FOOT + ROW * (len(rows) + 1)), layout=None)
     axes = list(figure.subplots(len(rows) + 1, 1, sharex=True, squeeze=False).ravel())
     across, up = figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
     figure.subplots_adjust(
-        left=SIDE / across, right=1 - 0.15 / across, bottom=FOOT / up, top=1 - HEADING / up,
+        left=SIDE / across, right=1 - 0.15 / across, bottom=FOOT / up, top=1 - heading / up,
         hspace=0.28,
     )  # fmt: skip
     run = _run_of(look, sample)
-    checks = [check(look) for check in (check_rate, check_flow, check_drift)]
-    said = (f"{c.name}: {c.verdict.value}; {c.sentence}" for c in checks)
-    head(
-        figure,
-        f"{printable(sample.name, 60)}, {events_text(sample.n_events)}",
-        *(line for text in said for line in wrap(printable(text, 400), LINE_LENGTH)),
-    )
+    head(figure, *said)
     _draw_rate(axes[0], run)
     drift = look.steadiness.drift if look.steadiness is not None else np.zeros(len(look.light))
     for ax, row, moved in zip(axes[1:], rows, drift, strict=False):
@@ -105,9 +102,24 @@ def quality(
         _shade(ax, run, uneven, PURPLE)
         _shade(ax, run, disturbed, VERMILION)
     axes[-1].set_xlabel(run.unit, fontsize=9)
-    axes[-1].set_xlim(run.edges[0], run.edges[-1] if len(run.edges) > 1 else run.edges[0] + 1)
+    if len(run.edges) > 1:
+        axes[-1].set_xlim(run.edges[0], run.edges[-1])
+    else:
+        axes[-1].set_xticks([])
     _draw_legend(figure)
     return figure
+
+
+def _heading(look: TubeLook, sample: Sample) -> list[str]:
+    """Name the sample, and say what the checks of its run found."""
+    lines = [f"{printable(sample.name, 60)}, {events_text(sample.n_events)}"]
+    for found in (check(look) for check in (check_rate, check_flow, check_drift)):
+        verdict = found.verdict.value
+        said = found.sentence if found.sentence.startswith(verdict) else (
+            f"{verdict}; {found.sentence}"
+        )  # fmt: skip
+        lines += wrap(printable(f"{found.name}: {said}", 400), LINE_LENGTH)
+    return lines
 
 
 def _run_of(look: TubeLook, sample: Sample) -> _Run:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from flowml.gating import gate
 from flowml.gating.populations import Populations
 from flowml.preprocess import choose_unmixing
 from flowml.reports.density import DENSITY, Limits, check_mask, draw_density
 from flowml.reports.plots.axes import (
     ShownAxis,
+    called,
     dress,
     events_text,
     limits_of,
@@ -19,8 +22,9 @@ from flowml.reports.plots.axes import (
     step_for,
     thinned,
 )
-from flowml.reports.plots.outlines import draw_gates
+from flowml.reports.plots.outlines import draw_gates, on_own_matrix
 from flowml.reports.plots.saving import new_axes
+from flowml.reports.plots.shown import shown_masks
 from flowml.reports.ticks import PLAIN
 from flowml.safety import printable
 
@@ -41,7 +45,7 @@ def view(  # noqa: PLR0913 - what a picture is made of
     marked: Mapping[str, Mask] | Populations | None = None,
     scales: Mapping[str, Transform] | None = None, ax: Axes | None = None,
     compensation: str = "auto", max_events: int = MOST_EVENTS,
-    style: str = DENSITY, counts: bool = False, others: bool = False,
+    style: str = DENSITY, counts: bool = False, others: bool = False, of: str = "",
 ) -> Axes:  # fmt: skip
     """Draw the density of a sample on two of its channels.
 
@@ -52,12 +56,14 @@ def view(  # noqa: PLR0913 - what a picture is made of
     x, y : str
         Channels or markers.
     gates : Strategy, optional
-        Those of its gates that have these dimensions are drawn, with their share of the parent.
+        Those of its gates that have these dimensions are drawn, with their share of the parent;
+        events are compensated by the one matrix that they bring, if they do.
     within : ndarray, shape (n_events,), bool, optional
         Only these events are shown: a mask of `flowml.gate`.
     marked : Populations, or mapping of str to ndarray, shape (n_events,), bool, optional
         Events in colours of their own over the others; a legend gives their share of the events
-        shown. Of `Populations` those that have no children and are sure.
+        shown. Of `Populations` those that are sure and have no children, and the others of
+        a lineage that has some.
     scales : mapping of str to Transform, optional
         Scales of channels or markers, in place of their usual ones.
     ax : matplotlib Axes, optional
@@ -72,6 +78,8 @@ def view(  # noqa: PLR0913 - what a picture is made of
         Whether numbers of events stand beside the shares.
     others : bool
         Whether the events outside of `within` are drawn, too, in pale grey.
+    of : str
+        What the events `within` are called, for the title.
 
     Returns
     -------
@@ -83,15 +91,20 @@ def view(  # noqa: PLR0913 - what a picture is made of
     FlowmlError
         If a channel or the style is unknown, or gates, masks or scales do not fit.
     """
-    axes, marks, limits, (values, beside) = _shown(
+    masks: Mapping[str, Mask] = {}
+    if gates is not None:
+        masks = gate(sample, gates, compensation)
+        sample, gates = on_own_matrix(sample, gates, compensation)
+    axes, marks, (values, beside) = _shown(
         sample, (x, y), (within, marked), (scales, compensation), max_events
     )
     ax = new_axes() if ax is None else ax
     outside = beside if others else None
+    drawn = np.concatenate([values, beside]) if others else values
+    limits = [limits_of(sample.channels[a.column], drawn[:, i]) for i, a in enumerate(axes)]
     draw_density(ax, values, limits, marks, others=outside, style=style, counts=counts)
-    _dress(ax, sample, axes, limits, len(values))
+    _dress(ax, sample, axes, limits, (len(values), of))
     if gates is not None:
-        masks = gate(sample, gates, compensation)
         draw_gates(ax, sample, gates.gates, masks, axes, counts=counts)
     return ax
 
@@ -102,8 +115,8 @@ def _shown(
     chosen: tuple[Mask | None, Mapping[str, Mask] | Populations | None],
     how: tuple[Mapping[str, Transform] | None, str],
     max_events: int,
-) -> tuple[list[ShownAxis], dict[str, Mask], Limits, tuple[Floats, Floats]]:
-    """Return axes, marks among the events that are shown, limits, and events shown and not."""
+) -> tuple[list[ShownAxis], dict[str, Mask], tuple[Floats, Floats]]:
+    """Return axes, marks among the events that are shown, and events shown and not."""
     within, marked = chosen
     scales, compensation = how
     unmixing, _ = choose_unmixing(sample, compensation)
@@ -119,34 +132,13 @@ def _shown(
     if isinstance(marked, Populations):  # those outside of the view need no legend
         marks = {name: mask for name, mask in marks.items() if mask.any()}
     every = read_values(sample, axes, unmixing, step)
-    values = every[shown]
-    limits = [limits_of(sample.channels[a.column], values[:, i]) for i, a in enumerate(axes)]
-    return axes, marks, limits, (values, every[~shown])
+    return axes, marks, (every[shown], every[~shown])
 
 
 def _dress(
-    ax: Axes, sample: Sample, axes: list[ShownAxis], limits: Limits, n_shown: int
+    ax: Axes, sample: Sample, axes: list[ShownAxis], limits: Limits, shown: tuple[int, str]
 ) -> None:
     dress(ax, axes, limits)
-    title = f"{printable(sample.name, 60)}\n{events_text(n_shown, sample.n_events)}"
+    number = events_text(shown[0], sample.n_events)
+    title = f"{printable(sample.name, 60)}\n{called(shown[1])}{number}"
     ax.set_title(title, fontsize=10, **PLAIN)
-
-
-def shown_masks(marked: Mapping[str, Mask] | Populations | None) -> Mapping[str, Mask]:
-    """Return the masks that are drawn in colour.
-
-    Parameters
-    ----------
-    marked : Populations, or mapping of str to ndarray, or None
-        What was given.
-
-    Returns
-    -------
-    mapping of str to ndarray, shape (n_events,), bool
-        Of populations those that are sure and have no child that is.
-    """
-    if not isinstance(marked, Populations):
-        return marked or {}
-    sure = [name for name in marked.masks if marked.is_sure(name)]
-    parents = {marked.parent(name) for name in sure}
-    return {name: marked.masks[name] for name in sure if name not in parents}

@@ -291,3 +291,11 @@ def test_gates_agree_with_cytometrists(shared_data, name):
     b_cells = np.char.find(labels, "SIg") >= 0
     assert found.masks["B cells"][b_cells].mean() > 0.95
     assert b_cells[found.masks["B cells"]].mean() > 0.8
+
+
+def test_t_cells_are_found_without_cd45_and_scatter():
+    levels = np.random.default_rng(2).normal([2.0, 4.5], 0.2, (500, 2)).astype(np.float32)
+    cells = Cells("t", {"CD3": levels.ravel(), "CD4": levels[:, ::-1].ravel()}, 1000)
+    found = gate_tube(cells)
+    assert found.parent("T cells") == "cells"
+    assert not found.is_sure("T cells")

@@ -1,0 +1,158 @@
+"""Populations as a cytometrist writes them down: how many, and how bright.
+
+Gates of a person, gates that are found without one and a classifier of events all give the same
+record of populations; a part holds the gates as text, so that a model brings them along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from flowml.errors import FlowmlError
+from flowml.features.counting.fine import quantiles
+from flowml.features.names import as_marker, population_key
+from flowml.features.recipes.part import Kind, Plain, shares
+from flowml.gating.gaters import gates_from_text
+from flowml.gating.statistics import PER_MICROLITRE
+from flowml.gating.strategy import Strategy
+from flowml.safety import printable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flowml.gating.gaters import Gates
+
+FEWEST = 10  # events; of fewer no median is told
+OUTER = (0.1587, 0.5, 0.8413)  # half the distance of the outer ones is a normal's sigma
+OF = "of_"
+PARENT, ALL = "parent", "all"
+# what is counted of a population: its events, those of its parent, its own in the reference and
+# all of that, all events; and of tubes that tell their volume its events and the picolitres
+COUNTED = ("events", "parent", "inside", "reference", "all", "measured", "picolitres")
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class PopulationShares(Plain):
+    """How many events each population has.
+
+    Shares of the parent, of all events and of a reference, and if wanted absolute counts.
+
+    Parameters
+    ----------
+    gates : str
+        As `flowml.gating.gaters.gates_as_text` writes them.
+    reference : str
+        Name of the population of which shares are told beside those of the parent; empty for
+        none.
+    absolute : bool
+        Whether numbers of events, and cells in a microlitre of what was measured (``$VOL``),
+        are told too.
+
+    Raises
+    ------
+    FlowmlError
+        If the gates cannot be used, or two of their populations have one name as features.
+    """
+
+    name: ClassVar[str] = "populations"
+    kind: ClassVar[Kind] = Kind.SHARES
+    gates: str
+    reference: str = ""
+    absolute: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reference, str) or not isinstance(self.absolute, bool):
+            raise FlowmlError("reference is the name of a population, absolute true or false.")
+        named = as_marker(self.reference)
+        if named in {PARENT, ALL} or len(named) > LONGEST_NAME:
+            raise FlowmlError(
+                f"shares of {printable(self.reference, 40)!r} cannot be told apart from those "
+                f"of the parent and of all events. Use a name of up to {LONGEST_NAME} signs."
+            )
+        if isinstance(self.found_by, Strategy):
+            self._check_drawn([gate.name for gate in self.found_by.gates])
+
+    def _check_drawn(self, names: list[str]) -> None:
+        keys: dict[str, str] = {}
+        for name in names:
+            if (other := keys.setdefault(population_key(name), name)) != name:
+                raise FlowmlError(
+                    f"the populations {printable(other, 60)!r} and {printable(name, 60)!r} "
+                    "have one name as features. Rename one."
+                )
+        if self.reference and self.reference not in names:
+            raise FlowmlError(
+                f"there is no population {printable(self.reference, 60)!r} to be the reference "
+                f"of shares; the gates have {printable(', '.join(names[:20]), 300)}."
+            )
+
+    @cached_property
+    def found_by(self) -> Gates:
+        """The gates."""
+        return gates_from_text(self.gates)
+
+    def statistics(self) -> tuple[str, ...]:
+        """Return ``of_parent``, ``of_all``, the share of the reference, and absolute counts."""
+        reference = (OF + as_marker(self.reference),) if self.reference else ()
+        counts = ("events", "per_microlitre") if self.absolute else ()
+        return (OF + PARENT, OF + ALL, *reference, *counts)
+
+    def values(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Turn counts into shares.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (n, len(COUNTED)), int64
+            Of n populations; zeros for one that is not sure.
+
+        Returns
+        -------
+        ndarray, shape (n, len(statistics())), float64
+            NaN where that of which a share is told has no event, or a volume is not known.
+        """
+        events, parent, inside, reference, everything, measured, volume = counts.T
+        told = [shares(events[:, None], total) for total in (parent, everything)]
+        if self.reference:
+            told.append(shares(inside[:, None], reference))
+        if self.absolute:
+            known = np.where(everything > 0, events, np.nan)
+            told += [known[:, None], shares(measured[:, None], volume) * PER_MICROLITRE]
+        return np.column_stack(told)
+
+
+@dataclass(frozen=True)
+class PopulationBrightness(Plain):
+    """How bright each population is in every marker, on its display scale.
+
+    Median and spread (half the distance of the quantiles 0.1587 and 0.8413) of each marker.
+    """
+
+    name: ClassVar[str] = "populations brightness"
+    kind: ClassVar[Kind] = Kind.BRIGHTNESS
+
+    def statistics(self) -> tuple[str, ...]:
+        """Return ``median`` and ``spread``."""
+        return ("median", "spread")
+
+    def values(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Read medians and spreads off fine histograms.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (n, FINE_BINS), int64
+            Of n populations and markers.
+
+        Returns
+        -------
+        ndarray, shape (n, 2), float64
+            Display units; NaN of fewer than `FEWEST` events.
+        """
+        low, median, high = quantiles(counts, OUTER).T
+        found = np.column_stack([median, (high - low) / 2])
+        found[counts.sum(axis=1) < FEWEST] = np.nan
+        return found
