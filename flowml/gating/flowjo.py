@@ -233,7 +233,7 @@ def _check_gates(sample: ET.Element, where: str) -> None:
 
 def _without_slashes(data: bytes, where: str) -> bytes:
     """Return the workspace of one sample with `SLASH` for each slash in a name."""
-    root = ET.fromstring(data)  # noqa: S314 - our own writing
+    root = xmltext.parsed(data.decode("utf-8"), where)
     if not any("/" in item.get("name", "") for tag in POPULATIONS for item in root.iter(tag)):
         return data
     spelled: dict[str, str] = {}

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowml.errors import GateError
+from flowml.gating.covariance import is_definite, is_invertible
 from flowml.safety import printable
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-WORST_CONDITION = 1e15  # of a covariance; beyond it, its inverse is rounding error
+MOST_VERTICES = 10_000  # no one draws more; each event near a side is held against all
 
 
 def inside_range(values: Floats, low: float, high: float) -> Mask:
@@ -205,7 +206,7 @@ class Polygon:
     Parameters
     ----------
     vertices : ndarray, shape (n_vertices, 2), float64
-        Corners in order, three or more.
+        Corners in order, three to `MOST_VERTICES`.
     """
 
     vertices: Floats
@@ -214,9 +215,10 @@ class Polygon:
     def __post_init__(self) -> None:
         _freeze(self, "vertices")
         shape = self.vertices.shape
-        if len(shape) != 2 or shape[0] < 3 or shape[1] != 2 or _not_finite(self.vertices):
+        fits = len(shape) == 2 and 3 <= shape[0] <= MOST_VERTICES and shape[1] == 2
+        if not fits or _not_finite(self.vertices):
             raise GateError(
-                "a polygon needs three or more vertices of two numbers; "
+                f"a polygon needs 3 to {MOST_VERTICES} vertices of two finite numbers; "
                 f"found an array of {' x '.join(map(str, shape))}."
             )
 
@@ -259,7 +261,7 @@ class Ellipsoid:
                 f"an ellipsoid has the centre {self.center.tolist()} and the squared distance "
                 f"{self.distance_square}; expected finite numbers, the second above 0."
             )
-        if not _invertible(self.covariance):
+        if not is_invertible(self.covariance):
             raise GateError(
                 f"the covariance {self.covariance.tolist()} cannot be inverted; expected that "
                 "of an ellipsoid."
@@ -278,12 +280,11 @@ class Ellipsoid:
         """
         if not np.array_equal(self.covariance, self.covariance.T):
             return None
-        smallest = float(np.linalg.eigvalsh(self.covariance).min())
-        if smallest <= 0:
+        if not is_definite(self.covariance):
             return None
         half: Floats = np.sqrt(np.diag(self.covariance) * self.distance_square)
         inverse: Floats = np.asarray(np.linalg.inv(self.covariance), dtype=np.float64)
-        return inverse, half, float(smallest**-0.5)
+        return inverse, half, float(np.linalg.eigvalsh(inverse).max() ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -316,8 +317,8 @@ class Combination:
             )
         if unknown := self.complements - set(self.populations):
             raise GateError(
-                f"complements names {printable(', '.join(sorted(unknown)))}, which is not among "
-                "the populations."
+                f"complements names {printable(', '.join(sorted(unknown)))}, which is not "
+                "among the populations."
             )
 
     @property
@@ -369,10 +370,6 @@ def _check_bounds(low: Floats, high: Floats) -> None:
             f"dimension {first + 1} reaches from {low[first]} to {high[first]}; expected a low "
             "bound below the high one."
         )
-
-
-def _invertible(matrix: Floats) -> bool:
-    return not _not_finite(matrix) and bool(np.linalg.cond(matrix) < WORST_CONDITION)
 
 
 def _not_finite(values: Floats) -> bool:

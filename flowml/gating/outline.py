@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowml.gating.covariance import is_definite
 from flowml.gating.gates import Ellipsoid, Polygon, Rectangle
 
 if TYPE_CHECKING:
@@ -64,10 +65,12 @@ def _along_sides(vertices: Floats) -> Floats:
 
 def _ellipse(shape: Ellipsoid) -> Floats:
     """Return points on an ellipse; none where the matrix is not that of one."""
-    values, axes = np.linalg.eigh((shape.covariance + shape.covariance.T) / 2)
-    if values.min() <= 0:
+    covariance = (shape.covariance + shape.covariance.T) / 2
+    spreads = np.sqrt(np.abs(np.diag(covariance)))  # axes may have units far apart
+    if not spreads.all() or not is_definite(covariance):
         return np.empty((0, 2))
+    values, axes = np.linalg.eigh(covariance / spreads / spreads[:, None])
     angle = np.linspace(0, 2 * np.pi, CURVE_POINTS)
     circle = np.column_stack([np.cos(angle), np.sin(angle)])
     half_axes = np.sqrt(values * shape.distance_square)
-    return np.asarray(shape.center + (circle * half_axes) @ axes.T)
+    return np.asarray(shape.center + (circle * half_axes) @ axes.T * spreads)

@@ -135,7 +135,7 @@ class Populations:
             From 0 to 1: no surer than any of its parents.
         """
         score = float(self.scores.get(name, 1.0))
-        while parent := self.parent(name):
+        while name in self.masks and (parent := self.parent(name)):  # of those no circle
             name, score = parent, min(score, float(self.scores.get(parent, 1.0)))
         return score + 0.0  # no zero with a sign
 

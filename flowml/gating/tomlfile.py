@@ -55,6 +55,7 @@ from typing import Any
 import numpy as np
 
 from flowml.errors import FlowmlError, GateError
+from flowml.gating.covariance import is_definite
 from flowml.gating.gates import Combination, Ellipsoid, Floats, Polygon, Range, Rectangle, Shape
 from flowml.gating.strategy import (
     FROM_FILE,
@@ -315,7 +316,7 @@ def _ellipsoid(table: Table) -> Shape:
     # A foreign document may hold any matrix, as the standard's own tests do; a person who
     # writes one here has mistyped it.
     symmetric = np.allclose(covariance, covariance.T, rtol=SYMMETRY)
-    if not symmetric or np.linalg.eigvalsh(covariance).min() <= 0:
+    if not symmetric or not is_definite(covariance):
         raise GateError(
             f"the covariance {covariance.tolist()} is not that of an ellipsoid; expected a "
             "symmetric matrix with positive eigenvalues."

@@ -19,7 +19,7 @@ from flowml.gating.foreign import FlowKitScale
 from flowml.gating.gates import Combination, Ellipsoid, Polygon, Range, Rectangle
 from flowml.gating.gatingml import NAME, gatingml_strategy
 from flowml.gating.strategy import FROM_FILE, LINEAR, UNCOMPENSATED, Dimension, Ratio, Strategy
-from flowml.gating.xmltext import checked_text
+from flowml.gating.xmltext import checked_text, parsed
 from flowml.preprocess.scale import LN10
 from flowml.preprocess.transform import Arcsinh, Hyperlog, Linear, Log, Logicle, Transform
 from flowml.safety import printable, written_aside
@@ -248,8 +248,8 @@ def _may_stand(char: str) -> bool:
     if char.isascii():
         return char.isalnum() or char in "_.-"
     try:
-        ET.fromstring(f"<{char}/>")  # noqa: S314 - of one character
-    except (ET.ParseError, UnicodeError):
+        parsed(f"<{char}/>", "an id")
+    except GateError:
         return False
     return char.isalpha()
 

@@ -90,7 +90,7 @@ def test_counts_brightness_and_masks_are_what_python_gives(flowml, folder, gates
     low, high = np.percentile(own, [15.87, 84.13])
     assert float(cd19["=B cells"]["spread"]) == pytest.approx((high - low) / 2, rel=1e-4)
     assert cd19["nothing"]["median"] == ""  # of no event nothing is known
-    assert {row["score"] for row in rows} == {"1.000000"}
+    assert {row["score"] for row in rows} == {"1"}
     kept = read_masks(out / "masks" / rows[0]["masks"])
     for name in NAMES:
         assert np.array_equal(kept.masks[name], masks[name])
@@ -261,7 +261,8 @@ def test_a_sample_of_no_workspace_is_refused(flowml, folder, gates, tmp_path):
 
 def test_small_shares_and_small_scales_keep_their_digits():
     count = Count("clone", "", 7, 3_000_000, 3_000_000, 1.0)
-    tube = GatedTube("c", "t", 9, (count,), (Brightness("clone", "CD19", -1.25e-5, 0.5),))
+    bright = Brightness("clone", "CD19", -1.25e-5, 0.5)
+    tube = GatedTube("c", "t", 9, counts=(count,), brightness=(bright,))
     share = counts_csv([tube]).splitlines()[1].split(",")[7]
     assert float(share) == pytest.approx(7 / 3e6, rel=1e-8)
     assert brightness_csv([tube]).splitlines()[1].endswith(",-1.25e-05,0.5")

@@ -26,6 +26,7 @@ from flowml.gating import (
     quadrants,
 )
 from flowml.gating.gates import inside
+from flowml.gating.outline import outline
 from flowml.gating.raster import INSIDE, NEAR, SIDE, lay_out
 from flowml.gating.strategy import between_dividers
 from flowml.preprocess import display_scale
@@ -261,3 +262,20 @@ def test_a_polygon_of_many_corners_takes_little_memory():
     tracemalloc.stop()
     assert most < 100e6  # it was 800 MB, all events against all sides
     assert np.array_equal(mask[:2000], inside(values[:2000, :2], shape))
+
+
+def test_an_ellipse_may_have_axes_of_units_far_apart():
+    """A scatter channel that ends at 2^24, in its units, beside a logicle scale."""
+    spread = np.array([8e5, 5e-3])
+    shape = Ellipsoid([4e6, 0.5], [[1, 0.6], [0.6, 1]] * np.outer(spread, spread), 2.0)
+    round_one = Ellipsoid([0, 0], [[1, 0.6], [0.6, 1]], 2.0)
+    values = np.random.default_rng(4).normal(0, 1.5, (5000, 2))
+    assert np.array_equal(
+        inside(values * spread + shape.center, shape), inside(values, round_one)
+    )
+    assert shape.extent is not None
+    steepest = 1 / (5e-3 * (1 - 0.6**2) ** 0.5)
+    assert shape.extent[2] == pytest.approx(steepest, rel=1e-6)
+    offsets = (outline(shape, np.zeros((2, 2))) - shape.center) / spread
+    squares = (offsets @ np.linalg.inv([[1, 0.6], [0.6, 1]]) * offsets).sum(axis=1)
+    assert np.allclose(squares, 2.0)

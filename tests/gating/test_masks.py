@@ -52,8 +52,9 @@ def test_the_format_is_the_documented_one(tmp_path):
          "makes no sense"),
         (b'flowml masks 1\n{"n_events": 8, "populations": [{"name": "a", "parent": "b"}]}\nx',
          "before its parent"),
-        (b'flowml masks 1\n{"n_events": 8, "populations": [{"name": "a", "parent": ""}, '
-         b'{"name": "b", "parent": "a"}]}\n\x01\x03', "'b' that are not of its parent 'a'"),
+        (b'flowml masks 1\n{"n_events": 8, "populations": [%s, %s]}\n\x01\x03' % (
+            b'{"name": "a", "parent": ""}', b'{"name": "b", "parent": "a"}',
+        ), "'b' that are not of its parent 'a'"),
         (b'flowml masks 1\n{"n_events": 1%s, "populations": []}\n' % (b"0" * 30),
          "makes no sense"),
         (b'flowml masks 1\n{"n_events": 8, "populations": [{"name": "", "parent": ""}]}\nx',

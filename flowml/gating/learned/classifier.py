@@ -265,8 +265,8 @@ class EventClassifier:
         if len(counts) < 2 or not 0 < len(lineages) <= MOST or CELLS in counts:
             raise LabelError(
                 f"the labels name {printable(', '.join(sorted(counts)) or 'nothing', 120)}; "
-                f"expected a lineage and one class more, at most {MOST}, none called {CELLS!r}. Label "
-                f"lineages of cells, and {printable(self.artefact)!r}."
+                f"expected a lineage and one class more, at most {MOST}, none called "
+                f"{CELLS!r}. Label lineages of cells, and {printable(self.artefact)!r}."
             )
         if unknown := [name for name in self.clonal if name not in lineages]:
             raise LabelError(
@@ -307,7 +307,7 @@ def _checked(
             )
         if odd := [label for label in item if not isinstance(label, str)]:
             raise LabelError(
-                f"a label of {printable(sample.name)} is {printable(odd[0], 40)}, expected text. "
-                "Give an empty name where none is known."
+                f"a label of {printable(sample.name)} is {printable(odd[0], 40)}, expected "
+                "text. Give an empty name where none is known."
             )
     return names

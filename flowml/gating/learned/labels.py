@@ -72,12 +72,9 @@ def read_event_labels(path: Path | str, column: str = COLUMN) -> Names:
         If the table cannot be read, or lacks the column.
     """
     try:
+        is_packed = Path(path).suffix.casefold() == ".gz"
         with Path(path).open("rb") as stream:
-            packed = (
-                gzip.GzipFile(fileobj=stream)
-                if Path(path).suffix.casefold() == ".gz"
-                else stream
-            )
+            packed = gzip.GzipFile(fileobj=stream) if is_packed else stream
             raw = packed.read(LARGEST_TABLE + 1)
         if len(raw) > LARGEST_TABLE:
             raise LabelError(f"{printable(path)} is larger than {LARGEST_TABLE} bytes.")

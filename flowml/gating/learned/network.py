@@ -133,7 +133,7 @@ class Network:
         """
         found = np.empty((len(rows), len(self.bias3)), np.float32)
         padded = np.zeros((BLOCK, self.n_channels), np.float32)
-        with one_thread(), np.errstate(invalid="ignore"):
+        with one_thread(), np.errstate(invalid="ignore", over="ignore"):
             for start in range(0, len(rows), BLOCK):
                 block = rows[start : start + BLOCK]
                 padded[: len(block)] = self.standard(block)
@@ -186,9 +186,9 @@ def shares(margins: Floats32) -> tuple[Floats32, Floats32]:
         Probability of each lineage, given a cell; they add up to 1.
     """
     columns = np.ascontiguousarray(margins.T)  # sums over events are quicker than over classes
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # margins that are no number stay so
         artefact = np.asarray(1 / (1 + np.exp(-columns[0])), margins.dtype)
-    cells = columns[1:] - columns[1:].max(axis=0)
-    np.exp(cells, out=cells)
-    cells /= cells.sum(axis=0)
+        cells = columns[1:] - columns[1:].max(axis=0)
+        np.exp(cells, out=cells)
+        cells /= cells.sum(axis=0)
     return artefact, cells.T

@@ -299,7 +299,7 @@ def test_a_class_without_values_cannot_be_learned():
     one = np.where(truth == "debris", "debris", "T").astype(object)
     values = sample.linear
     values[truth == "debris", 0] = np.nan
-    with pytest.raises(LabelError, match="no event of 'debris' has a value.* one lineage"):
+    with pytest.raises(LabelError, match=r"no event of 'debris' has a value.* one lineage"):
         classifier().fit([sample_of(values)], [one])
 
 

@@ -148,3 +148,14 @@ def test_common_classes_are_thinned_and_still_count_for_more():
 def test_artefacts_alone_exclude_no_lineage():
     part = drawn(np.zeros((3, 2), np.float32), np.full(3, ARTEFACT), 2, 9, seed=0)
     assert part.allowed.all()
+
+
+def test_weights_beyond_all_measure_end_in_no_answer():
+    """Of a file that someone made up: no warning, no class."""
+    net = network()
+    for part in ("weights1", "weights2", "weights3"):
+        getattr(net, part)[:] = 3e38
+    rows = np.ones((5, 3), np.float32) * np.float32(3e38)
+    artefact, lineages = shares(net.margins(rows))
+    assert not (artefact < 0.5).any()
+    assert np.isnan(lineages).all()
