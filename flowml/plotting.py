@@ -304,14 +304,12 @@ def _within(found: Populations | None, wanted: Wanted) -> tuple[Mask | None, str
     """Return the events of the population that is shown alone, and what they are called."""
     if not wanted.within:
         return None, ""
-    mask = population_mask(found, wanted.within)
-    return mask, wanted.within if found is None else named(found, wanted.within)
+    return population_mask(found, wanted.within), named(found, wanted.within)
 
 
 def _marked(found: Populations | None, names: Sequence[str]) -> dict[str, Mask]:
     """Return the events of populations by what a legend calls these."""
-    masks = {name: population_mask(found, name) for name in names}
-    return masks if found is None else {named(found, name): masks[name] for name in names}
+    return {named(found, name): population_mask(found, name) for name in names}
 
 
 def _draw_view(sample: Sample, wanted: Wanted) -> Picture:

@@ -28,7 +28,7 @@ PALES = ("#EDEDED", "#C4C4C4")  # of the events outside of a parent
 FILLS = ("#DCEAF5", "#A9CCE5", "#5FA3CF", "#1C6CA5")  # between contours
 DENSITY, CONTOUR = STYLES = ("density", "contour")
 CONTOUR_BINS, CONTOUR_SMOOTHINGS = 80, 3
-FEWEST_LINED = 50  # of fewer events there are no contours, only dots
+FEWEST_LINED = 500  # of fewer events there are no contours, only dots
 DOTS = "#9A9A9A"
 # A mark's colour is mixed with white where few events are, and times this where many.
 PALEST, DARKEST = 0.35, 0.75
