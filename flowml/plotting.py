@@ -15,11 +15,10 @@ from flowml.fcs import read_fcs
 from flowml.gating import GateDocument, Strategy
 from flowml.gating.gaters import Gates, find_populations
 from flowml.pipeline import model_for_files
-from flowml.preprocess import display_scale
-from flowml.preprocess.transform import Linear
 from flowml.reading import DEFAULT_READING, Reading, extract_table
 from flowml.reports import plots
 from flowml.reports.density import DENSITY
+from flowml.reports.plots.axes import USUAL, scales_by
 from flowml.reports.plots.outlines import on_own_matrix
 from flowml.reports.plots.shown import named, population_mask
 from flowml.safety import printable
@@ -35,13 +34,10 @@ if TYPE_CHECKING:
     from flowml.gating.populations import Populations
     from flowml.knowledge.marker_names import MarkerNames
     from flowml.models import TrainedModel
-    from flowml.preprocess import Transform
     from flowml.records import Case, Sample
     from flowml.reports.plots import Reference
 
     Picture = Axes | Figure | SubFigure
-
-USUAL, AS_STORED = "logicle", "linear"  # scales of views
 
 
 @dataclass(frozen=True)
@@ -292,17 +288,15 @@ def reference_of(
     return plots.Reference.joined(parts), failed
 
 
-def _drawn_gates(sample: Sample, wanted: Wanted) -> Strategy | None:
-    """Return the gates of a sample that have outlines, if they have any."""
+def _gates(sample: Sample, wanted: Wanted) -> Gates | None:
+    """Return the gates of a sample; of a workspace those of its own."""
     if isinstance(wanted.gates, GateDocument):
         return wanted.gates.strategy(wanted.sample or sample.name)
-    return wanted.gates if isinstance(wanted.gates, Strategy) else None
+    return wanted.gates
 
 
 def _populations(sample: Sample, wanted: Wanted) -> Populations | None:
-    gates = wanted.gates
-    if isinstance(gates, GateDocument):
-        gates = gates.strategy(wanted.sample or sample.name)
+    gates = _gates(sample, wanted)
     return None if gates is None else find_populations(sample, gates, wanted.compensation)
 
 
@@ -310,61 +304,52 @@ def _within(found: Populations | None, wanted: Wanted) -> tuple[Mask | None, str
     """Return the events of the population that is shown alone, and what they are called."""
     if not wanted.within:
         return None, ""
-    mask = population_mask(found, wanted.within)
-    return mask, wanted.within if found is None else named(found, wanted.within)
+    return population_mask(found, wanted.within), named(found, wanted.within)
 
 
 def _marked(found: Populations | None, names: Sequence[str]) -> dict[str, Mask]:
     """Return the events of populations by what a legend calls these."""
-    masks = {name: population_mask(found, name) for name in names}
-    return masks if found is None else {named(found, name): masks[name] for name in names}
-
-
-def _scales(sample: Sample, wanted: Wanted) -> dict[str, Transform] | None:
-    """Return the scales of views by channel; None for the usual ones."""
-    if wanted.transform == USUAL:
-        return None
-    if wanted.transform == AS_STORED:
-        return {channel.name: Linear(1.0) for channel in sample.channels}
-    return {c.name: display_scale(c, wanted.transform) for c in sample.channels}
+    return {named(found, name): population_mask(found, name) for name in names}
 
 
 def _draw_view(sample: Sample, wanted: Wanted) -> Picture:
     if not (wanted.x and wanted.y):
         raise FlowmlError("a view needs two channels or markers. Name them with --x and --y.")
-    found, gates = _populations(sample, wanted), _drawn_gates(sample, wanted)
+    found, gates = _populations(sample, wanted), _gates(sample, wanted)
+    drawn = gates if isinstance(gates, Strategy) else None
     within, called = _within(found, wanted)
     marked: Mapping[str, Mask] | Populations | None = None
     if wanted.marked:
         marked = _marked(found, wanted.marked)
-    elif gates is None and within is None:
+    elif drawn is None and within is None:
         marked = found
     return plots.view(
-        sample, wanted.x, wanted.y, gates=gates, within=within, marked=marked,
-        scales=_scales(sample, wanted), compensation=wanted.compensation, style=wanted.style,
-        counts=True, others=bool(wanted.within), of=called,
+        sample, wanted.x, wanted.y, gates=drawn, within=within, marked=marked,
+        scales=scales_by(sample, wanted.transform), compensation=wanted.compensation,
+        style=wanted.style, counts=True, others=bool(wanted.within), of=called,
     )  # fmt: skip
 
 
 def _draw_page(sample: Sample, wanted: Wanted) -> Picture:
-    found, gates = _populations(sample, wanted), _drawn_gates(sample, wanted)
-    if gates is not None:
+    found, gates = _populations(sample, wanted), _gates(sample, wanted)
+    if isinstance(gates, Strategy):
         sample, _ = on_own_matrix(sample, gates, wanted.compensation)
     return plots.page(
         sample, populations=found, marked=wanted.marked,
-        scales=_scales(sample, wanted), compensation=wanted.compensation, style=wanted.style,
+        scales=scales_by(sample, wanted.transform), compensation=wanted.compensation,
+        style=wanted.style,
     )  # fmt: skip
 
 
 def _draw_gating(sample: Sample, wanted: Wanted) -> Picture:
-    gates = _drawn_gates(sample, wanted)
-    if gates is None and wanted.gates is not None:
+    gates = _gates(sample, wanted)
+    if gates is None:
+        raise FlowmlError("a picture of gating needs gates. Give a document with --gates.")
+    if not isinstance(gates, Strategy):
         raise GateError(
             "gates that are found or learned have no outlines to draw. --kind page shows their "
             "populations in colour."
         )
-    if gates is None:
-        raise FlowmlError("a picture of gating needs gates. Give a document with --gates.")
     return plots.gating(sample, gates, compensation=wanted.compensation)
 
 

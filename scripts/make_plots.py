@@ -88,7 +88,8 @@ def views() -> Figure:
     gates = flowml.read_gates(GATES)
     plot.view(sample, "CD45", "SSC-A", ax=axes[0], gates=gates, counts=True)
     plot.view(sample, "CD3", "CD19", ax=axes[1], style="contour", within=lymphocytes)
-    plot.view(sample, "CD45", "SSC-A", ax=axes[2], marked=found, counts=True)
+    kinds = {name: found.masks[name] for name in ("lymphocytes", "monocytes", "granulocytes")}
+    plot.view(sample, "CD45", "SSC-A", ax=axes[2], marked=kinds, counts=True)
     plot.view(
         sample, "CD4", "CD8", ax=axes[3], marked=found, within=lymphocytes, style="contour"
     )

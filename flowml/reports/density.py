@@ -28,7 +28,7 @@ PALES = ("#EDEDED", "#C4C4C4")  # of the events outside of a parent
 FILLS = ("#DCEAF5", "#A9CCE5", "#5FA3CF", "#1C6CA5")  # between contours
 DENSITY, CONTOUR = STYLES = ("density", "contour")
 CONTOUR_BINS, CONTOUR_SMOOTHINGS = 80, 3
-FEWEST_LINED = 50  # of fewer events there are no contours, only dots
+FEWEST_LINED = 500  # of fewer events there are no contours, only dots
 DOTS = "#9A9A9A"
 # A mark's colour is mixed with white where few events are, and times this where many.
 PALEST, DARKEST = 0.35, 0.75
@@ -87,7 +87,7 @@ def draw_density(
         )
     known = ~np.isnan(values).any(axis=1)
     bins = bins_for(int(known.sum()))
-    if others is not None:
+    if others is not None and len(others):
         beside = others[~np.isnan(others).any(axis=1)]
         draw_cells(ax, beside, limits, bins_for(len(beside)), _between(*PALES))
     if len(values) and not known.any():
@@ -97,20 +97,27 @@ def draw_density(
         draw_cells(ax, values[known], limits, bins, _between(*greys) if marked else COLOURS)
     else:
         _draw_lines(ax, values[known], limits, _between(*FILLS))
-    hues = colours(marked)
-    # The rare stand over the frequent, which would hide them.
+    if marked:
+        _draw_marked(ax, values, limits, marked, style)
+        told = [_told(name, mask, counts=counts) for name, mask in marked.items()]
+        for said, hue in zip(told, colours(marked).values(), strict=True):
+            ax.scatter([], [], c=hue, marker="s", s=18, label=said)
+        height = LEGEND[1] + LINE_HEIGHT * (len(marked) - 1)
+        _draw_legend(ax, emptiest_corner(values[known], limits, height))
+
+
+def _draw_marked(
+    ax: Axes, values: Floats, limits: Limits, marked: Mapping[str, Mask], style: str
+) -> None:
+    """Draw marked events, the rare over the frequent, which would hide them."""
+    known, hues = ~np.isnan(values).any(axis=1), colours(marked)
+    bins = bins_for(int(known.sum()))
     for name in sorted(marked, key=lambda name: -int(marked[name].sum())):
         shown = values[known & marked[name]]
         if style == DENSITY:
             draw_cells(ax, shown, limits, bins, _of_mark(hues[name]))
         else:
             _draw_lines(ax, shown, limits, None, hues[name])
-    for name, mask in marked.items():
-        said = _told(name, mask, counts=counts)
-        ax.scatter([], [], c=hues[name], marker="s", s=18, label=said)
-    if marked:
-        height = LEGEND[1] + LINE_HEIGHT * (len(marked) - 1)
-        _draw_legend(ax, emptiest_corner(values[known], limits, height))
 
 
 def _told(name: str, mask: Mask, *, counts: bool) -> str:

@@ -13,23 +13,20 @@ from flowml.knowledge.markers import name_channel
 from flowml.preprocess import compensate, display_scale, is_shown_in_decades
 from flowml.preprocess.transform import Linear
 from flowml.records import Role, Scale
-from flowml.reports.ticks import PLAIN, Ticks, decade_ticks, label_width, linear_ticks
+from flowml.reports.ticks import PLAIN, Ticks, decade_ticks, linear_ticks
 from flowml.safety import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis as Side
 
     from flowml.gating.gates import Floats, Mask
     from flowml.preprocess import Transform, Unmixing
     from flowml.records import Channel, Sample
 
+USUAL, AS_STORED = "logicle", "linear"  # scales of fluorescence
 LONGEST_LABEL = 40  # characters
 BEYOND = 0.001  # share of the events that may be drawn on the frame instead of inside it
 LOWEST, MARGIN = -0.6, 0.02  # of the display scale
-LABELS = (0.245, 0.385)  # inches below and beside a small axis
-SHORTEST = 24  # characters that fit beside a small axis
-SMALL, GAP = 7.0, 2.5  # points: of letters at a small axis, and between two labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +110,34 @@ def _scale(channel: Channel, sample: Sample, given: Transform | None) -> tuple[T
     if given is not None:
         return given, not isinstance(given, Linear)
     return display_scale(channel), is_shown_in_decades(channel)
+
+
+def scales_by(sample: Sample, transform: str) -> dict[str, Transform] | None:
+    """Return the scales that a user asks for.
+
+    Parameters
+    ----------
+    sample : Sample
+        Whose channels are shown.
+    transform : str
+        Of fluorescence, a key of `flowml.preprocess.TRANSFORMS`; `AS_STORED` shows the values
+        of all channels as they are.
+
+    Returns
+    -------
+    dict of str to Transform, or None
+        By name of channel; None for the usual ones.
+
+    Raises
+    ------
+    FlowmlError
+        If the transform is unknown.
+    """
+    if transform == USUAL:
+        return None
+    if transform == AS_STORED:
+        return {channel.name: Linear(1.0) for channel in sample.channels}
+    return {channel.name: display_scale(channel, transform) for channel in sample.channels}
 
 
 def channel_label(channel: Channel) -> str:
@@ -240,10 +265,12 @@ def dress(ax: Axes, axes: Sequence[ShownAxis], limits: Sequence[tuple[float, flo
     limits : sequence of (float, float)
         Their ends.
     """
+    from matplotlib.ticker import FixedLocator
+
     for side, axis, (low, high) in zip((ax.xaxis, ax.yaxis), axes, limits, strict=False):
         ticks = _ticks(axis, low, high)
         side.set_ticks(ticks.positions, ticks.labels)
-        side.set_ticks(ticks.minor, minor=True)
+        side.set_minor_locator(FixedLocator(ticks.minor))  # a tick is made when it is drawn
         side.set_label_text(axis.label, **PLAIN)
         side.set_tick_params(labelsize=9)
     ax.set_xlim(*limits[0])
@@ -260,46 +287,6 @@ def _ticks(axis: ShownAxis, low: float, high: float) -> Ticks:
     return Ticks(
         tuple(axis.scale(ticks.positions)), ticks.labels, tuple(axis.scale(ticks.minor))
     )
-
-
-def shrink(ax: Axes) -> None:
-    """Make the text of axes fit a small place, one of several in a figure.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Dressed already.
-    """
-    # Places of labels are told, as to find them takes longer than to draw.
-    wide, high = (length / ax.figure.dpi for length in (ax.bbox.width, ax.bbox.height))
-    for side, points in ((ax.xaxis, 72 * wide), (ax.yaxis, 72 * high)):
-        side.set_tick_params(labelsize=SMALL)
-        side.label.set(text=printable(side.label.get_text(), SHORTEST), size=8.5)
-        side.set_ticks(
-            side.get_majorticklocs(), _spaced(side, points, is_flat=side is ax.xaxis)
-        )
-    ax.xaxis.set_label_coords(0.5, -LABELS[0] / max(high, 0.1))
-    ax.yaxis.set_label_coords(-LABELS[1] / max(wide, 0.1), 0.5)
-
-
-def _spaced(side: Side, points: float, *, is_flat: bool) -> list[str]:
-    """Return the labels of an axis so long, without those that would touch a weightier one."""
-    low, high = side.get_view_interval()
-    places = (side.get_majorticklocs() - low) / (high - low) * points
-    labels = [text.get_text() for text in side.get_ticklabels()]
-    lengths = [label_width(label, SMALL) if is_flat else SMALL for label in labels]
-    kept: list[int] = []
-    for i in sorted(range(len(labels)), key=lambda i: _weight(labels[i], float(places[i]))):
-        apart = (abs(places[i] - places[k]) - (lengths[i] + lengths[k]) / 2 for k in kept)
-        if all(gap >= GAP for gap in apart):
-            kept.append(i)
-    return [label if i in kept else "" for i, label in enumerate(labels)]
-
-
-def _weight(label: str, place: float) -> tuple[bool, bool, float]:
-    """Sort labels: zero, then those above it, the upper ones first, then those below it."""
-    is_below = label.startswith(("-", "$-"))
-    return label != "0", is_below, place if is_below else -place
 
 
 def step_for(n_events: int, most: int) -> int:

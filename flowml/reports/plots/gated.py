@@ -10,9 +10,10 @@ from flowml.gating.apply import gate_populations
 from flowml.gating.populations import ALL_EVENTS, Populations
 from flowml.reports.density import percent
 from flowml.reports.palette import POPULATIONS, known_population
-from flowml.reports.plots.axes import events_text, in_memory, shown_axes, shrink
+from flowml.reports.plots.axes import events_text, in_memory, shown_axes
 from flowml.reports.plots.outlines import draw_gates, is_drawable, on_own_matrix
 from flowml.reports.plots.saving import head, panels
+from flowml.reports.plots.small import shrink
 from flowml.reports.plots.views import view
 from flowml.reports.ticks import PLAIN
 from flowml.safety import printable

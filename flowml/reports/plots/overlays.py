@@ -21,9 +21,9 @@ from flowml.reports.plots.axes import (
     events_text,
     read_values,
     shown_axes,
-    shrink,
 )
 from flowml.reports.plots.saving import foot_legend, head, new_axes, panels
+from flowml.reports.plots.small import shrink
 from flowml.safety import printable
 
 if TYPE_CHECKING:

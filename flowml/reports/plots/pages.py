@@ -16,9 +16,10 @@ from flowml.quality.values import open_values
 from flowml.records import Role, Scale
 from flowml.reports.density import DENSITY, percent
 from flowml.reports.palette import colours, known_population
-from flowml.reports.plots.axes import LONGEST_LABEL, events_text, in_memory, shrink
+from flowml.reports.plots.axes import LONGEST_LABEL, events_text, in_memory
 from flowml.reports.plots.saving import PANEL, foot_legend, head, panels, shape_of
 from flowml.reports.plots.shown import ShownPopulation, shown_populations, unsure_text
+from flowml.reports.plots.small import shrink
 from flowml.reports.plots.views import view
 from flowml.reports.ticks import PLAIN, legend_label
 from flowml.safety import printable
@@ -141,9 +142,8 @@ def page(  # noqa: PLR0913 - what a picture is made of
         At any stage.
     populations : Populations, optional
         Whatever found them. A view of, say, lymphocytes shows only those where there is such a
-        population and it is sure, else all events; the populations without children, and the
-        others of a lineage that has some, have colours, all other events are grey. Below the
-        views stands which are not sure.
+        population and it is sure, else all events. Those of `shown_populations` have colours,
+        all other events are grey; below the views stands which are not sure.
     marked : sequence of str
         Populations that have colours, in place of these.
     views : sequence of View, optional
@@ -180,13 +180,11 @@ def page(  # noqa: PLR0913 - what a picture is made of
         )
     held = in_memory(sample, compensation)
     how = _How(shown_populations(found, marked), scales, style, max_events)
-    wide = _width(figure, len(shown))
-    foot = _Foot.of(how.shown, found, wide)
+    foot = _Foot.of(how.shown, found, _width(figure, len(shown)))
     figure, axes = panels(figure, len(shown), foot=foot.height)
     for ax, each in zip(axes, shown, strict=True):
         _draw_one(ax, held, each, found, how)
-    title = f"{printable(sample.name, 60)}, {events_text(sample.n_events)}"
-    head(figure, title, *([] if scales else _noted(sample)))
+    head(figure, *_heading(sample, is_usual=scales is None))
     _draw_foot(figure, foot)
     return figure
 
@@ -234,13 +232,19 @@ def _draw_one(ax: Axes, sample: Sample, each: View, found: Populations, how: _Ho
     shrink(ax)
 
 
-def _noted(sample: Sample) -> list[str]:
-    """Say that values seem to be on a display scale, and are not where the axes say."""
-    if sample.scale is Scale.DISPLAY or sample.n_events < FEWEST_JUDGED:
-        return []
-    if not open_values(sample, "none").in_decades:
-        return []
-    return ["values seem to be on a display scale already: --transform linear shows them so"]
+def _heading(sample: Sample, *, is_usual: bool) -> list[str]:
+    """Name the sample; say so where its values are not at their places on the usual scales."""
+    lines = [f"{printable(sample.name, 60)}, {events_text(sample.n_events)}"]
+    is_linear = is_usual and sample.scale is not Scale.DISPLAY
+    if (
+        is_linear
+        and sample.n_events >= FEWEST_JUDGED
+        and open_values(sample, "none").in_decades
+    ):
+        lines.append(
+            "values seem to be on a display scale already: --transform linear shows them so"
+        )
+    return lines
 
 
 def _width(figure: Figure | SubFigure | None, count: int) -> float:

@@ -119,13 +119,13 @@ def population_mask(found: Populations | None, name: str) -> Mask:
     return masks[name]
 
 
-def named(found: Populations, name: str) -> str:
+def named(found: Populations | None, name: str) -> str:
     """Name a population, and say so where it is not sure.
 
     Parameters
     ----------
-    found : Populations
-        Has it.
+    found : Populations or None
+        Has it, where there are gates.
     name : str
         The population.
 
@@ -134,7 +134,8 @@ def named(found: Populations, name: str) -> str:
     str
         Not yet harmless.
     """
-    return name if found.is_sure(name) else f"{name}{NOT_SURE}"
+    is_unsure = found is not None and name in found.masks and not found.is_sure(name)
+    return f"{name}{NOT_SURE}" if is_unsure else name
 
 
 def shown_masks(marked: Mapping[str, Mask] | Populations | None) -> Mapping[str, Mask]:

@@ -31,7 +31,7 @@ from flowml.safety import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from flowml.gating import Strategy
+    from flowml.gating import Gate, Strategy
     from flowml.gating.gates import Floats, Mask
     from flowml.preprocess import Transform
     from flowml.records import Sample
@@ -56,20 +56,18 @@ def view(  # noqa: PLR0913 - what a picture is made of
     x, y : str
         Channels or markers.
     gates : Strategy, optional
-        Those of its gates that have these dimensions are drawn, with their share of the parent;
-        events are compensated by the one matrix that they bring, if they do.
+        Those of its gates that have these dimensions are drawn, with their share of the parent.
     within : ndarray, shape (n_events,), bool, optional
         Only these events are shown: a mask of `flowml.gate`.
     marked : Populations, or mapping of str to ndarray, shape (n_events,), bool, optional
         Events in colours of their own over the others; a legend gives their share of the events
-        shown. Of `Populations` those that are sure and have no children, and the others of
-        a lineage that has some.
+        shown. Of `Populations` those of `shown_populations`.
     scales : mapping of str to Transform, optional
         Scales of channels or markers, in place of their usual ones.
     ax : matplotlib Axes, optional
         Where to draw; a new figure outside of pyplot if it is not given.
     compensation : str
-        As in `flowml.preprocess.choose_unmixing`.
+        As in `flowml.preprocess.choose_unmixing`; gates may bring the one matrix of their own.
     max_events : int
         Most events drawn; of more, every second, third, ... one is.
     style : str
@@ -91,34 +89,38 @@ def view(  # noqa: PLR0913 - what a picture is made of
     FlowmlError
         If a channel or the style is unknown, or gates, masks or scales do not fit.
     """
-    masks: Mapping[str, Mask] = {}
-    if gates is not None:
-        masks = gate(sample, gates, compensation)
-        sample, gates = on_own_matrix(sample, gates, compensation)
-    axes, marks, (values, beside) = _shown(
-        sample, (x, y), (within, marked), (scales, compensation), max_events
-    )
+    by, drawn, masks = _gated(sample, gates, compensation)
+    how = scales, compensation, max_events
+    axes, marks, (values, beside) = _shown(by, (x, y), (within, marked), how)
     ax = new_axes() if ax is None else ax
-    outside = beside if others else None
-    drawn = np.concatenate([values, beside]) if others else values
-    limits = [limits_of(sample.channels[a.column], drawn[:, i]) for i, a in enumerate(axes)]
+    outside = beside if others else beside[:0]
+    limits = _limits(by, axes, np.concatenate([values, outside]))
     draw_density(ax, values, limits, marks, others=outside, style=style, counts=counts)
-    _dress(ax, sample, axes, limits, (len(values), of))
-    if gates is not None:
-        draw_gates(ax, sample, gates.gates, masks, axes, counts=counts)
+    _dress(ax, by, axes, limits, (len(values), of))
+    draw_gates(ax, by, drawn, masks, axes, counts=counts)
     return ax
+
+
+def _gated(
+    sample: Sample, gates: Strategy | None, compensation: str
+) -> tuple[Sample, tuple[Gate, ...], Mapping[str, Mask]]:
+    """Return the sample as its gates are drawn on it, these gates, and their masks."""
+    if gates is None:
+        return sample, (), {}
+    masks = gate(sample, gates, compensation)
+    by, swapped = on_own_matrix(sample, gates, compensation)
+    return by, swapped.gates, masks
 
 
 def _shown(
     sample: Sample,
     names: tuple[str, str],
     chosen: tuple[Mask | None, Mapping[str, Mask] | Populations | None],
-    how: tuple[Mapping[str, Transform] | None, str],
-    max_events: int,
+    how: tuple[Mapping[str, Transform] | None, str, int],
 ) -> tuple[list[ShownAxis], dict[str, Mask], tuple[Floats, Floats]]:
     """Return axes, marks among the events that are shown, and events shown and not."""
     within, marked = chosen
-    scales, compensation = how
+    scales, compensation, max_events = how
     unmixing, _ = choose_unmixing(sample, compensation)
     axes = shown_axes(sample, names, unmixing, scales)
     n_events, step = sample.n_events, step_for(sample.n_events, max_events)
@@ -133,6 +135,11 @@ def _shown(
         marks = {name: mask for name, mask in marks.items() if mask.any()}
     every = read_values(sample, axes, unmixing, step)
     return axes, marks, (every[shown], every[~shown])
+
+
+def _limits(sample: Sample, axes: list[ShownAxis], values: Floats) -> Limits:
+    channels = [sample.channels[axis.column] for axis in axes]
+    return [limits_of(channel, values[:, i]) for i, channel in enumerate(channels)]
 
 
 def _dress(
