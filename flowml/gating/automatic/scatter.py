@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.gating.automatic.found import RULE, Found, Sign, ramp, steady_sign, weakest
+from flowml.gating.automatic.maturity import maturity_sign
 from flowml.gating.automatic.names import (
     BLASTS,
     CELLS,
@@ -116,7 +117,8 @@ def find_myeloid(tube: RuleTube) -> Iterator[Found]:
     ]
     yield Found(MONOCYTES, monocytes, weakest(*signs), CELLS)
     edge = steady_sign(tube, granulocytes, values[above_lymphocytes], at, "SSC and CD45")
-    yield Found(GRANULOCYTES, granulocytes, weakest(reference, edge), CELLS)
+    mature = maturity_sign(tube, granulocytes)
+    yield Found(GRANULOCYTES, granulocytes, weakest(reference, edge, mature), CELLS)
 
 
 def _granularity(tube: RuleTube) -> Levels:
