@@ -20,6 +20,7 @@ import numpy as np
 
 import flowml
 from flowml.gating.automatic import gate_tube
+from flowml.gating.automatic.maturity import EARLY, LATE
 from flowml.gating.populations import Populations
 from flowml.gating.rules.cells import Cells, open_cells
 from flowml.gating.rules.clones import clones_once
@@ -44,6 +45,7 @@ CASES = 10  # simulated, of each kind
 SIMULATED_GRANULOCYTES = ("neutrophils", "eosinophils", "immature granulocytes")
 SIMULATED_MONOCYTES = ("monocytes", "immature monocytes", "myeloid dendritic cells")
 ACUTE = ("AML", "APL", "B-ALL")
+TELLING = (EARLY, *LATE)  # markers of maturity
 DESCRIBED = "group_events"  # a number of the finding, where a small group is described
 PARTS = ((True,), (False,), (True, False))  # donors of development, other donors, all
 LYMPHOID = ("T", "B", "B-clone", "NK")
@@ -192,18 +194,50 @@ def simulated_truth(truth: Truth, *, acute: bool) -> Iterator[tuple[str, np.ndar
         yield "blasts", intact & (truth.neoplastic | (names == "myeloid blasts"))
 
 
-def print_simulated(panel: str, entity: str) -> None:
-    """Hold the gates against what was drawn."""
-    found: dict[str, list[Agreement]] = {}
-    for case in flowml.simulate(panel, entities=entity, cases=CASES, events=10_000, seed=SEED):
+def simulated(
+    panel: str, entity: str, cases: int, seed: int
+) -> Iterator[tuple[str, bool, Agreement]]:
+    """Yield every population of simulated tubes, and whether the tube tells maturity."""
+    for case in flowml.simulate(panel, entities=entity, cases=cases, events=10_000, seed=seed):
         for tube in case.tubes:
             own = flowml.auto_gate(tube.origin)
+            tells = not set(TELLING).isdisjoint(open_cells(tube.origin).levels)
             for name, true in simulated_truth(truth_of(tube.origin), acute=entity in ACUTE):
                 if name in own.masks and true.sum() >= LEAST_EVENTS:
                     both = int((true & own.masks[name]).sum())
                     shares = both / true.sum(), both / max(own.masks[name].sum(), 1)
-                    found.setdefault(name, []).append(Agreement(*shares, own.is_sure(name)))
+                    yield name, tells, Agreement(*shares, own.is_sure(name))
+
+
+def print_simulated(panel: str, entity: str) -> None:
+    """Hold the gates against what was drawn."""
+    found: dict[str, list[Agreement]] = {}
+    for name, _, agreement in simulated(panel, entity, CASES, SEED):
+        found.setdefault(name, []).append(agreement)
     print_table(f"{entity} on the panel {panel}, {CASES} simulated cases, each tube", found)
+
+
+def print_maturity() -> None:
+    """Print how often wrong granulocytes are warned of, by what the tube can tell."""
+    markers = ", ".join(TELLING)
+    print(
+        f"\n**Granulocytes on the panel acute, {2 * CASES} simulated cases of each kind**\n\n"
+        f"| cases | wrong, warned of; tubes with any of {markers} | right and sure | wrong, "
+        "warned of; other tubes | right and sure |\n|---|---|---|---|---|"
+    )
+    for entity in ("APL", "AML", "MDS", "CML", "reactive", "normal"):
+        seen = [
+            (tells, agreement)
+            for name, tells, agreement in simulated("acute", entity, 2 * CASES, SEED + 1)
+            if name == "granulocytes"
+        ]
+        counts = []
+        for kept in (True, False):
+            wrong = [not a.sure for tells, a in seen if tells is kept and not a.right]
+            right = [a.sure for tells, a in seen if tells is kept and a.right]
+            for each in (wrong, right):
+                counts.append(written(sum(each), len(each)) if each else "-")
+        print(f"| {entity} | {' | '.join(counts)} |")
 
 
 def spoilt(cells: Cells, change: Callable[[dict[str, np.ndarray]], None]) -> Cells:
@@ -304,11 +338,11 @@ def print_clones(donors: Sequence[Tube], patients: Sequence[Tube]) -> None:
     """Print how often a clone of a share of all events is seen in healthy donors."""
     every: list[tuple[float, str, list[Tube], list[Mixed]]] = []
     for share in SHARES:
-        found = {p: [mixed(donor, p, share) for donor in donors] for p in patients}
-        every += [
-            (share, f"{p.name} ({p.diagnosis})", list(donors), f) for p, f in found.items()
-        ]
-        together = [item for each in found.values() for item in each]
+        together: list[Mixed] = []
+        for patient in patients:
+            each = [mixed(donor, patient, share) for donor in donors]
+            every.append((share, f"{patient.name} ({patient.diagnosis})", list(donors), each))
+            together += each
         every.append((share, "any of them", list(donors) * len(patients), together))
     print(
         "\n**A clone in healthy donors, called** (`resampled`)\n\n"
@@ -368,6 +402,7 @@ def main() -> None:
     for entity in ("normal", *ACUTE):
         print_simulated("acute", entity)
     print_simulated("cll-9f", "CLL")
+    print_maturity()
     print_false_alarms(donors)
     print_clones(donors, patients)
 
