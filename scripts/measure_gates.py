@@ -235,8 +235,8 @@ def print_maturity() -> None:
         for kept in (True, False):
             wrong = [not a.sure for tells, a in seen if tells is kept and not a.right]
             right = [a.sure for tells, a in seen if tells is kept and a.right]
-            for each in (wrong, right):
-                counts.append(written(sum(each), len(each)) if each else "-")
+            halves = (wrong, right)
+            counts += [written(sum(each), len(each)) if each else "-" for each in halves]
         print(f"| {entity} | {' | '.join(counts)} |")
 
 
