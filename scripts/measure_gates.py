@@ -20,11 +20,13 @@ import numpy as np
 
 import flowml
 from flowml.gating.automatic import gate_tube
+from flowml.gating.automatic.maturity import EARLY, LATE
 from flowml.gating.populations import Populations
 from flowml.gating.rules.cells import Cells, open_cells
 from flowml.gating.rules.clones import clones_once
 from flowml.gating.rules.cuts import share_interval
 from flowml.gating.rules.light_chains import light_chain_finding
+from flowml.gating.rules.small_groups import find_group
 from flowml.gating.rules.staining import stained_once
 from flowml.gating.rules.tube import RuleTube
 from flowml.knowledge.rules import load_rulebook
@@ -42,7 +44,9 @@ SEED = 20261130
 CASES = 10  # simulated, of each kind
 SIMULATED_GRANULOCYTES = ("neutrophils", "eosinophils", "immature granulocytes")
 SIMULATED_MONOCYTES = ("monocytes", "immature monocytes", "myeloid dendritic cells")
-ACUTE = ("AML", "B-ALL")
+ACUTE = ("AML", "APL", "B-ALL")
+TELLING = (EARLY, *LATE)  # markers of maturity
+DESCRIBED = "group_events"  # a number of the finding, where a small group is described
 PARTS = ((True,), (False,), (True, False))  # donors of development, other donors, all
 LYMPHOID = ("T", "B", "B-clone", "NK")
 # the cytometrists' lineages or names that a population is held against
@@ -190,18 +194,50 @@ def simulated_truth(truth: Truth, *, acute: bool) -> Iterator[tuple[str, np.ndar
         yield "blasts", intact & (truth.neoplastic | (names == "myeloid blasts"))
 
 
-def print_simulated(panel: str, entity: str) -> None:
-    """Hold the gates against what was drawn."""
-    found: dict[str, list[Agreement]] = {}
-    for case in flowml.simulate(panel, entities=entity, cases=CASES, events=10_000, seed=SEED):
+def simulated(
+    panel: str, entity: str, cases: int, seed: int
+) -> Iterator[tuple[str, bool, Agreement]]:
+    """Yield every population of simulated tubes, and whether the tube tells maturity."""
+    for case in flowml.simulate(panel, entities=entity, cases=cases, events=10_000, seed=seed):
         for tube in case.tubes:
             own = flowml.auto_gate(tube.origin)
+            tells = not set(TELLING).isdisjoint(open_cells(tube.origin).levels)
             for name, true in simulated_truth(truth_of(tube.origin), acute=entity in ACUTE):
                 if name in own.masks and true.sum() >= LEAST_EVENTS:
                     both = int((true & own.masks[name]).sum())
                     shares = both / true.sum(), both / max(own.masks[name].sum(), 1)
-                    found.setdefault(name, []).append(Agreement(*shares, own.is_sure(name)))
+                    yield name, tells, Agreement(*shares, own.is_sure(name))
+
+
+def print_simulated(panel: str, entity: str) -> None:
+    """Hold the gates against what was drawn."""
+    found: dict[str, list[Agreement]] = {}
+    for name, _, agreement in simulated(panel, entity, CASES, SEED):
+        found.setdefault(name, []).append(agreement)
     print_table(f"{entity} on the panel {panel}, {CASES} simulated cases, each tube", found)
+
+
+def print_maturity() -> None:
+    """Print how often wrong granulocytes are warned of, by what the tube can tell."""
+    markers = ", ".join(TELLING)
+    print(
+        f"\n**Granulocytes on the panel acute, {2 * CASES} simulated cases of each kind**\n\n"
+        f"| cases | wrong, warned of; tubes with any of {markers} | right and sure | wrong, "
+        "warned of; other tubes | right and sure |\n|---|---|---|---|---|"
+    )
+    for entity in ("APL", "AML", "MDS", "CML", "reactive", "normal"):
+        seen = [
+            (tells, agreement)
+            for name, tells, agreement in simulated("acute", entity, 2 * CASES, SEED + 1)
+            if name == "granulocytes"
+        ]
+        counts = []
+        for kept in (True, False):
+            wrong = [not a.sure for tells, a in seen if tells is kept and not a.right]
+            right = [a.sure for tells, a in seen if tells is kept and a.right]
+            halves = (wrong, right)
+            counts += [written(sum(each), len(each)) if each else "-" for each in halves]
+        print(f"| {entity} | {' | '.join(counts)} |")
 
 
 def spoilt(cells: Cells, change: Callable[[dict[str, np.ndarray]], None]) -> Cells:
@@ -260,6 +296,7 @@ class Mixed(NamedTuple):
     """What was found in a donor with clonal cells."""
 
     present: bool
+    described: bool  # a small group, most of which is clonal
     cells: int
     own: int
     gated: int
@@ -281,33 +318,55 @@ def mixed(donor: Tube, clone: Tube, share: float) -> Mixed:
     is_clonal = (np.arange(donor.cells.n_events) >= len(kept))[stained.cells]
     parts = clones_once(stained)
     part = parts[0].part if parts else np.zeros(len(is_clonal), dtype=bool)
+    described = False
+    if DESCRIBED in finding.numbers and (group := find_group(stained)):
+        described = bool(is_clonal[group.part].mean() > 0.5)
     own = int((part & is_clonal).sum())
-    return Mixed(finding.status == "present", int(part.sum()), own, int(is_clonal.sum()))
+    return Mixed(
+        finding.status == "present", described, int(part.sum()), own, int(is_clonal.sum())
+    )
+
+
+def by_half(donors: Sequence[Tube], hits: Sequence[bool]) -> str:
+    """Write how many of the donors of development, of the others and of all."""
+    seen = [(d.is_development, hit) for d, hit in zip(donors, hits, strict=True)]
+    halves = [[hit for half, hit in seen if half in kept] for kept in PARTS]
+    return " | ".join(written(sum(half), len(half)) for half in halves)
 
 
 def print_clones(donors: Sequence[Tube], patients: Sequence[Tube]) -> None:
     """Print how often a clone of a share of all events is seen in healthy donors."""
-    print("\n**A clone in healthy donors** (`resampled`)\n")
-    print(
-        "| share, events | clone of | donors of development | other donors | all donors "
-        "| clonal cells gated as B cells | of the cells found, clonal |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    every: list[tuple[float, str, list[Tube], list[Mixed]]] = []
     for share in SHARES:
-        every: list[Mixed] = []
+        together: list[Mixed] = []
         for patient in patients:
             each = [mixed(donor, patient, share) for donor in donors]
-            every += each
-            of = f"{patient.name} ({patient.diagnosis})"
-            print_clone(share, of, donors, each)
-        print_clone(share, "any of them", list(donors) * len(patients), every)
+            every.append((share, f"{patient.name} ({patient.diagnosis})", list(donors), each))
+            together += each
+        every.append((share, "any of them", list(donors) * len(patients), together))
+    print(
+        "\n**A clone in healthy donors, called** (`resampled`)\n\n"
+        "| share, events | clone of | donors of development | other donors | all donors "
+        "| clonal cells gated as B cells | of the cells found, clonal |\n"
+        "|---|---|---|---|---|---|---|"
+    )
+    for share, of, their, each in every:
+        print_called(share, of, their, each)
+    print(
+        "\n**A clone in healthy donors, called or described** (`resampled`)\n\n"
+        "| share, events | clone of | donors of development | other donors | all donors "
+        "| described only |\n|---|---|---|---|---|---|"
+    )
+    for share, of, their, each in every:
+        events = round(share * their[0].cells.n_events)
+        counts = by_half(their, [item.present or item.described for item in each])
+        only = sum(item.described for item in each)
+        print(f"| {100 * share:g} %, {events} | {of} | {counts} | {only} |")
 
 
-def print_clone(share: float, of: str, donors: Sequence[Tube], each: Sequence[Mixed]) -> None:
+def print_called(share: float, of: str, donors: Sequence[Tube], each: Sequence[Mixed]) -> None:
     """Print one line of the table of clones."""
-    seen = [(d.is_development, item.present) for d, item in zip(donors, each, strict=True)]
-    halves = [[present for half, present in seen if half in kept] for kept in PARTS]
-    counts = " | ".join(written(sum(half), len(half)) for half in halves)
+    counts = by_half(donors, [item.present for item in each])
     events = round(share * donors[0].cells.n_events)
     gated = np.median([item.gated for item in each]) / events
     pure = [item.own / item.cells for item in each if item.cells]
@@ -316,15 +375,16 @@ def print_clone(share: float, of: str, donors: Sequence[Tube], each: Sequence[Mi
 
 
 def print_false_alarms(donors: Sequence[Tube]) -> None:
-    """Print how many healthy donors have a restriction."""
+    """Print how many healthy donors have a restriction, or a small group described."""
     findings = [light_chain_finding([RuleTube(d.cells, load_rulebook())]) for d in donors]
-    seen = [
-        (d.is_development, finding.status == "present")
-        for d, finding in zip(donors, findings, strict=True)
-    ]
-    halves = [[alarm for half, alarm in seen if half in kept] for kept in PARTS]
-    known, new, every = (written(sum(half), len(half)) for half in halves)
-    print(f"\nFalse alarms: {every} healthy donors; of development {known}, other ones {new}.")
+    print(
+        "\n**Healthy donors with nothing put in**\n\n"
+        "| what | donors of development | other donors | all donors |\n|---|---|---|---|"
+    )
+    called = [finding.status == "present" for finding in findings]
+    described = [DESCRIBED in finding.numbers for finding in findings]
+    print(f"| false alarm: a clone is called | {by_half(donors, called)} |")
+    print(f"| a small group is described | {by_half(donors, described)} |")
 
 
 def main() -> None:
@@ -339,9 +399,10 @@ def main() -> None:
     print_agreement("Donors of development", [d for d in donors if d.is_development])
     print_agreement("Patients", patients)
     print_warnings(folder, tubes)
-    for panel, entity in (("acute", "normal"), ("acute", "AML"), ("acute", "B-ALL")):
-        print_simulated(panel, entity)
+    for entity in ("normal", *ACUTE):
+        print_simulated("acute", entity)
     print_simulated("cll-9f", "CLL")
+    print_maturity()
     print_false_alarms(donors)
     print_clones(donors, patients)
 

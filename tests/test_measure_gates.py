@@ -63,9 +63,17 @@ def test_a_clone_takes_the_place_of_a_share_of_a_donor(script):
     assert seen.gated == pytest.approx(300, abs=10)
     assert seen.own / seen.cells > 0.9
     few = script.mixed(donor, clone, 0.001)
-    assert (few.present, few.cells, few.gated) == (False, 0, 10)
+    assert (few.present, few.described, few.cells, few.gated) == (False, False, 0, 10)
+    some = script.mixed(donor, clone, 0.004)
+    assert (some.present, some.described, some.cells, some.gated) == (False, True, 0, 40)
 
 
 def test_lymphocytes_are_taken_out(script):
     donor = made(script, "lst-02", "HD", (5000, LYMPHOCYTES, "T"), (700, B, "neutrophil"))
     assert script.without_lymphocytes(donor).n_events == pytest.approx(710, abs=15)
+
+
+def test_hits_are_counted_for_either_half_of_the_donors(script):
+    donors = [made(script, f"lst-0{n}", "HD", (10, B, "B")) for n in (1, 2, 3)]
+    cells = script.by_half(donors, [True, True, False]).split(" | ")
+    assert [cell[:6] for cell in cells] == ["1 of 2", "1 of 1", "2 of 3"]

@@ -26,7 +26,8 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     ),
     "light_chains": (
         "ratio_high", "ratio_low", "neither", "least_events", "least_expressing",
-        "least_expression", "confidence", "search_confidence",
+        "least_expression", "confidence", "search_confidence", "group_confidence",
+        "group_one_sided", "group_without",
     ),
     "automatic": (
         "singlet_widths", "shift", "least_share", "most_moved",
@@ -34,7 +35,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "least_lymphocytes", "least_lymphoid", "least_events", "tilt", "monocyte_cd45",
         "granulocyte_ssc", "gate_cd45", "gate_ssc", "most_lymphoid_monocytes", "half_stained",
         "most_unlike_t", "blasts_both", "blasts_one", "blasts_few", "blasts_none",
-        "many_monocytes",
+        "many_monocytes", "most_cd117", "most_cd11b", "most_cd15", "most_below_cd45",
     ),
     "matutes": (
         "for_cll", "against_cll", "positive_share", "least_cd5_share", "least_events",
@@ -50,7 +51,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
         "least_share", "least_events", "least_intact", "least_arrest", "least_unmatured",
         "least_ssc", "high_ssc", "least_early", "level_cd33", "level_mpo", "level_cd117",
         "level_hla_dr", "level_cd11b", "level_cd10", "level_cd16", "level_cd34", "level_cd2",
-        "confidence",
+        "level_cd15", "confidence",
     ),
     "lineage": (
         "least_events", "least_share", "granulocyte_ssc", "usual_mpo", "usual_cycd3",

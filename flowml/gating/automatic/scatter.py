@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowml.gating.automatic.found import RULE, Found, Sign, ramp, steady_sign, weakest
+from flowml.gating.automatic.maturity import maturity_sign
 from flowml.gating.automatic.names import (
     BLASTS,
     CELLS,
@@ -106,7 +107,7 @@ def find_myeloid(tube: RuleTube) -> Iterator[Found]:
     foreign = lymphoid(tube)
     monocytes = between if foreign is None else between & ~foreign
     reference = lymphocyte_sign(tube)
-    signs = [reference, _foreign_sign(tube, between, foreign)]
+    signs = [reference, _foreign_sign(tube, between, foreign), _few_sign(tube, monocytes)]
     signs += [
         steady_sign(tube, monocytes, part, cut, what, "most_moved_monocytes")
         for part, cut, what in (
@@ -116,7 +117,8 @@ def find_myeloid(tube: RuleTube) -> Iterator[Found]:
     ]
     yield Found(MONOCYTES, monocytes, weakest(*signs), CELLS)
     edge = steady_sign(tube, granulocytes, values[above_lymphocytes], at, "SSC and CD45")
-    yield Found(GRANULOCYTES, granulocytes, weakest(reference, edge), CELLS)
+    mature = maturity_sign(tube, granulocytes)
+    yield Found(GRANULOCYTES, granulocytes, weakest(reference, edge, mature), CELLS)
 
 
 def _granularity(tube: RuleTube) -> Levels:
@@ -151,6 +153,13 @@ def _foreign_sign(tube: RuleTube, between: Mask, foreign: Mask | None) -> Sign:
     return Sign(
         score, f"{100 * share:.0f} % of events in the place of monocytes are T or B cells"
     )
+
+
+def _few_sign(tube: RuleTube, monocytes: Mask) -> Sign:
+    """Ask for a share of monocytes: of few, most are the tails of others."""
+    share = int(monocytes.sum()) / max(tube.n_intact, 1)
+    score = ramp(share, 0.0, 2 * tube.book.number(RULE, "least_share"))
+    return Sign(score, f"monocytes are {100 * share:.1f} % of the cells only")
 
 
 def find_blasts(tube: RuleTube, monocytes: Mask) -> Found:

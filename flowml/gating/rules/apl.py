@@ -125,20 +125,20 @@ def look(tube: RuleTube) -> Look:
 def _pool(tube: RuleTube) -> Mask:
     cells, marks, book = tube.cells, tube.marks, tube.book
     pool = marks.intact & above(cells, "SSC", marks.ssc + book.number(RULE, "least_ssc"))
-    pool &= _positive(tube, _identity(tube), missing=False)
+    pool &= positive(tube, _identity(tube), missing=False)
     for marker in LOST:
-        pool &= ~_positive(tube, marker, missing=False)
+        pool &= ~positive(tube, marker, missing=False)
     return pool
 
 
 def _suspects(tube: RuleTube, pool: Mask) -> Mask:
     """Find the cells that stay promyelocytes; all without CD11b where hardly any has it."""
-    unmatured = pool & ~_positive(tube, "CD11b", missing=False)
+    unmatured = pool & ~positive(tube, "CD11b", missing=False)
     if tube.cells.has("CD11b"):
         least = tube.book.number(RULE, "least_unmatured")
         if unmatured.sum() >= least * pool.sum():
             return unmatured
-    early = _positive(tube, "CD117", missing=True) | _positive(tube, "CD34", missing=False)
+    early = positive(tube, "CD117", missing=True) | positive(tube, "CD34", missing=False)
     return unmatured & early
 
 
@@ -146,7 +146,23 @@ def _identity(tube: RuleTube) -> str:
     return next(marker for marker in IDENTITY if tube.cells.has(marker))
 
 
-def _positive(tube: RuleTube, marker: str, *, missing: bool) -> Mask:
+def positive(tube: RuleTube, marker: str, *, missing: bool) -> Mask:
+    """Find the events with a marker, by the level that tells promyelocytes and granulocytes.
+
+    Parameters
+    ----------
+    tube : RuleTube
+        Any.
+    marker : str
+        One with a level in the table of this rule.
+    missing : bool
+        What is said of every event where the tube does not have the marker.
+
+    Returns
+    -------
+    ndarray, shape (n_events,), bool
+        True at or above.
+    """
     level = tube.book.number(RULE, f"level_{marker.lower().replace('-', '_')}")
     return above(tube.cells, marker, level, missing=missing)
 
@@ -157,7 +173,7 @@ def _early(tube: RuleTube, suspects: Mask) -> float:
         return float("nan")
     found = tube.cells.nothing()
     for marker in EARLY:
-        found |= _positive(tube, marker, missing=False)
+        found |= positive(tube, marker, missing=False)
     return float(found[suspects].mean())
 
 
@@ -186,7 +202,7 @@ def _share(found: Look, marker: str) -> float:
     """Return the share of suspects with a marker; NaN where it was not measured."""
     if not found.tube.cells.has(marker) or not found.suspects.any():
         return float("nan")
-    return float(_positive(found.tube, marker, missing=False)[found.suspects].mean())
+    return float(positive(found.tube, marker, missing=False)[found.suspects].mean())
 
 
 def _numbers(found: Look) -> dict[str, float]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flowml.knowledge.rules import Rulebook
 
 WITHOUT = "neither"  # light chain: a reason of `Clone`
+TELLING = 0.25  # decades by which a subset differs from the other B cells
 APART = 0.5  # decades by which a second clone differs from the other cells of its chain
 LARGE_PART = 0.15  # of the cells of its chain, for a clone that aligning would hide
 MOST_OTHER = 0.1  # of the other chain's cells have one-sided neighbours, beside a clone
@@ -154,6 +155,28 @@ def aligned_levels(stained: Stained) -> dict[str, Levels]:
         By marker, as `flowml.gating.rules.chains.aligned` moves them.
     """
     return {key: aligned(values, stained.chains) for key, values in compared(stained).items()}
+
+
+def differences(stained: Stained, part: Mask) -> dict[str, float]:
+    """Tell by which markers a part of the B cells differs from the others.
+
+    Parameters
+    ----------
+    stained : Stained
+        B cells with their light chains.
+    part : ndarray, shape (n_cells,), bool
+        Some of them, not all.
+
+    Returns
+    -------
+    dict of str to float
+        By marker, decades between the medians, chains aligned; those of a quarter and more.
+    """
+    shifts = {
+        key: float(np.median(values[part]) - np.median(values[~part]))
+        for key, values in aligned_levels(stained).items()
+    }
+    return {key: shift for key, shift in shifts.items() if abs(shift) >= TELLING}
 
 
 def stands_apart(clone: Clone) -> bool:

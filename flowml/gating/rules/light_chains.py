@@ -12,12 +12,13 @@ from flowml.gating.rules.chains import Counts, count
 from flowml.gating.rules.clones import (
     WITHOUT,
     Clone,
-    aligned_levels,
     clones_once,
+    differences,
     stands_apart,
 )
 from flowml.gating.rules.cuts import share_interval
 from flowml.gating.rules.finding import ABSENT, NOT_ASSESSABLE, PRESENT, RuleFinding
+from flowml.gating.rules.small_groups import Group, find_group
 from flowml.gating.rules.staining import (
     CHAINS,
     RULE,
@@ -27,10 +28,10 @@ from flowml.gating.rules.staining import (
 )
 
 if TYPE_CHECKING:
+    from flowml.gating.rules.cuts import Mask
     from flowml.gating.rules.tube import RuleTube
 
 NEEDED = ("kappa", "lambda", "CD19")
-TELLING = 0.25  # decades by which a subset differs from the other B cells
 
 
 def light_chain_finding(tubes: Sequence[RuleTube]) -> RuleFinding:
@@ -107,7 +108,9 @@ def _numbers_of(clone: Clone) -> dict[str, float]:
 
 def _one(clone: Clone) -> RuleFinding:
     stained, counts = clone.stained, clone.counts
-    where = "all B cells" if clone.is_all else f"a subset of B cells ({_look(clone)})"
+    where = (
+        "all B cells" if clone.is_all else f"a subset of B cells ({_look(stained, clone.part)})"
+    )
     numbers = _numbers_of(clone)
     return RuleFinding(
         RULE, PRESENT, urgent=False, summary=_sentence(clone, where, numbers), numbers=numbers,
@@ -129,13 +132,12 @@ def _sentence(clone: Clone, where: str, numbers: dict[str, float]) -> str:
     return f"{where[0].upper()}{where[1:]}: {what} ({counts.total} cells; {part})."
 
 
-def _look(clone: Clone) -> str:
+def _look(stained: Stained, part: Mask) -> str:
     """Say by which markers a subset differs from the other B cells."""
-    words = []
-    for key, values in aligned_levels(clone.stained).items():
-        shift = np.median(values[clone.part]) - np.median(values[~clone.part])
-        if abs(shift) >= TELLING:
-            words.append(f"{key} {'higher' if shift > 0 else 'lower'}")
+    words = [
+        f"{key} {'higher' if shift > 0 else 'lower'}"
+        for key, shift in differences(stained, part).items()
+    ]
     return ", ".join(words) or "looks like the others"
 
 
@@ -146,13 +148,38 @@ def _absent(stained: Stained) -> RuleFinding:
     if few:
         summary = f"Light chains not assessable: {counts.total} B cells only."
     else:
+        group = find_group(stained)
+        numbers |= _numbers_of_group(group)
         summary = (
             f"No light-chain restriction among {counts.total} B cells or their subsets: kappa "
             f"to lambda {numbers['ratio']:.1f}, {100 * numbers['neither_share']:.0f} % without "
-            "either. A clone below about 100 cells would not be seen."
+            f"either. {_group_sentence(stained, group)}"
         )
     return RuleFinding(
         RULE, NOT_ASSESSABLE if few else ABSENT, urgent=False, summary=summary, numbers=numbers,
         n_events=counts.total, population="all B cells", gate=stained.gate,
         tube=stained.tube.name, source=book.sources[RULE],
     )  # fmt: skip
+
+
+def _numbers_of_group(group: Group | None) -> dict[str, float]:
+    if group is None:
+        return {}
+    counts = group.counts
+    return {
+        "group_events": float(counts.total), "group_kappa": float(counts.kappa),
+        "group_lambda": float(counts.lambda_), "group_neither": float(counts.neither),
+    }  # fmt: skip
+
+
+def _group_sentence(stained: Stained, group: Group | None) -> str:
+    """Describe a small group; it is no clone, and no sign for programs."""
+    if group is None:
+        return "A clone below about 100 cells would not be called."
+    counts = group.counts
+    what = "mostly without a light chain" if group.reason == WITHOUT else group.reason
+    return (
+        f"A group of about {counts.total} B cells stands apart "
+        f"({_look(stained, group.part)}), {what}: kappa to lambda {counts.kappa}:"
+        f"{counts.lambda_}, {counts.neither} without either; not enough to call a clone."
+    )

@@ -95,13 +95,34 @@ def one_sided(places: Features, chains: Chains) -> dict[int, Mask]:
 
 def _neighbours_by_chain(places: Features, chains: Chains) -> NDArray[np.intp]:
     """Count the chains of the nearest neighbours of each cell, shape (3, n_cells)."""
-    counts = []
-    for part in _blocks(places):
+    around = chains[nearest(places, places, NEIGHBOURS)]
+    return np.stack([(around == chain).sum(axis=1) for chain in (NEITHER, KAPPA, LAMBDA)])
+
+
+def nearest(places: Features, centres: Features, count: int) -> NDArray[np.intp]:
+    """Find the cells around each of some places.
+
+    Parameters
+    ----------
+    places : ndarray, shape (n_cells, n_markers), float32
+        As `features` makes them; more cells than `count`.
+    centres : ndarray, shape (n_centres, n_markers), float32
+        Around which to look; a cell is its own nearest one.
+    count : int
+        Cells.
+
+    Returns
+    -------
+    ndarray, shape (n_centres, count), intp
+        The nearest first.
+    """
+    found = []
+    for part in _blocks(centres):
         distances = _distances(part, places)
-        nearest = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
-        around = chains[nearest]
-        counts.append([(around == chain).sum(axis=1) for chain in (NEITHER, KAPPA, LAMBDA)])
-    return np.concatenate(counts, axis=1)
+        near = np.argpartition(distances, count, axis=1)[:, :count]
+        order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1)
+        found.append(np.take_along_axis(near, order, axis=1))
+    return np.concatenate(found)
 
 
 def _blocks(places: Features) -> list[Features]:

@@ -170,6 +170,13 @@ def test_granulocytes_without_granules_leave_monocytes_unsure():
     assert found.is_sure("T cells")
 
 
+@pytest.mark.parametrize(("count", "sure"), [(30, False), (800, True)])
+def test_few_monocytes_are_not_sure(count, sure):
+    parts = [part for part in BLOOD if part[2] != "monocytes"]
+    found = gate_tube(made(MARKERS, *parts, (count, MONOCYTES, "monocytes"))[0])
+    assert found.is_sure("monocytes") is sure
+
+
 def test_where_monocytes_are_many_blasts_are_not_sure():
     markers = "CD45 CD3 CD19 CD34 CD117 CD33"
     few = gate_tube(made(markers, *BLOOD)[0])

@@ -7,6 +7,8 @@ import pytest
 
 from flowml.gating.rules.chains import KAPPA, LAMBDA, NEITHER, aligned, count, light_chains
 from flowml.gating.rules.light_chains import light_chain_finding
+from flowml.gating.rules.regions import nearest
+from flowml.gating.rules.small_groups import find_group
 from flowml.gating.rules.staining import stain
 from tests.gating.rules.mixing import LYMPHOCYTES, tube, without
 
@@ -167,3 +169,78 @@ def test_a_light_chain_that_spills_into_another_channel_is_no_clone():
         MARKERS, (3000, T), (500, B | {"kappa": 3.7, "CD5": 2.9}), (400, B | {"lambda": 3.7})
     )
     assert light_chain_finding([spilt]).status == "absent"
+
+
+GROUP = (40, B | CLONE | {"kappa": 3.5})
+
+
+@pytest.mark.parametrize("chain", ["kappa", "lambda"])
+def test_a_small_group_of_one_chain_is_described_and_no_clone(chain):
+    found = light_chain_finding([polyclonal(MARKERS, 1000, (40, B | CLONE | {chain: 3.5}))])
+    assert (found.status, found.signs) == ("absent", ())
+    assert found.n_events == pytest.approx(1040, abs=20)  # of all B cells, not of the group
+    assert "CD5 higher" in found.summary
+    assert f"{chain}: kappa to lambda" in found.summary
+    assert "not enough to call a clone" in found.summary
+    assert found.numbers[f"group_{chain}"] > 0.9 * found.numbers["group_events"]
+    assert 25 <= found.numbers["group_events"] <= 40
+
+
+def test_a_small_group_without_a_light_chain_is_described():
+    found = light_chain_finding([polyclonal(MARKERS, 1000, (40, B | CLONE))])
+    assert found.status == "absent"
+    assert "mostly without a light chain" in found.summary
+
+
+def test_the_cells_of_a_described_group_are_those_that_were_put_in():
+    mixed = polyclonal(MARKERS, 1000, GROUP)
+    stained = stain(mixed)
+    group = find_group(stained)
+    added = np.arange(mixed.cells.n_events) >= mixed.cells.n_events - GROUP[0]
+    assert added[stained.cells][group.part].mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ((24, B | CLONE | {"kappa": 3.5}), (16, B | CLONE | {"lambda": 3.5})),  # of both
+        ((40, K),),  # of one chain, but like the others
+        ((8, B | CLONE | {"kappa": 3.5}),),  # too few for any test
+    ],
+)
+def test_nothing_is_described_where_no_small_group_is_restricted_and_apart(more):
+    found = light_chain_finding([polyclonal(MARKERS, 1000, *more)])
+    assert found.status == "absent"
+    assert "group_events" not in found.numbers
+    assert "below about 100 cells would not be called" in found.summary
+
+
+def test_precursors_whose_noise_is_taken_for_a_chain_are_not_described():
+    early = B | {"CD45": 3.5, "CD38": 4.2, "CD20": 2.2}
+    taken = early | {"CD20": 3.4, "lambda": 2.7}
+    found = light_chain_finding([polyclonal(MARKERS, 1000, (300, early), (40, taken))])
+    assert "group_events" not in found.numbers
+    alone = light_chain_finding([polyclonal(MARKERS, 1000, (40, taken))])
+    assert alone.numbers["group_lambda"] > 20  # dim cells of a lymphoma look so too
+
+
+def test_in_chance_groups_are_as_rare_as_the_search_promises():
+    rng = np.random.default_rng(8)
+    stained = stain(polyclonal(MARKERS, 300))
+    drawn = [
+        stained._replace(chains=rng.permutation(stained.chains).astype(np.int8))
+        for _ in range(40)
+    ]
+    assert sum(find_group(item) is not None for item in drawn) <= 4  # 5 % at most, of 40
+
+
+def test_of_very_many_b_cells_some_are_looked_at():
+    found = light_chain_finding([polyclonal(MARKERS, 12000, (95, B | CLONE | {"kappa": 3.5}))])
+    assert found.numbers["group_kappa"] > 40
+
+
+def test_neighbours_are_the_nearest_ones_in_their_order():
+    places = np.array([[0.0], [1.0], [3.0], [7.0], [15.0]], np.float32)
+    found = nearest(places, places[[0, 4]], 3)
+    np.testing.assert_array_equal(found, [[0, 1, 2], [4, 3, 2]])

@@ -23,7 +23,7 @@ def test_every_number_is_asked_for():
     code = "\n".join(path.read_text(encoding="utf-8") for path in rules)
     families = (  # names that are put together
         "dim_cd", "share_cd", "weak_cd", "level_", "cd3_cd", "bright_cd38", "plasma_cd38",
-        "usual_", "least_mpo", "least_cycd3",
+        "usual_", "least_mpo", "least_cycd3", "most_cd",
     )  # fmt: skip
     for name, numbers in NUMBERS.items():
         for number in numbers:
