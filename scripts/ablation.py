@@ -1,6 +1,6 @@
 """What each recipe of features is worth: the table of docs/features.md.
 
-Run: python scripts/ablation.py [--markdown] [--json FILE] [--data FOLDER]. Takes about four
+Run: python scripts/ablation.py [--markdown] [--json FILE] [--data FOLDER]. Takes about ten
 minutes on two cores. Two sets of cases, each judged by itself: `aml-tube4` (`real`), found in
 ../shared/data beside the project or by --data, and simulated cases, held in memory
 (`synthetic`).
