@@ -95,9 +95,9 @@ def common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
     if not Coverage(common).markers:
         if Coverage(common).populations:
             raise PanelError(
-                "of no population half of the training cases tell how bright it is, which takes "
-                "10 events: nothing is known of markers. Draw wider gates, or use another "
-                "recipe beside them, such as ecdf+populations."
+                "no population has 10 events, which it takes to tell how bright it is, in half "
+                "of the training cases: nothing is known of markers. Draw wider gates, or use "
+                "another recipe beside them, such as ecdf+populations."
             )
         raise PanelError(
             f"the training cases share no marker; they have "

@@ -68,7 +68,8 @@ class PopulationShares(Plain):
         if not isinstance(self.reference, str) or not isinstance(self.absolute, bool):
             raise FlowmlError("reference is the name of a population, absolute true or false.")
         named = self._reference
-        if named in {PARENT, ALL} or len(named) > LONGEST_NAME or (self.reference and not named):
+        is_told = named not in {PARENT, ALL} and bool(named) == bool(self.reference)
+        if not is_told or len(named) > LONGEST_NAME:
             raise FlowmlError(
                 f"shares of {printable(self.reference, 40)!r} cannot be told apart from those "
                 f"of the parent and of all events. Use a name of up to {LONGEST_NAME} signs."
