@@ -219,6 +219,12 @@ def test_populations_that_would_have_one_name_are_refused():
         make_recipe("populations", gates=Strategy(gates))
 
 
+def test_more_populations_than_memory_holds_are_refused():
+    gates = tuple(Gate(f"G{n}", Range(0, 1), (CD3,)) for n in range(251))
+    with pytest.raises(FlowmlError, match="251 populations"):
+        make_recipe("populations", gates=Strategy(gates))
+
+
 def learned(classes=("B cells", "T cells")):
     """Return a classifier of events that knows two classes by CD19 and CD3."""
     tubes = [case.tubes[0].origin for case in cohort()[:4]]

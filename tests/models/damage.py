@@ -208,7 +208,7 @@ def changed(document: Any, random: np.random.Generator) -> str:
         key = keys[random.integers(len(keys))]
         path.append(key)
         value = place[key]
-        if random.random() > STOP and (inside := _document(value)):
+        if (inside := _document(value)) and random.random() > STOP:
             step = changed(inside, random)
             place[key] = json.dumps(inside)
             return f"{'/'.join(map(str, path))}: {step}"

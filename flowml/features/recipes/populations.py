@@ -33,6 +33,7 @@ PARENT, ALL = "parent", "all"
 # all of that, all events; and of tubes that tell their volume its events and the picolitres
 COUNTED = ("events", "parent", "inside", "reference", "all", "measured", "picolitres")
 LONGEST_NAME = 80
+MOST_POPULATIONS = 250  # each takes 32 kB of memory for every marker
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class PopulationShares(Plain):
         self._check_names(names_of(self.found_by))
 
     def _check_names(self, names: tuple[str, ...]) -> None:
+        if len(names) > MOST_POPULATIONS:
+            raise FlowmlError(
+                f"the gates have {len(names)} populations, of which features can be told of "
+                f"{MOST_POPULATIONS} at most. Leave out those that tell nothing."
+            )
         keys: dict[str, str] = {}
         for name in names:
             if (other := keys.setdefault(population_key(name), name)) != name:
