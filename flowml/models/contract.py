@@ -200,7 +200,8 @@ class Contract:
             few = [p for p in self._coverage.populations if p not in lacking.populations]
             unsure = f"the gates of {_names(lacking.populations)} are not sure"
             said = [unsure] if lacking.populations else []
-            said += [f"fewer than {FEWEST} events are in {_names(few)}"] if few else []
+            low = f"fewer than {FEWEST} events with a value are in {_names(few)}"
+            said += [low] if few else []
             return f"{', '.join(said)}, and nothing else tells of {listed(lacking.markers)}"
         if set(self._coverage.keys) <= set(lacking.markers):
             if self._columns:

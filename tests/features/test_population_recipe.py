@@ -359,7 +359,8 @@ def test_a_case_of_few_events_in_all_gates_lacks_no_marker(of_one_gate):
     few = tube.events()[flowml.gate(tube, WIDE)[WIDE.gates[0].name]][:9]
     case = one_tube(with_events(tube, few))
     answer = flowml.classify([case], of_one_gate.classifier.trained()).predictions[0]
-    assert "fewer than 10 events are in B?## `x`, and nothing else tells of" in answer.reason
+    said = "fewer than 10 events with a value are in B?## `x`, and nothing else tells of"
+    assert said in answer.reason
     assert "missing" not in answer.reason
     assert "not sure" not in answer.reason
 
