@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
 Row = dict[str, str]
 SEPARATORS = ",;\t"
+_QUOTED = re.compile(r'(?:^|(?<=[,;\t]))"(?:[^"]|"")*(?:"|$)')
 
 
 def separator_of(heading: str) -> str:
     """Tell what separates the columns of a table: what its heading holds most of.
+
+    What stands within quotes does not count.
 
     Parameters
     ----------
@@ -30,7 +34,7 @@ def separator_of(heading: str) -> str:
     str
         A comma, a semicolon or a tab.
     """
-    return max(SEPARATORS, key=heading.count)
+    return max(SEPARATORS, key=_QUOTED.sub("", heading).count)
 
 
 def unreadable(path: Path | str, error: Exception) -> CaseError:

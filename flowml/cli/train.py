@@ -187,6 +187,7 @@ def _say_what_may_be_missing(model: TrainedModel) -> None:
 def _say_what_was_trained(training: Training, out: Path) -> None:
     """Print a summary of the model."""
     from flowml.cli.talk import say_what_was_aligned
+    from flowml.models.unsure import KEY
     from flowml.safety import file_sha256, printable
 
     model = training.classifier.trained()
@@ -210,6 +211,7 @@ def _say_what_was_trained(training: Training, out: Path) -> None:
     say_what_was_aligned(training.aligned, training.not_aligned)
     if training.left_out_markers:
         left_out = printable(", ".join(training.left_out_markers), 400)
-        click.echo(f"left out, because not every case has them: {left_out}")
+        half = ", or of populations half of them" if model.training.get(KEY) else ""
+        click.echo(f"left out, because not every case has them{half}: {left_out}")
     click.echo(f"model: {printable(out)} (SHA-256 {file_sha256(out)})")
     click.echo(DISCLAIMER)

@@ -93,6 +93,12 @@ def common_features(table: FeatureTable) -> tuple[list[str], tuple[str, ...]]:
     markers, results = coverage.lacking(~complete)
     left_out = (*markers, *coverage.unsure(~complete), *results)
     if not Coverage(common).markers:
+        if Coverage(common).populations:
+            raise PanelError(
+                "no population has 10 events, which it takes to tell how bright it is, in half "
+                "of the training cases: nothing is known of markers. Draw wider gates, or use "
+                "another recipe beside them, such as ecdf+populations."
+            )
         raise PanelError(
             f"the training cases share no marker; they have "
             f"{', '.join(left_out[:MOST_SHOWN])}. Train on cases of one panel."

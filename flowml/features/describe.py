@@ -187,17 +187,24 @@ def _taken(tubes: Sequence[TubeRead]) -> dict[str, str]:
 
 
 def _none_wanted(recipe: FittedRecipe) -> str:
+    if _is_gated(recipe):
+        return "none of its tubes has all channels of the gates"
     return (
         f"the case has nothing that the recipe {recipe.name} counts: none of its markers, or "
         "not together in one tube"
     )
 
 
+def _is_gated(recipe: FittedRecipe) -> bool:
+    """Tell a recipe that looks at populations only."""
+    return all(part.kind in GATED for part in recipe.parts)
+
+
 def _nothing_counted(recipe: FittedRecipe, n_events: int) -> str:
     """Say of what there is none in a case."""
     if not n_events:
         return "event"
-    if all(part.kind in GATED for part in recipe.parts):
+    if _is_gated(recipe):
         return "population whose gate is sure"
     return "value that is a number"
 

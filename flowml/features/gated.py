@@ -12,7 +12,7 @@ from flowml.features.names import population_key
 from flowml.features.recipes.part import Kind
 from flowml.features.recipes.plan import PartCounts, as_table, side_by_side
 from flowml.features.recipes.populations import COUNTED
-from flowml.findings import Finding
+from flowml.findings import Finding, Severity
 from flowml.gating.gaters import find_populations
 from flowml.gating.statistics import picolitres_of
 from flowml.quality.mask import MASK
@@ -89,7 +89,7 @@ def count_populations(
             Kind.SHARES: as_table(_sizes(counts, found, part, volume)),
             Kind.BRIGHTNESS: as_table(_brightness(opened, recipe, found, instrument)),
         },
-        _unsure(found, opened.sample.name),
+        (*filter(_is_doubt, found.findings), *_unsure(found, opened.sample.name)),
     )
 
 
@@ -127,6 +127,11 @@ def _brightness(
             own = [(marker, population_key(name)) for marker in markers]
             histograms |= dict(zip(own, rows, strict=True))
     return histograms
+
+
+def _is_doubt(finding: Finding) -> bool:
+    """Tell what concerns the whole tube; of single populations `_unsure` says it in one."""
+    return finding.severity is Severity.REVIEW
 
 
 def _unsure(found: Populations, name: str) -> tuple[Finding, ...]:

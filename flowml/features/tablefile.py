@@ -103,7 +103,7 @@ def _lines(table: FeatureTable) -> Iterator[str]:
 def _cell(text: str) -> str:
     """Write a cell of text: no formula, and within quotes where it must be."""
     shown = spreadsheet_cell(text)
-    if any(sign in shown for sign in ',"\r\n'):
+    if any(sign in shown for sign in ',;\t"\r\n'):
         return '"' + shown.replace('"', '""') + '"'
     return shown
 

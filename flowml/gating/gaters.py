@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flowml.errors import GateError
 from flowml.gating.apply import gate_populations
 from flowml.gating.automatic import ACUTE, AUTO, MATURE, auto_gate, check_panel
+from flowml.gating.automatic.names import CELLS, EVERY
 from flowml.gating.read import GateDocument, read_gate_document
 from flowml.gating.strategy import Strategy
 from flowml.gating.tables import as_tables, opened
@@ -32,6 +33,7 @@ _ARCHIVE = b"PK"  # how the file of a classifier of events starts
 LONGEST = 8 << 20  # characters of gates as text
 KIND = "kind"
 AUTOMATIC, DRAWN, LEARNED = "automatic", "drawn", "learned"
+SOURCE = "the gates of the recipe"  # a document's own name may be a patient's
 
 
 class Gater(Protocol):
@@ -171,7 +173,7 @@ def gates_as_text(gates: Gates) -> str:
     Returns
     -------
     str
-        The same for the same gates.
+        The same for the same gates, whatever their document is called.
 
     Raises
     ------
@@ -181,7 +183,7 @@ def gates_as_text(gates: Gates) -> str:
     if isinstance(gates, Automatic):
         plain: dict[str, Any] = {KIND: AUTOMATIC, "panel": gates.panel}
     elif isinstance(gates, Strategy):
-        plain = {KIND: DRAWN, "source": gates.source, "gates": as_tables(gates)}
+        plain = {KIND: DRAWN, "gates": as_tables(gates)}
     else:
         plain = _learned_as_plain(gates)
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -202,7 +204,6 @@ def _learned_as_plain(gates: Gater) -> dict[str, Any]:
     return {KIND: LEARNED, "manifest": manifest, "tables": base64.b64encode(tables).decode()}
 
 
-@lru_cache(maxsize=16)  # asked for every tube
 def gates_from_text(text: str) -> Gates:
     """Read gates that `gates_as_text` wrote, none of which is trusted.
 
@@ -221,9 +222,15 @@ def gates_from_text(text: str) -> Gates:
     FlowmlError
         If it says anything else.
     """
+    if not isinstance(text, str) or len(text) > LONGEST:
+        found = f"{len(text)} characters" if isinstance(text, str) else type(text).__name__
+        raise GateError(f"gates are {found}, expected a text of at most {LONGEST} characters.")
+    return _read(text)
+
+
+@lru_cache(maxsize=16)  # asked for every tube
+def _read(text: str) -> Gates:
     try:
-        if len(text) > LONGEST:
-            raise GateError(f"gates take {len(text)} characters, expected at most {LONGEST}.")
         plain = json.loads(text)
         return _READERS[plain[KIND]](plain)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -234,10 +241,7 @@ def gates_from_text(text: str) -> Gates:
 
 
 def _drawn_from(plain: Mapping[str, Any]) -> Strategy:
-    source = plain["source"]
-    if not isinstance(source, str):
-        raise TypeError("the name of a gate document is a text")
-    return strategy_from(opened(plain["gates"]), printable(source))
+    return strategy_from(opened(plain["gates"]), SOURCE)
 
 
 def _learned_from(plain: Mapping[str, Any]) -> Gater:
@@ -258,6 +262,29 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Gates]] = {
 }
 
 
+def names_of(gates: Gates) -> tuple[str, ...]:
+    """Name the populations that gates can find.
+
+    Parameters
+    ----------
+    gates : Strategy, Automatic or EventClassifier
+        As `gates_from_text` returns them.
+
+    Returns
+    -------
+    tuple of str
+        A tube without the channels for some may have fewer.
+    """
+    from flowml.gating.learned import EventClassifier
+
+    if isinstance(gates, Strategy):
+        return tuple(gate.name for gate in gates.gates)
+    if isinstance(gates, EventClassifier):
+        model = gates.trained()
+        return (model.artefact, CELLS, *model.lineages)
+    return EVERY
+
+
 def whole_of(gates: Gates) -> str:
     """Name the population that holds all cells, where the gates have one.
 
@@ -271,6 +298,4 @@ def whole_of(gates: Gates) -> str:
     str
         Empty for gates of a person, who may have called it anything.
     """
-    from flowml.gating.automatic.names import CELLS
-
     return "" if isinstance(gates, Strategy) else CELLS

@@ -38,7 +38,7 @@ from flowml.models.predictor import predictor_from
 from flowml.models.record import is_choice
 from flowml.models.standin import is_stand_ins
 from flowml.models.trained import TrainedModel
-from flowml.models.unsure import is_population_record
+from flowml.models.unsure import check_populations, is_population_record
 from flowml.safety import printable
 
 TREES, TABLES, CARD = "trees.json", "tables.bin", "card.md"
@@ -184,6 +184,7 @@ def _checked(manifest: dict[str, Any], members: dict[str, bytes]) -> TrainedMode
         training=_training(manifest["training"]),
         card=members[CARD].decode("utf-8"),
     )
+    check_populations(names, model.recipe, model.training)
     if set(tables) != set(model.predictor.tables() | model.caution.tables()):
         raise ModelError("it holds tables that count for nothing.")
     return model

@@ -8,6 +8,7 @@ from flowml.about import DISCLAIMER, SYNTHETIC_WARNING
 from flowml.models.adapted import KEY, adapted_lines
 from flowml.models.standin import accepted_of
 from flowml.models.unsure import KEY as POPULATIONS
+from flowml.safety import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +73,7 @@ _STAND_INS = (
     "| stands in | cases | right answers lost | wrong answers gained | so it is |",
     "|---|---|---|---|---|",
 )
+LONGEST_NAME = 60  # of a population
 NOT_LISTED = (
     KEY, "absence", "cases", "choice", "data_kind", "dyes", "inputs", "panels", POPULATIONS,
     "scales", "stand_ins",
@@ -151,12 +153,17 @@ def _markers(model: TrainedModel) -> list[str]:
 def _populations(model: TrainedModel) -> list[str]:
     """List the populations whose features the model uses."""
     shares = model.training.get(POPULATIONS, {})
-    told = ", ".join(f"{name} ({share:.0%})" for name, share in shares.items())
+    told = ", ".join(f"{_quoted(name)} ({share:.0%})" for name, share in shares.items())
     return (
         [f"Populations, and in how many training cases they told anything: {told}."]
         if told
         else []
     )
+
+
+def _quoted(name: str) -> str:
+    """Return a name that a person chose, as Markdown shows it and nothing else."""
+    return f"`{printable(name, LONGEST_NAME).replace('`', chr(39))}`"
 
 
 def _panels(model: TrainedModel) -> list[str]:

@@ -15,11 +15,12 @@ import numpy as np
 from flowml.about import SYNTHETIC_WARNING
 from flowml.features.coverage import Coverage
 from flowml.features.names import BAR, parse_name
+from flowml.features.recipes.populations import FEWEST
 from flowml.findings import Finding, Severity
 from flowml.knowledge.assessed import Unassessed, not_assessed
 from flowml.models.about import SCALE_GAP, SYNTHETIC
 from flowml.models.panels import TrainingPanels
-from flowml.safety import listed
+from flowml.safety import listed, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +68,10 @@ def said_of_trial(trial: Mapping[str, Any]) -> str:
         f"rightly (95 % interval of the loss {right[1]:.1%} to {right[2]:.1%}) and "
         f"{_change(wrong[0], 'more', 'fewer')} wrongly ({wrong[1]:.1%} to {wrong[2]:.1%})"
     )
+
+
+def _names(populations: Sequence[str]) -> str:
+    return listed(printable(name, 60) for name in populations)
 
 
 def _change(share: float, above: str, below: str) -> str:
@@ -191,11 +196,13 @@ class Contract:
         """Say why the model must not be asked without some markers; empty if it may."""
         measured = {marker for tube in case.tubes for marker in tube.tops}
         names = {unit.rpartition(BAR)[2] for unit in lacking.markers}
-        if lacking.populations and names <= measured:
-            return (
-                f"the gates of {listed(lacking.populations)} are not sure, and nothing else "
-                f"tells of {listed(lacking.markers)}"
-            )
+        if self._coverage.populations and names <= measured:
+            few = [p for p in self._coverage.populations if p not in lacking.populations]
+            unsure = f"the gates of {_names(lacking.populations)} are not sure"
+            said = [unsure] if lacking.populations else []
+            low = f"fewer than {FEWEST} events with a value are in {_names(few)}"
+            said += [low] if few else []
+            return f"{', '.join(said)}, and nothing else tells of {listed(lacking.markers)}"
         if set(self._coverage.keys) <= set(lacking.markers):
             if self._columns:
                 return "all columns that the model needs are empty"

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowml.archive.plain import is_share
+from flowml.errors import ModelError
 from flowml.features.coverage import Coverage
+from flowml.features.names import population_key
 from flowml.findings import Finding, Severity
+from flowml.gating.gaters import names_of
 from flowml.safety import listed, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from flowml.features.recipes.fitted import FittedRecipe
 
 KEY = "populations"
 # Share of training cases in which something was known of a population. Beyond it the model has
@@ -60,7 +65,39 @@ def is_population_record(training: Mapping[str, Any]) -> bool:
         Whether it is sound.
     """
     found = training.get(KEY, {})
-    return isinstance(found, dict) and all(map(is_share, found.values()))
+    return isinstance(found, dict) and all(is_share(n) and n >= 0 for n in found.values())
+
+
+def check_populations(
+    feature_names: Sequence[str], recipe: FittedRecipe | None, training: Mapping[str, Any]
+) -> None:
+    """Refuse a model whose features, gates and record are about other populations.
+
+    Parameters
+    ----------
+    feature_names : sequence of str
+        Of the model.
+    recipe : FittedRecipe or None
+        Which computes them.
+    training : mapping
+        As `population_record` adds to it.
+
+    Raises
+    ------
+    ModelError
+        If a population is not in all of them.
+    """
+    used = set(Coverage(feature_names).populations)
+    if used != set(training.get(KEY, {})):
+        raise ModelError("its features are about other populations than its training summary.")
+    if recipe is None:
+        return
+    found = names_of(recipe.gated.found_by) if recipe.gated else ()
+    if lost := sorted(used - {population_key(name)[1:] for name in found}):
+        raise ModelError(
+            f"its features are about the population {printable(lost[0], 60)!r}, which no gate "
+            "of its recipe finds."
+        )
 
 
 def unsure_findings(
@@ -86,8 +123,9 @@ def unsure_findings(
     shares = {name: known.get(name, 1.0) for name in populations}
     told = [f"{printable(name, 60)} ({share:.0%})" for name, share in shares.items()]
     message = (
-        "nothing is known of populations that the model uses, as their gates are not sure: "
-        f"{listed(told)}; in brackets, in how many training cases something was"
+        "nothing is known of populations that the model uses, as their gates are not sure, or "
+        f"no tube has all their channels: {listed(told)}; in brackets, in how many training "
+        "cases something was known"
     )
     severity = Severity.REVIEW if max(shares.values()) > NEARLY_ALL else Severity.WARN
     return (Finding("MODEL-UNSURE", message, severity),)

@@ -20,6 +20,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 LONGEST_NAME = 48  # characters
 PERCENT = 100
+THOUSAND = 999.5  # counts from here on have no digits to spare
 UNKNOWN = "not known"
 SCALES = "Regions are parts of the display scale, whose top is 1; those at its ends are open."
 
@@ -172,7 +173,8 @@ def what(reason: Reason) -> str:
         return UNKNOWN
     if reason.unit.startswith("of ") and reason.unit != SCALE:
         return f"{PERCENT * reason.value:.3g} % {reason.unit}"
-    return f"{reason.value:.3g} {reason.unit}".rstrip()
+    number = f"{reason.value:.0f}" if abs(reason.value) >= THOUSAND else f"{reason.value:.3g}"
+    return f"{number} {reason.unit}".rstrip()
 
 
 def explanation_csv(explanation: Explanation) -> str:

@@ -80,7 +80,7 @@ def test_a_model_brings_its_gates_along(flowml, folder, gates, tmp_path):
     assert "/B cells" not in told.out
     card = flowml("model", "show", model)
     assert "Populations, and in how many training cases" in card.out
-    assert "cells (100%)" in card.out
+    assert "`cells` (100%)" in card.out
 
 
 @pytest.mark.parametrize(

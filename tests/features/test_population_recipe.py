@@ -14,9 +14,12 @@ from flowml.features import FittedRecipe, describe_case, make_recipe
 from flowml.features.coverage import Coverage
 from flowml.features.names import feature_name
 from flowml.features.recipes.populations import COUNTED, PopulationShares
+from flowml.features.sheet import Wanted, read_sheet
 from flowml.features.table import FeatureTable
+from flowml.features.tablefile import write_table
 from flowml.gating import Dimension, Gate, Polygon, Range, Strategy
 from flowml.gating.gaters import Automatic, gates_as_text
+from flowml.gating.learned import NetworkSettings
 from flowml.models import load_model, save_model
 from flowml.preprocess import display
 from flowml.quality import Preparation
@@ -197,6 +200,9 @@ def test_damaged_parts_are_refused(part, changes):
     ("options", "says"),
     [
         ({"reference": "CD8"}, "no population 'CD8'"),
+        ({"reference": " parent"}, "cannot be told apart"),
+        ({"reference": " "}, "cannot be told apart"),
+        ({"gates": "auto", "reference": "lymphocites"}, "Nearest: lymphocytes"),
         ({"reference": "all"}, "cannot be told apart"),
         ({"gates": "nowhere.toml"}, "could not be read|could not read|nowhere"),
         ({"absolute": "yes"}, "true or false"),
@@ -211,6 +217,57 @@ def test_populations_that_would_have_one_name_are_refused():
     gates = (Gate("a|b", Range(0, 1), (CD3,)), Gate("a/b", Range(0, 1), (CD3,)))
     with pytest.raises(FlowmlError, match="one name as features"):
         make_recipe("populations", gates=Strategy(gates))
+
+
+def test_more_populations_than_memory_holds_are_refused():
+    gates = tuple(Gate(f"G{n}", Range(0, 1), (CD3,)) for n in range(251))
+    with pytest.raises(FlowmlError, match="251 populations"):
+        make_recipe("populations", gates=Strategy(gates))
+
+
+def learned(classes=("B cells", "T cells")):
+    """Return a classifier of events that knows two classes by CD19 and CD3."""
+    tubes = [case.tubes[0].origin for case in cohort()[:4]]
+    labels_ = []
+    for tube in tubes:
+        b_cells, t_cells = (tube.events()[:, tube.column(name)] for name in ("CD19", "CD3"))
+        own = np.where(t_cells > 3000, classes[1], "artefact")
+        labels_.append(np.where(b_cells > 2000, classes[0], own))
+    settings = NetworkSettings(n_passes=2)
+    return flowml.EventClassifier(settings=settings).fit(tubes, labels_)
+
+
+def test_lineages_that_would_have_one_name_are_refused():
+    with pytest.raises(FlowmlError, match="one name as features"):
+        make_recipe("populations", gates=learned(("B|1", "B/1")))
+
+
+def test_shares_of_what_a_classifier_does_not_know_are_refused():
+    with pytest.raises(FlowmlError, match="Nearest: B cells"):
+        make_recipe("populations", gates=learned(), reference="B cell")
+
+
+def test_events_far_from_those_of_training_are_told():
+    tube = cohort()[0].tubes[0].origin
+    far = one_tube(with_events(tube, tube.events() * np.float32(1000)))
+    fitted = make_recipe("ecdf+populations", gates=learned(), bins=4).fit([])
+    found = {f.code: f.severity.name for f in describe_case(far, fitted).findings}
+    assert found["EVENTS-FAR"] == "REVIEW"
+    assert found["FEATURES-UNSURE"] == "INFO"
+
+
+def test_a_name_with_blanks_is_the_same_in_a_table_that_was_trained_on(tmp_path):
+    gates = Strategy((Gate(" B; all ", Range(0.3, np.inf), (Dimension("CD19"),)),))
+    table = flowml.extract(
+        cohort(), make_recipe("populations", gates=gates, reference=" B; all ")
+    )
+    assert "/ B; all |of_B; all" in table
+    whole = FeatureTable.from_frame(table)
+    for ending in ("csv", "parquet"):
+        write_table(whole, tmp_path / f"t.{ending}")
+        sheet = read_sheet(tmp_path / f"t.{ending}", Wanted("case_id", ("case_id",), None))
+        assert sheet.features.names == whole.names
+        assert np.array_equal(sheet.features.values, whole.values, equal_nan=True)
 
 
 def test_stand_ins_and_optional_markers_are_refused_beside_populations():
@@ -287,6 +344,63 @@ def test_a_case_that_tells_of_no_population_is_not_classifiable(trained):
     answer = asked(trained, list(trained.classifier.training_["populations"]))
     assert answer.decision == "review"
     assert "are not sure, and nothing else tells of" in answer.reason
+
+
+WIDE = Strategy((Gate("B\n## `x`", Range(0.1, np.inf), (Dimension("CD19"),)),))
+
+
+@pytest.fixture(scope="module")
+def of_one_gate():
+    return train(cohort(), labels(), make_recipe("populations", gates=WIDE), settings=QUICK)
+
+
+def test_a_case_of_few_events_in_all_gates_lacks_no_marker(of_one_gate):
+    tube = cohort()[0].tubes[0].origin
+    few = tube.events()[flowml.gate(tube, WIDE)[WIDE.gates[0].name]][:9]
+    case = one_tube(with_events(tube, few))
+    answer = flowml.classify([case], of_one_gate.classifier.trained()).predictions[0]
+    said = "fewer than 10 events with a value are in B?## `x`, and nothing else tells of"
+    assert said in answer.reason
+    assert "missing" not in answer.reason
+    assert "not sure" not in answer.reason
+
+
+def test_names_of_populations_cannot_write_in_the_model_card(of_one_gate):
+    card = of_one_gate.classifier.trained().card
+    assert "told anything: `B?## 'x'` (100%)." in card
+    assert "\n## `x`" not in card
+
+
+def test_gates_in_which_too_few_events_are_cannot_be_trained_on():
+    rare = Strategy((Gate("rare", Range(0.999, np.inf), (Dimension("CD19"),)),))
+    with pytest.raises(PanelError, match="Draw wider gates"):
+        train(cohort(), labels(), make_recipe("populations", gates=rare), settings=QUICK)
+
+
+def test_a_case_whose_tubes_cannot_be_gated_says_so(of_one_gate):
+    tube = plain_sample(np.ones((200, 2), np.float32), ["CD3", "CD4"])
+    answer = flowml.classify([one_tube(tube)], of_one_gate.classifier.trained()).predictions[0]
+    assert "none of its tubes has all channels of the gates" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("record", "gates", "says"),
+    [
+        ({}, WIDE, "other populations than its training summary"),
+        ({"B\n## `x`": -0.1}, WIDE, "not one that flowml wrote"),
+        ({"B\n## `x`": 1.0, "C": 1.0}, WIDE, "other populations than its training summary"),
+        (None, Automatic(), "no gate of its recipe finds"),
+    ],
+)
+def test_a_model_of_other_populations_than_its_gates_find_is_refused(
+    of_one_gate, tmp_path, record, gates, says
+):
+    model = of_one_gate.classifier.trained()
+    training = model.training if record is None else {**model.training, "populations": record}
+    recipe = make_recipe("populations", gates=gates).fit([])
+    save_model(replace(model, training=training, recipe=recipe), tmp_path / "m.flowml")
+    with pytest.raises(ModelError, match=says):
+        load_model(tmp_path / "m.flowml")
 
 
 def test_a_case_without_a_marker_lacks_the_marker_and_no_population(trained):

@@ -14,12 +14,14 @@ import flowml
 from flowml.errors import FlowmlError, GateError
 from flowml.events import ArraySource
 from flowml.gating import Dimension, Gate, Range, Ratio, Rectangle, Strategy
+from flowml.gating.automatic import names as automatic
 from flowml.gating.gaters import (
     Automatic,
     find_populations,
     gates_as_text,
     gates_from,
     gates_from_text,
+    names_of,
     whole_of,
 )
 from flowml.gating.learned import NetworkSettings
@@ -88,10 +90,10 @@ def test_open_ends_ratios_and_what_is_outside_come_back():
             Gate("not box", Range(0.1, np.inf), (CD8,), "box", outside=True),
             Gate("ratio", Range(0.5, 2.0), (ratio,)),
         ),
-        source="panel.toml",
+        source="Doe, John.toml",
     )
     assert same_masks(sample(), strategy)
-    assert again(strategy).source == "panel.toml"
+    assert "Doe" not in gates_as_text(strategy) + again(strategy).source
     assert again(strategy)["box"].dimensions == axes
 
 
@@ -127,6 +129,13 @@ def test_automatic_gates_and_learned_ones_find_the_same_again():
     assert same_masks(tubes[1], learned)
     text = gates_as_text(learned)
     assert gates_as_text(gates_from_text(text)) == text
+
+
+def test_the_populations_that_can_be_found_are_named():
+    own = [name for key, name in vars(automatic).items() if key.isupper() and key != "EVERY"]
+    assert sorted(names_of(Automatic())) == sorted(own)
+    assert all(set(flowml.auto_gate(sample_of(n)).masks) <= set(own) for n in range(3))
+    assert names_of(Strategy((Gate("A", Range(0, 1), (CD4,)),))) == ("A",)
 
 
 def test_all_cells_are_known_where_nobody_drew_the_gates():
@@ -179,9 +188,9 @@ def test_gaters_of_another_kind_are_refused():
     [
         "", "[]", "{}", "3", "nul", '{"kind":"pickled"}', '{"kind":["drawn"]}',
         '{"kind":"automatic"}', '{"kind":"automatic","panel":3}',
-        '{"kind":"drawn","gates":[]}', '{"kind":"drawn","source":3,"gates":[]}',
-        '{"kind":"drawn","source":"x","gates":[{"name":"A"}]}',
-        '{"kind":"drawn","source":"x","gates":[{"name":"A","kind":"range","bounds":[3]}]}',
+        '{"kind":"drawn"}', '{"kind":"drawn","gates":[]}', [1], b"{}",
+        '{"kind":"drawn","gates":[{"name":"A"}]}',
+        '{"kind":"drawn","gates":[{"name":"A","kind":"range","bounds":[3]}]}',
         '{"kind":"learned"}', '{"kind":"learned","manifest":{},"tables":"AAAA"}',
         '{"kind":"learned","manifest":{"tables":[]},"tables":"!"}',
         "[" * 100_000,

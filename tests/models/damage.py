@@ -26,6 +26,7 @@ import numpy as np
 import flowml
 from flowml.errors import FlowmlError, ModelError
 from flowml.features import FeatureTable, FittedRecipe
+from flowml.gating import Combination, Dimension, Gate, Polygon, Range, Strategy
 from flowml.models import load_model, save_model
 from flowml.models.bundle import CARD, DIGEST, MANIFEST, TABLES, TREES
 from flowml.models.trained import TrainedModel
@@ -61,6 +62,25 @@ def make_model(folder: Path) -> Path:
     model = train(cases, labels, recipe, settings=settings).classifier.trained()
     save_model(model, folder / "m.flowml")
     return folder / "m.flowml"
+
+
+def make_gated_model(folder: Path) -> Path:
+    """Train a small model of populations that a person drew."""
+    entities = ("normal", "CLL", "AML")
+    cases = list(flowml.simulate(entities=entities, cases=24, events=400, seed=11))
+    labels = {case.case_id: case.details["entity"] for case in cases}
+    corners = [(0.3, 0.0), (1.1, 0.0), (1.1, 0.6), (0.3, 0.6)]
+    axes = (Dimension("CD45"), Dimension("SSC-A"))
+    gates = (
+        Gate("L", Polygon(corners), axes),
+        Gate("B", Range(0.4, np.inf), (Dimension("CD19"),), "L"),
+        Gate("not B", Combination("not", ("B",)), (), "L"),
+    )
+    recipe = flowml.make_recipe("populations", gates=Strategy(gates), reference="L")
+    settings = TrainingSettings(estimator="logistic", confidence=0.5)
+    model = train(cases, labels, recipe, settings=settings).classifier.trained()
+    save_model(model, folder / "gated.flowml")
+    return folder / "gated.flowml"
 
 
 def members_of(raw: bytes) -> dict[str, bytes]:
@@ -165,11 +185,11 @@ def _consistent(raw: bytes, random: np.random.Generator) -> Mutant:
         steps = [
             f"{MANIFEST}: {changed(manifest, random)}" for _ in range(random.integers(1, 4))
         ]
-        _right_recipe(manifest)
+        right_recipe(manifest)
     return Mutant(CONSISTENT, consistent(members, manifest), tuple(steps))
 
 
-def _right_recipe(manifest: dict[str, Any]) -> None:
+def right_recipe(manifest: dict[str, Any]) -> None:
     """Make the recipe's own hash right again, if it is still a recipe."""
     try:
         manifest["recipe_sha256"] = FittedRecipe.from_dict(manifest["recipe"]).sha256
@@ -188,10 +208,22 @@ def changed(document: Any, random: np.random.Generator) -> str:
         key = keys[random.integers(len(keys))]
         path.append(key)
         value = place[key]
+        if (inside := _document(value)) and random.random() > STOP:
+            step = changed(inside, random)
+            place[key] = json.dumps(inside)
+            return f"{'/'.join(map(str, path))}: {step}"
         if not isinstance(value, (dict, list)) or not value or random.random() < STOP:
             how = _replaced(place, key, random)
             return f"{'/'.join(map(str, path))} {how}"
         place = value
+
+
+def _document(value: Any) -> Any:
+    """Return the document that a text holds, as gates of a recipe do; None if it is none."""
+    try:
+        return json.loads(value) if isinstance(value, str) and value[:1] == "{" else None
+    except ValueError:
+        return None
 
 
 def _replaced(place: Any, key: Any, random: np.random.Generator) -> str:

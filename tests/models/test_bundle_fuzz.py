@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 
+import numpy as np
 import pytest
 from damage import (
     CONSISTENT,
@@ -16,12 +17,17 @@ from damage import (
     Mutant,
     changed,
     consistent,
+    make_gated_model,
     make_model,
     make_mutant,
     members_of,
+    right_recipe,
 )
 from places import ROOT
 
+import flowml
+from flowml.errors import ModelError
+from flowml.models import load_model
 from flowml.models.bundle import CARD, MANIFEST
 
 SHORT = 100
@@ -53,6 +59,29 @@ def test_no_target_is_missed_in_a_short_run(fuzz, model):
     assert sum(counts[DAMAGED].values()) == sum(counts[CONSISTENT].values()) == SHORT
     assert counts[DAMAGED]["refused"] > 0.9 * SHORT
     assert all(counts[CONSISTENT][outcome] > 1 for outcome in ("refused", "same", "other"))
+
+
+def test_damaged_gates_are_refused_or_can_be_asked(tmp_path):
+    file = make_gated_model(tmp_path)
+    members = members_of(file.read_bytes())
+    case = next(iter(flowml.simulate(entities=("CLL",), cases=1, events=300, seed=1)))
+    asked = 0
+    for number in range(SHORT):
+        manifest = json.loads(members[MANIFEST])
+        part = next(part for part in manifest["recipe"]["parts"] if "gates" in part)
+        document = json.loads(part["gates"])
+        step = changed(document, np.random.default_rng(number))
+        part["gates"] = json.dumps(document)
+        right_recipe(manifest)
+        file.write_bytes(consistent(members, manifest))
+        try:
+            model = load_model(file)
+        except ModelError:
+            continue
+        answer = flowml.classify([case], model).predictions[0]
+        assert answer.status in {"answered", "backed_off", "not_classifiable"}, step
+        asked += 1
+    assert 0 < asked < SHORT / 2
 
 
 def test_the_same_number_is_the_same_mutant(judge):

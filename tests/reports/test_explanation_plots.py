@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -164,5 +166,7 @@ def test_signs_and_values():
     ]
     (reason,) = explained({"CD5|median": 1.0}).regions
     assert what(reason) == "0.5 of the scale"
+    told = {999.4: "999 events", 1423.0: "1423 events", 0.25: "0.25 events"}
+    assert {n: what(replace(reason, value=n, unit="events")) for n in told} == told
     (reason,) = explained({"CD5|ecdf16": 1.0}, {"ecdf": 32}).regions
     assert what(reason) == "not known"

@@ -16,10 +16,9 @@ from flowml.errors import FlowmlError
 from flowml.features.counting.fine import quantiles
 from flowml.features.names import as_marker, population_key
 from flowml.features.recipes.part import Kind, Plain, shares
-from flowml.gating.gaters import gates_from_text
+from flowml.gating.gaters import gates_from_text, names_of
 from flowml.gating.statistics import PER_MICROLITRE
-from flowml.gating.strategy import Strategy
-from flowml.safety import printable
+from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +33,7 @@ PARENT, ALL = "parent", "all"
 # all of that, all events; and of tubes that tell their volume its events and the picolitres
 COUNTED = ("events", "parent", "inside", "reference", "all", "measured", "picolitres")
 LONGEST_NAME = 80
+MOST_POPULATIONS = 250  # each takes 32 kB of memory for every marker
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,21 @@ class PopulationShares(Plain):
     def __post_init__(self) -> None:
         if not isinstance(self.reference, str) or not isinstance(self.absolute, bool):
             raise FlowmlError("reference is the name of a population, absolute true or false.")
-        named = as_marker(self.reference)
-        if named in {PARENT, ALL} or len(named) > LONGEST_NAME:
+        named = self._reference
+        is_told = named not in {PARENT, ALL} and bool(named) == bool(self.reference)
+        if not is_told or len(named) > LONGEST_NAME:
             raise FlowmlError(
                 f"shares of {printable(self.reference, 40)!r} cannot be told apart from those "
                 f"of the parent and of all events. Use a name of up to {LONGEST_NAME} signs."
             )
-        if isinstance(self.found_by, Strategy):
-            self._check_drawn([gate.name for gate in self.found_by.gates])
+        self._check_names(names_of(self.found_by))
 
-    def _check_drawn(self, names: list[str]) -> None:
+    def _check_names(self, names: tuple[str, ...]) -> None:
+        if len(names) > MOST_POPULATIONS:
+            raise FlowmlError(
+                f"the gates have {len(names)} populations, of which features can be told of "
+                f"{MOST_POPULATIONS} at most. Leave out those that tell nothing."
+            )
         keys: dict[str, str] = {}
         for name in names:
             if (other := keys.setdefault(population_key(name), name)) != name:
@@ -88,8 +93,13 @@ class PopulationShares(Plain):
         if self.reference and self.reference not in names:
             raise FlowmlError(
                 f"there is no population {printable(self.reference, 60)!r} to be the reference "
-                f"of shares; the gates have {printable(', '.join(names[:20]), 300)}."
+                f"of shares. Nearest: {printable(nearest(self.reference, list(names)), 300)}."
             )
+
+    @property
+    def _reference(self) -> str:
+        """Its name as features hold it: at the end of theirs, where tables know no blanks."""
+        return as_marker(self.reference).strip()
 
     @cached_property
     def found_by(self) -> Gates:
@@ -98,7 +108,7 @@ class PopulationShares(Plain):
 
     def statistics(self) -> tuple[str, ...]:
         """Return ``of_parent``, ``of_all``, the share of the reference, and absolute counts."""
-        reference = (OF + as_marker(self.reference),) if self.reference else ()
+        reference = (OF + self._reference,) if self.reference else ()
         counts = ("events", "per_microlitre") if self.absolute else ()
         return (OF + PARENT, OF + ALL, *reference, *counts)
 
