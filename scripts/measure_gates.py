@@ -1,10 +1,10 @@
-"""How well automatic gates agree with cytometrists, and from what size a clone is seen.
+"""How well automatic gates agree with cytometrists, and with what was simulated.
 
 Run: python scripts/measure_gates.py [FOLDER]
-Prints the tables of docs/automatic_gates.md. FOLDER holds the EuroFlow lymphocyte tubes: data
-kind `simulated-from-real`, clones mixed into donors `resampled`. Their values are put back on
-the linear scale. A donor counts once, by its first sample. Donors with an odd number are those
-on which thresholds were set; shares with Wilson's 95 % intervals.
+Prints the tables of docs/automatic_gates.md; those of clones: scripts/measure_clones.py. FOLDER
+holds the EuroFlow lymphocyte tubes: data kind `simulated-from-real`. Their values are put back
+on the linear scale. A donor counts once, by its first sample. Donors with an odd number are
+those on which thresholds were set; shares with Wilson's 95 % intervals.
 """
 
 from __future__ import annotations
@@ -23,13 +23,7 @@ from flowml.gating.automatic import gate_tube
 from flowml.gating.automatic.maturity import EARLY, LATE
 from flowml.gating.populations import Populations
 from flowml.gating.rules.cells import Cells, open_cells
-from flowml.gating.rules.clones import clones_once
 from flowml.gating.rules.cuts import share_interval
-from flowml.gating.rules.light_chains import light_chain_finding
-from flowml.gating.rules.small_groups import find_group
-from flowml.gating.rules.staining import stained_once
-from flowml.gating.rules.tube import RuleTube
-from flowml.knowledge.rules import load_rulebook
 from flowml.simulator import Truth, truth_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,15 +33,12 @@ from lst import labelled, rows  # noqa: E402 - stands among the tests, which use
 DATA = ROOT.parent / "shared" / "data" / "euroflow-lst"
 LEAST_EVENTS = 20  # of a population by the cytometrist, to be held against it
 RIGHT = 0.9  # F1 from which on a gate is called right
-SHARES = (0.01, 0.005, 0.0025, 0.001)
 SEED = 20261130
 CASES = 10  # simulated, of each kind
 SIMULATED_GRANULOCYTES = ("neutrophils", "eosinophils", "immature granulocytes")
 SIMULATED_MONOCYTES = ("monocytes", "immature monocytes", "myeloid dendritic cells")
 ACUTE = ("AML", "APL", "B-ALL")
 TELLING = (EARLY, *LATE)  # markers of maturity
-DESCRIBED = "group_events"  # a number of the finding, where a small group is described
-PARTS = ((True,), (False,), (True, False))  # donors of development, other donors, all
 LYMPHOID = ("T", "B", "B-clone", "NK")
 # the cytometrists' lineages or names that a population is held against
 LINEAGES = {
@@ -95,6 +86,13 @@ class Agreement(NamedTuple):
         """Whether recall and precision together are high."""
         both = self.recall + self.precision
         return both > 0 and 2 * self.recall * self.precision / both >= RIGHT
+
+
+def asked_folder(about: str) -> Path:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("folder", nargs="?", type=Path, default=DATA)
+    return parser.parse_args().folder
 
 
 def opened(folder: Path) -> list[Tube]:
@@ -292,106 +290,9 @@ def without_lymphocytes(tube: Tube) -> Cells:
     return Cells(tube.name, levels, int(kept.sum()))
 
 
-class Mixed(NamedTuple):
-    """What was found in a donor with clonal cells."""
-
-    present: bool
-    described: bool  # a small group, most of which is clonal
-    cells: int
-    own: int
-    gated: int
-
-
-def mixed(donor: Tube, clone: Tube, share: float) -> Mixed:
-    """Put clonal cells in place of a share of a donor's events, and ask the rule."""
-    rng = np.random.default_rng([SEED, int(donor.name[-2:]), int(clone.name[-2:])])
-    count = round(share * donor.cells.n_events)
-    kept = rng.permutation(donor.cells.n_events)[count:]
-    clonal = rng.permutation(np.flatnonzero(clone.lineages == "B-clone"))[:count]
-    levels = {
-        key: np.concatenate([values[kept], clone.cells.levels[key][clonal]])
-        for key, values in donor.cells.levels.items()
-    }
-    tube = RuleTube(Cells(donor.name, levels, donor.cells.n_events), load_rulebook())
-    finding = light_chain_finding([tube])
-    stained = stained_once(tube)
-    is_clonal = (np.arange(donor.cells.n_events) >= len(kept))[stained.cells]
-    parts = clones_once(stained)
-    part = parts[0].part if parts else np.zeros(len(is_clonal), dtype=bool)
-    described = False
-    if DESCRIBED in finding.numbers and (group := find_group(stained)):
-        described = bool(is_clonal[group.part].mean() > 0.5)
-    own = int((part & is_clonal).sum())
-    return Mixed(
-        finding.status == "present", described, int(part.sum()), own, int(is_clonal.sum())
-    )
-
-
-def by_half(donors: Sequence[Tube], hits: Sequence[bool]) -> str:
-    """Write how many of the donors of development, of the others and of all."""
-    seen = [(d.is_development, hit) for d, hit in zip(donors, hits, strict=True)]
-    halves = [[hit for half, hit in seen if half in kept] for kept in PARTS]
-    return " | ".join(written(sum(half), len(half)) for half in halves)
-
-
-def print_clones(donors: Sequence[Tube], patients: Sequence[Tube]) -> None:
-    """Print how often a clone of a share of all events is seen in healthy donors."""
-    every: list[tuple[float, str, list[Tube], list[Mixed]]] = []
-    for share in SHARES:
-        together: list[Mixed] = []
-        for patient in patients:
-            each = [mixed(donor, patient, share) for donor in donors]
-            every.append((share, f"{patient.name} ({patient.diagnosis})", list(donors), each))
-            together += each
-        every.append((share, "any of them", list(donors) * len(patients), together))
-    print(
-        "\n**A clone in healthy donors, called** (`resampled`)\n\n"
-        "| share, events | clone of | donors of development | other donors | all donors "
-        "| clonal cells gated as B cells | of the cells found, clonal |\n"
-        "|---|---|---|---|---|---|---|"
-    )
-    for share, of, their, each in every:
-        print_called(share, of, their, each)
-    print(
-        "\n**A clone in healthy donors, called or described** (`resampled`)\n\n"
-        "| share, events | clone of | donors of development | other donors | all donors "
-        "| described only |\n|---|---|---|---|---|---|"
-    )
-    for share, of, their, each in every:
-        events = round(share * their[0].cells.n_events)
-        counts = by_half(their, [item.present or item.described for item in each])
-        only = sum(item.described for item in each)
-        print(f"| {100 * share:g} %, {events} | {of} | {counts} | {only} |")
-
-
-def print_called(share: float, of: str, donors: Sequence[Tube], each: Sequence[Mixed]) -> None:
-    """Print one line of the table of clones."""
-    counts = by_half(donors, [item.present for item in each])
-    events = round(share * donors[0].cells.n_events)
-    gated = np.median([item.gated for item in each]) / events
-    pure = [item.own / item.cells for item in each if item.cells]
-    purity = f"{100 * np.median(pure):.0f} %" if pure else "-"
-    print(f"| {100 * share:g} %, {events} | {of} | {counts} | {100 * gated:.0f} % | {purity} |")
-
-
-def print_false_alarms(donors: Sequence[Tube]) -> None:
-    """Print how many healthy donors have a restriction, or a small group described."""
-    findings = [light_chain_finding([RuleTube(d.cells, load_rulebook())]) for d in donors]
-    print(
-        "\n**Healthy donors with nothing put in**\n\n"
-        "| what | donors of development | other donors | all donors |\n|---|---|---|---|"
-    )
-    called = [finding.status == "present" for finding in findings]
-    described = [DESCRIBED in finding.numbers for finding in findings]
-    print(f"| false alarm: a clone is called | {by_half(donors, called)} |")
-    print(f"| a small group is described | {by_half(donors, described)} |")
-
-
 def main() -> None:
     """Print all tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=DATA)
-    folder = parser.parse_args().folder
+    folder = asked_folder(__doc__)
     tubes = opened(folder)
     donors = [tube for tube in tubes if tube.diagnosis == "HD"]
     patients = [tube for tube in tubes if tube.diagnosis != "HD"]
@@ -403,8 +304,6 @@ def main() -> None:
         print_simulated("acute", entity)
     print_simulated("cll-9f", "CLL")
     print_maturity()
-    print_false_alarms(donors)
-    print_clones(donors, patients)
 
 
 if __name__ == "__main__":

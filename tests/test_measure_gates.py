@@ -1,8 +1,8 @@
-"""The script that holds automatic gates against cytometrists counts as it says."""
+"""The scripts that hold automatic gates against cytometrists count as they say."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 
 import numpy as np
 import pytest
@@ -16,11 +16,15 @@ MARKERS = "CD45 CD3 CD19 CD20 CD5 kappa lambda"
 
 @pytest.fixture(scope="module")
 def script():
-    path = ROOT / "scripts" / "measure_gates.py"
-    spec = importlib.util.spec_from_file_location("measure_gates", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(ROOT / "scripts")
+        yield importlib.import_module("measure_gates")
+
+
+@pytest.fixture(scope="module")
+def clones(script):
+    assert script
+    return importlib.import_module("measure_clones")
 
 
 def made(script, name, diagnosis, *parts):
@@ -51,20 +55,20 @@ def test_truth_is_what_the_cytometrist_said(script):
     assert script.truth(some, "T cells").sum() == 0
 
 
-def test_a_clone_takes_the_place_of_a_share_of_a_donor(script):
+def test_a_clone_takes_the_place_of_a_share_of_a_donor(clones, script):
     donor = made(
         script, "lst-02", "HD", (8000, LYMPHOCYTES | {"CD5": 4.0}, "T"),
         (1200, B | {"kappa": 3.7}, "B"), (800, B | {"lambda": 3.7}, "B"),
     )  # fmt: skip
     look = B | {"CD5": 3.4, "CD20": 3.4, "kappa": 3.5}
     clone = made(script, "lst-22", "MCL", (900, look, "B-clone"), (500, LYMPHOCYTES, "T"))
-    seen = script.mixed(donor, clone, 0.03)
+    seen = clones.mixed(donor, clone, 0.03)
     assert seen.present
     assert seen.gated == pytest.approx(300, abs=10)
     assert seen.own / seen.cells > 0.9
-    few = script.mixed(donor, clone, 0.001)
+    few = clones.mixed(donor, clone, 0.001)
     assert (few.present, few.described, few.cells, few.gated) == (False, False, 0, 10)
-    some = script.mixed(donor, clone, 0.004)
+    some = clones.mixed(donor, clone, 0.004)
     assert (some.present, some.described, some.cells, some.gated) == (False, True, 0, 40)
 
 
@@ -73,7 +77,7 @@ def test_lymphocytes_are_taken_out(script):
     assert script.without_lymphocytes(donor).n_events == pytest.approx(710, abs=15)
 
 
-def test_hits_are_counted_for_either_half_of_the_donors(script):
+def test_hits_are_counted_for_either_half_of_the_donors(clones, script):
     donors = [made(script, f"lst-0{n}", "HD", (10, B, "B")) for n in (1, 2, 3)]
-    cells = script.by_half(donors, [True, True, False]).split(" | ")
+    cells = clones.by_half(donors, [True, True, False]).split(" | ")
     assert [cell[:6] for cell in cells] == ["1 of 2", "1 of 1", "2 of 3"]

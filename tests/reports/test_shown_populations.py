@@ -62,11 +62,19 @@ def test_parents_that_are_no_lineage_stay_grey():
     assert shown(found(cells="1100", singlets="1110", debris="0001")) == {}
 
 
+def test_what_lies_among_lymphocytes_is_not_hidden_by_their_colour():
+    tree = found(cells="111111", lymphocytes="111100", blasts="001110", B_cells="010000")
+    assert shown(tree)["other lymphocytes"] == bits("100000").tolist()
+    assert shown(tree)["blasts"] == bits("001110").tolist()
+    assert colour("other lymphocytes") == POPULATIONS["lymphocytes"]
+    assert "lymphocytes" in shown(found(cells="1111", lymphocytes="1100", blasts="0011"))
+
+
 def test_what_is_not_sure_is_named_and_has_no_colour_unless_it_is_asked_for():
     scores = {"CD8 T cells": 0.49, "lymphocytes": 0.5}
     tree = found(scores, cells="1111", lymphocytes="1111", T_cells="1100", CD4_T_cells="1000",
                  CD8_T_cells="0100")  # fmt: skip
-    assert set(shown(tree)) == {"lymphocytes", "CD4 T cells", "other T cells"}
+    assert set(shown(tree)) == {"other lymphocytes", "CD4 T cells", "other T cells"}
     assert shown(tree)["other T cells"] == bits("0100").tolist(), "a sure T cell it is"
     said = "not sure (score below 0.5), so not in colour: CD8 T cells (0.49)"
     assert unsure_text(tree) == said

@@ -135,7 +135,8 @@ def _granulocyte_cut(tube: RuleTube, among: Mask, values: Levels) -> float:
     peaks = [
         mode
         for mode in modes(places, LEAST_MODE, FINE)
-        if np.median(ssc[np.abs(places - mode) < NEAR]) > usual
+        if (near := np.abs(places - mode) < NEAR).any()  # none, where they lie off the scale
+        and np.median(ssc[near]) > usual
     ]
     if not peaks:
         return usual

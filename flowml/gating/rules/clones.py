@@ -8,7 +8,7 @@ import numpy as np
 
 from flowml.gating.rules.chains import KAPPA, LAMBDA, Counts, aligned, count
 from flowml.gating.rules.cuts import share_interval
-from flowml.gating.rules.regions import features, one_sided
+from flowml.gating.rules.regions import features, nearest, one_sided, spread
 from flowml.gating.rules.staining import CHAINS, RULE, Stained, compared
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ WITHOUT = "neither"  # light chain: a reason of `Clone`
 TELLING = 0.25  # decades by which a subset differs from the other B cells
 APART = 0.5  # decades by which a second clone differs from the other cells of its chain
 LARGE_PART = 0.15  # of the cells of its chain, for a clone that aligning would hide
+MOST_BARE = 0.7  # of the neighbours are B precursors without a chain: its chain is noise
+AROUND, MOST_ASKED = 15, 200  # neighbours, of so many cells of a part
 MOST_OTHER = 0.1  # of the other chain's cells have one-sided neighbours, beside a clone
 
 
@@ -95,7 +97,36 @@ def find_clones(stained: Stained) -> list[Clone]:
         beside = found.get(clone.reason)
         if beside is None or beside.counts.total < clone.counts.total:
             found[clone.reason] = clone
-    return sorted(found.values(), key=lambda c: (c.reason == WITHOUT, -c.counts.total))
+    told = [clone for clone in found.values() if not among_precursors(stained, clone.part)]
+    return sorted(told, key=lambda c: (c.reason == WITHOUT, -c.counts.total))
+
+
+def among_precursors(stained: Stained, part: Mask) -> bool:
+    """Tell whether a part of the B cells lies among precursors that have no light chain yet.
+
+    Those were left out. Of thousands of them noise gives some a chain, mostly the same one:
+    these are left, alone. A lymphoma that looks early too has few such cells around it.
+
+    Parameters
+    ----------
+    stained : Stained
+        B cells with their light chains.
+    part : ndarray, shape (n_cells,), bool
+        Some of them, at least one.
+
+    Returns
+    -------
+    bool
+        Whether most cells around most of its cells were left out.
+    """
+    every = stained.cells | stained.bare
+    if stained.bare.sum() <= AROUND:
+        return False
+    places = features(list(compared(stained, every).values()))
+    own = np.flatnonzero(np.isin(np.flatnonzero(every), np.flatnonzero(stained.cells)[part]))
+    asked = own[spread(len(own), MOST_ASKED)]
+    around = stained.bare[every][nearest(places, places[asked], AROUND)]
+    return bool(np.median(around.mean(axis=1)) >= MOST_BARE)
 
 
 def _unaligned(stained: Stained, confidence: float) -> list[Clone]:

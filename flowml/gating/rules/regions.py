@@ -76,7 +76,7 @@ def one_sided(places: Features, chains: Chains) -> dict[int, Mask]:
     """
     if len(places) <= 2 * NEIGHBOURS:
         return {}
-    chosen = np.unique(np.linspace(0, len(places) - 1, MOST_CELLS).astype(np.intp))
+    chosen = spread(len(places), MOST_CELLS)
     counts = _neighbours_by_chain(places[chosen], chains[chosen])
     with_chain = np.maximum(counts[KAPPA] + counts[LAMBDA], 1)
     enough = with_chain >= LEAST_WITH_CHAIN
@@ -91,6 +91,22 @@ def one_sided(places: Features, chains: Chains) -> dict[int, Mask]:
         [np.argmin(_distances(part, places[chosen]), axis=1) for part in _blocks(places)]
     )
     return {chain: mask[nearest] for chain, mask in found.items()}
+
+
+def spread(total: int, most: int) -> NDArray[np.intp]:
+    """Choose so many of a number of cells, evenly.
+
+    Parameters
+    ----------
+    total, most : int
+        Cells there are, and are wanted.
+
+    Returns
+    -------
+    ndarray, shape (n,), intp
+        Their places; all where there are no more than wanted.
+    """
+    return np.unique(np.linspace(0, total - 1, most).astype(np.intp))
 
 
 def _neighbours_by_chain(places: Features, chains: Chains) -> NDArray[np.intp]:

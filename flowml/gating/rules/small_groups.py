@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowml.gating.rules.chains import Counts, count
-from flowml.gating.rules.clones import WITHOUT, aligned_levels, differences
-from flowml.gating.rules.populations import b_cells, b_precursors, bystanders
-from flowml.gating.rules.regions import MOST_CELLS, features, nearest
+from flowml.gating.rules.clones import (
+    WITHOUT,
+    aligned_levels,
+    among_precursors,
+    differences,
+)
+from flowml.gating.rules.regions import MOST_CELLS, features, nearest, spread
 from flowml.gating.rules.staining import CHAINS, RULE, Stained
 
 if TYPE_CHECKING:
@@ -27,7 +31,6 @@ if TYPE_CHECKING:
 SIZES = (15, 20, 25, 30, 40, 60, 80)  # cells of a group
 MOST_COMPARED = 10_000  # cells; of more, that many are looked at
 LARGEST_PART = 0.25  # of the B cells
-MOST_EARLY = 0.5  # of a group look like B precursors
 SMALLEST = 1e-300  # chance that has a logarithm
 
 Chances = NDArray[np.float64]
@@ -76,35 +79,18 @@ def find_group(stained: Stained) -> Group | None:
     if not sizes:
         return None
     places = features(list(aligned_levels(stained).values()))
-    compared = _spread(total, MOST_COMPARED)
-    centres = compared[_spread(len(compared), MOST_CELLS)]
+    compared = spread(total, MOST_COMPARED)
+    centres = compared[spread(len(compared), MOST_CELLS)]
     around = compared[nearest(places[compared], places[centres], max(sizes))]
     looks = [look for size in sizes for look in _looks(stained, around[:, :size])]
     limit = 1 - stained.tube.book.number(RULE, "group_confidence")
     telling = [look for look in looks if look.chance * len(centres) * len(looks) <= limit]
     groups = (_group(stained, look) for look in sorted(telling, key=lambda look: look.chance))
-    return next((group for group in groups if _stands_apart(stained, group.part)), None)
+    return next((group for group in groups if _is_apart(stained, group.part)), None)
 
 
-def _stands_apart(stained: Stained, part: Mask) -> bool:
-    """Tell whether a group is not like the others, and not of B precursors.
-
-    Precursors without a chain were left out of the B cells. What is left of them has what noise
-    took for a chain, and is one-sided by that. Dim cells of a lymphoma, which look like
-    precursors too, mostly have a chain.
-    """
-    tube = stained.tube
-    lineage = b_cells(tube).cells
-    early = lineage & b_precursors(tube, bystanders(tube, lineage))
-    bare = int((early & ~stained.cells).sum())
-    if early[stained.cells][part].mean() >= MOST_EARLY and 2 * bare >= early.sum():
-        return False
-    return bool(differences(stained, part))
-
-
-def _spread(total: int, most: int) -> NDArray[np.intp]:
-    """Choose so many of a number of cells, evenly."""
-    return np.unique(np.linspace(0, total - 1, most).astype(np.intp))
+def _is_apart(stained: Stained, part: Mask) -> bool:
+    return bool(differences(stained, part)) and not among_precursors(stained, part)
 
 
 def _looks(stained: Stained, members: NDArray[np.intp]) -> list[_Look]:

@@ -37,12 +37,15 @@ class Stained(NamedTuple):
         Of each of them.
     gate : str
         In words.
+    bare : ndarray, shape (n_events,), bool
+        B precursors that were left out, as they have no light chain yet.
     """
 
     tube: RuleTube
     cells: Mask
     chains: Chains
     gate: str
+    bare: Mask
 
 
 def has_light_chains(tube: RuleTube) -> bool:
@@ -79,9 +82,10 @@ def stain(tube: RuleTube) -> Stained:
     kept = population.cells & ~plasma_cells(tube)
     chains = _chains(tube, kept, others)
     early = b_precursors(tube, others)[kept] & (chains == NEITHER)
-    kept[np.flatnonzero(kept)[early]] = False
+    bare = tube.cells.nothing()
+    bare[np.flatnonzero(kept)[early]] = True
     gate = f"{population.gate}, without plasma cells and B precursors"
-    return Stained(tube, kept, chains[~early], gate)
+    return Stained(tube, kept & ~bare, chains[~early], gate, bare)
 
 
 def _chains(tube: RuleTube, b_lineage: Mask, normal: Mask) -> Chains:
@@ -108,13 +112,15 @@ def stained_once(tube: RuleTube) -> Stained:
     return tube.once("stained", lambda: stain(tube))
 
 
-def compared(stained: Stained) -> dict[str, Levels]:
+def compared(stained: Stained, among: Mask | None = None) -> dict[str, Levels]:
     """Return what B cells can be told apart by, but for their light chains.
 
     Parameters
     ----------
     stained : Stained
         B cells with their light chains.
+    among : ndarray, shape (n_events,), bool, optional
+        Which events; its B cells if not given.
 
     Returns
     -------
@@ -122,7 +128,7 @@ def compared(stained: Stained) -> dict[str, Levels]:
         By marker; size and side scatter too.
     """
     return {
-        key: values[stained.cells]
+        key: values[stained.cells if among is None else among]
         for key, values in stained.tube.cells.levels.items()
         if key not in NOT_COMPARED and not CHAINS.keys() & set(key.split("+"))
     }

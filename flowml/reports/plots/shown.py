@@ -52,8 +52,8 @@ def shown_populations(found: Populations, marked: Sequence[str] = ()) -> list[Sh
     -------
     list of ShownPopulation
         What was asked for; else those that are sure and have no child that is, and of a
-        lineage with children the events that are in none of them. Gates of quality, and of
-        cells of all kinds, are grey.
+        lineage with children, and of lymphocytes without, the events that are in no other.
+        Gates of quality, and of cells of all kinds, are grey.
 
     Raises
     ------
@@ -78,11 +78,27 @@ def _chosen(found: Populations) -> Iterator[ShownPopulation]:
     for name in sure:
         mask, parent = found.masks[name], found.parent(name)
         if name not in within:
-            yield ShownPopulation(name, mask, parent)
+            yield _lone(found, name, sure)
         elif known_population(name) not in {"", LYMPHOCYTES}:
             others = mask & ~within[name]
             if others.any():
                 yield ShownPopulation(f"{OTHER}{name}", others, parent)
+
+
+def _lone(found: Populations, name: str, sure: Sequence[str]) -> ShownPopulation:
+    """Show a population without children; of lymphocytes what is of no lineage.
+
+    B cells and blasts may lie among them without being their children.
+    """
+    mask, parent = found.masks[name], found.parent(name)
+    if known_population(name) == LYMPHOCYTES:
+        others = mask.copy()
+        for beside in set(sure) - {*_ancestors(found, name)}:
+            if known_population(beside) not in {"", LYMPHOCYTES}:
+                others &= ~found.masks[beside]
+        if (others != mask).any():
+            return ShownPopulation(f"{OTHER}{name}", others, parent)
+    return ShownPopulation(name, mask, parent)
 
 
 def _ancestors(found: Populations, name: str) -> Iterator[str]:

@@ -306,3 +306,10 @@ def test_t_cells_are_found_without_cd45_and_scatter():
     found = gate_tube(cells)
     assert found.parent("T cells") == "cells"
     assert not found.is_sure("T cells")
+
+
+@pytest.mark.parametrize("level", [1e30, 7.5])
+def test_scatter_beyond_every_scale_does_not_hide_granulocytes(level):
+    cells, names = made(MARKERS, *BLOOD)
+    cells.levels["SSC"][::2] = level
+    assert agreement(gate_tube(cells), names, "granulocytes")[0] > 0.95

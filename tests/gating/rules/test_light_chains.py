@@ -216,13 +216,31 @@ def test_nothing_is_described_where_no_small_group_is_restricted_and_apart(more)
     assert "below about 100 cells would not be called" in found.summary
 
 
+EARLY = B | {"CD45": 3.5, "CD38": 4.2, "CD20": 3.4}
+TAKEN = EARLY | {"lambda": 2.7}  # noise takes them for lambda cells
+
+
 def test_precursors_whose_noise_is_taken_for_a_chain_are_not_described():
-    early = B | {"CD45": 3.5, "CD38": 4.2, "CD20": 2.2}
-    taken = early | {"CD20": 3.4, "lambda": 2.7}
-    found = light_chain_finding([polyclonal(MARKERS, 1000, (300, early), (40, taken))])
+    found = light_chain_finding([polyclonal(MARKERS, 1000, (300, EARLY), (40, TAKEN))])
     assert "group_events" not in found.numbers
-    alone = light_chain_finding([polyclonal(MARKERS, 1000, (40, taken))])
+    alone = light_chain_finding([polyclonal(MARKERS, 1000, (40, TAKEN))])
     assert alone.numbers["group_lambda"] > 20  # dim cells of a lymphoma look so too
+
+
+def test_precursors_whose_noise_is_taken_for_a_chain_are_no_clone():
+    taken = (150, TAKEN)
+    assert light_chain_finding([polyclonal(MARKERS, 1000, (2000, EARLY), taken)]).status == (
+        "absent"
+    )
+    assert light_chain_finding([polyclonal(MARKERS, 1000, taken)]).signs == ("lambda",)
+
+
+@pytest.mark.parametrize(("cells", "status"), [(300, "present"), (40, "absent")])
+def test_a_lymphoma_that_looks_early_is_seen_beside_many_precursors(cells, status):
+    follicular = EARLY | {"CD20": 4.2, "CD38": 3.8, "lambda": 3.2}
+    found = light_chain_finding([polyclonal(MARKERS, 1000, (2000, EARLY), (cells, follicular))])
+    assert found.status == status
+    assert cells == 300 or found.numbers["group_lambda"] > 20
 
 
 def test_in_chance_groups_are_as_rare_as_the_search_promises():
