@@ -76,7 +76,7 @@ def test_every_population_goes_by_its_own_name():
 
 
 def test_every_automatic_population_has_its_own_colour_or_none():
-    every = [name for key, name in vars(automatic).items() if key.isupper()]
+    every = automatic.EVERY
     frames = [name for name in every if is_frame(name)]
     assert sorted(frames) == ["CD45+ low SSC", "cells", "debris", "singlets"]
     own = [known_population(name) for name in every if name not in frames]
