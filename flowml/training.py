@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flowml.cases import patients_of
 from flowml.errors import LabelError
-from flowml.features import DEFAULT_RECIPE, FeatureTable, Recipe
+from flowml.features import DEFAULT_RECIPE, FeatureTable, Recipe, make_recipe
 from flowml.features.chosen import common_features, refuse_contradictions, usable_rows
 from flowml.features.columns import OtherResults
-from flowml.features.recipes.checks import check_stand_ins
+from flowml.features.recipes.checks import check_stand_ins, refuse_beside_populations
 from flowml.features.recipes.scales import Scales
 from flowml.knowledge import LabelTree, load_label_tree
 from flowml.knowledge.markers import canonical_markers
@@ -230,11 +230,12 @@ def train(
         If an optional marker, or one of a stand-in, is not among those of the cases, two
         `columns` are of one method, or instruments cannot be aligned.
     """
+    plan = _planned(recipe, settings)
     known = canonical_labels(labels, settings.scheme)
     chosen = _training_cases(cases, known)
     refuse_unknown_stand_ins(settings.pairs, chosen, reading)
     normals = normal_ids(known) if settings.align else None
-    table = extract_table(chosen, recipe, reading, progress, columns, normals=normals)
+    table = extract_table(chosen, plan, reading, progress, columns, normals=normals)
     usable, unusable = usable_rows(table)
     entities = _checked_entities(usable, known)
     common, left_out = common_features(usable)
@@ -245,6 +246,14 @@ def train(
     few = _not_aligned(usable, normals)
     mixed = mixed_scales(classifier.training_) if normals is None or few else ()
     return Training(classifier, unusable, left_out, mixed, few)
+
+
+def _planned(recipe: str | Recipe, settings: TrainingSettings) -> Recipe:
+    """Return the recipe; what cannot go with it is refused before all files are read for it."""
+    plan = make_recipe(recipe) if isinstance(recipe, str) else recipe
+    if plan.is_gated:
+        refuse_beside_populations(settings.pairs, settings.optional)
+    return plan
 
 
 def normal_ids(labels: Mapping[str, str]) -> frozenset[str]:

@@ -17,6 +17,7 @@ from flowml.archive.plain import is_count, is_share, is_texts
 from flowml.errors import ModelError
 from flowml.features.coverage import Coverage
 from flowml.features.gaps import with_gaps
+from flowml.features.recipes.checks import NONE_OPTIONAL
 from flowml.models.choosing import AUTO
 from flowml.models.heldout import Change, HeldOut, is_change
 from flowml.safety import nearest, printable
@@ -81,10 +82,7 @@ def candidates(
         )
     coverage = Coverage(names)
     if optional and coverage.populations:
-        raise ModelError(
-            "the features are about populations, whose gates look at markers of their own "
-            "choice: none can be optional. Leave populations out of the recipe, or name none."
-        )
+        raise ModelError(NONE_OPTIONAL)
     if isinstance(optional, str):
         if optional != AUTO:
             raise ModelError(

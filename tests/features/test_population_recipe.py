@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -274,9 +275,24 @@ def test_stand_ins_and_optional_markers_are_refused_beside_populations():
     fitted = make_recipe("populations", gates=DRAWN).fit([])
     with pytest.raises(FlowmlError, match="no stand-ins"):
         replace(fitted, stand_ins=(("CD4", "CD8"),))
-    settings = replace(QUICK, optional="auto")
+    table = flowml.extract(cohort(), "populations")
+    classifier = replace(QUICK, optional="auto").classifier()
     with pytest.raises(ModelError, match="none can be optional"):
-        train(cohort(), labels(), "populations", settings=settings)
+        classifier.fit(table, [labels()[case_id] for case_id in table.index])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"optional": "auto"}, "none can be optional"),
+        ({"stand_ins": (("CD4", "CD8"),)}, "no stand-ins"),
+    ],
+)
+def test_what_cannot_be_beside_populations_is_refused_before_a_case_is_read(changes, says):
+    cases = [Case(case_id, (Tube("a.fcs", Path("nowhere")),)) for case_id in ("a", "b")]
+    entities = {"a": "CLL", "b": "AML"}
+    with pytest.raises(FlowmlError, match=says):
+        train(cases, entities, "ecdf+populations", settings=replace(QUICK, **changes))
 
 
 def test_names_of_populations_are_no_markers():

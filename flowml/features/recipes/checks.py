@@ -12,6 +12,11 @@ from flowml.features.recipes.mll2021 import MllDistribution
 from flowml.features.recipes.populations import PopulationBrightness, PopulationShares
 from flowml.safety import printable
 
+NONE_OPTIONAL = (
+    "the features are about populations, whose gates look at markers of their own choice: none "
+    "can be optional. Leave populations out of the recipe, or name none."
+)
+
 
 def check_bins(bins: int, pair_bins: int) -> None:
     """Refuse more bins than a table of 16 bits can tell apart.
@@ -73,11 +78,32 @@ def check_gated(names: Sequence[str], stand_ins: Any) -> None:
     own = {PopulationShares.name, PopulationBrightness.name} & set(names)
     if len(own) == 1:
         raise FlowmlError("a recipe counts populations in part only. Fit it again.")
-    if own and stand_ins:
+    if own:
+        refuse_beside_populations(stand_ins, ())
+
+
+def refuse_beside_populations(stand_ins: Any, optional: Any) -> None:
+    """Refuse what cannot be told of populations: how they would look without a marker.
+
+    Parameters
+    ----------
+    stand_ins : tuple of (str, str)
+        As in `FittedRecipe`.
+    optional : sequence of str, or "auto"
+        Markers that a case may lack.
+
+    Raises
+    ------
+    FlowmlError
+        If there are any.
+    """
+    if stand_ins:
         raise FlowmlError(
             "a recipe with populations can have no stand-ins: gates drawn on one marker say "
             "nothing of another one. Leave one of the two out."
         )
+    if optional:
+        raise FlowmlError(NONE_OPTIONAL)
 
 
 def check_choices(markers: Any, by_tube: Any, exact: Any) -> None:

@@ -145,6 +145,11 @@ class Recipe:
         return tuple(self.name.split(PLUS)) if isinstance(self.name, str) else ("",)
 
     @property
+    def is_gated(self) -> bool:
+        """Whether populations are looked for."""
+        return PopulationShares.name in self.names
+
+    @property
     def learns(self) -> bool:
         """Whether fitting learns anything of the training cases."""
         return self.width == AUTO or not LEARNING.isdisjoint(self.names)
