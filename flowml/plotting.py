@@ -278,8 +278,7 @@ def reference_of(
         try:
             with fetched(file.origin) as near:
                 sample = read_fcs(near, name=file.name, marker_names=marker_names)
-                found = _populations(sample, wanted) if wanted.within else None
-                mask, _ = _within(found, wanted)
+                mask, _ = _alone(sample, wanted)
                 parts.append(
                     plots.reference([sample], within=[mask], compensation=wanted.compensation)
                 )
@@ -295,9 +294,11 @@ def _gates(sample: Sample, wanted: Wanted) -> Gates | None:
     return wanted.gates
 
 
-def _populations(sample: Sample, wanted: Wanted) -> Populations | None:
+def _gated(sample: Sample, wanted: Wanted) -> tuple[Populations | None, Gates | None]:
+    """Return the populations of a sample and its gates, which a workspace is read once for."""
     gates = _gates(sample, wanted)
-    return None if gates is None else find_populations(sample, gates, wanted.compensation)
+    found = None if gates is None else find_populations(sample, gates, wanted.compensation)
+    return found, gates
 
 
 def _within(found: Populations | None, wanted: Wanted) -> tuple[Mask | None, str]:
@@ -307,20 +308,20 @@ def _within(found: Populations | None, wanted: Wanted) -> tuple[Mask | None, str
     return population_mask(found, wanted.within), named(found, wanted.within)
 
 
-def _marked(found: Populations | None, names: Sequence[str]) -> dict[str, Mask]:
-    """Return the events of populations by what a legend calls these."""
-    return {named(found, name): population_mask(found, name) for name in names}
+def _alone(sample: Sample, wanted: Wanted) -> tuple[Mask | None, str]:
+    """Return the same of a picture that needs no other population."""
+    return _within(_gated(sample, wanted)[0] if wanted.within else None, wanted)
 
 
 def _draw_view(sample: Sample, wanted: Wanted) -> Picture:
     if not (wanted.x and wanted.y):
         raise FlowmlError("a view needs two channels or markers. Name them with --x and --y.")
-    found, gates = _populations(sample, wanted), _gates(sample, wanted)
+    found, gates = _gated(sample, wanted)
     drawn = gates if isinstance(gates, Strategy) else None
     within, called = _within(found, wanted)
     marked: Mapping[str, Mask] | Populations | None = None
     if wanted.marked:
-        marked = _marked(found, wanted.marked)
+        marked = {named(found, name): population_mask(found, name) for name in wanted.marked}
     elif drawn is None and within is None:
         marked = found
     return plots.view(
@@ -331,7 +332,7 @@ def _draw_view(sample: Sample, wanted: Wanted) -> Picture:
 
 
 def _draw_page(sample: Sample, wanted: Wanted) -> Picture:
-    found, gates = _populations(sample, wanted), _gates(sample, wanted)
+    found, gates = _gated(sample, wanted)
     if isinstance(gates, Strategy):
         sample, _ = on_own_matrix(sample, gates, wanted.compensation)
     return plots.page(
@@ -358,8 +359,7 @@ def _draw_compensation(sample: Sample, wanted: Wanted) -> Picture:
 
 
 def _draw_histograms(sample: Sample, wanted: Wanted) -> Picture:
-    found = _populations(sample, wanted) if wanted.within else None
-    within, called = _within(found, wanted)
+    within, called = _alone(sample, wanted)
     return plots.histograms(
         sample, reference=wanted.reference, markers=wanted.markers, within=within,
         compensation=wanted.compensation, of=called,

@@ -73,8 +73,8 @@ def as_marker(text: str) -> str:
     str
         Without the signs that part the names of features.
     """
-    plain = text.replace(BAR, SLASH).replace(COLON, ".")
-    return f"_{plain[1:]}" if plain.startswith(SLASH) else plain
+    plain = _unparted(text)
+    return f"_{plain[1:]}" if is_population(plain) else plain
 
 
 def population_key(name: str) -> str:
@@ -90,7 +90,12 @@ def population_key(name: str) -> str:
     str
         Behind the sign, and without those that part the names of features.
     """
-    return SLASH + name.replace(BAR, SLASH).replace(COLON, ".")
+    return SLASH + _unparted(name)
+
+
+def _unparted(text: str) -> str:
+    """Return a text without the signs that part the names of features."""
+    return text.replace(BAR, SLASH).replace(COLON, ".")
 
 
 def is_population(name: str) -> bool:

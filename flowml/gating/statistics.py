@@ -163,24 +163,22 @@ def brightness_of(
     ]
 
 
-def median_and_spread(values: NDArray[np.float32], fewest: int = 1) -> tuple[float, float]:
+def median_and_spread(values: NDArray[np.float32]) -> tuple[float, float]:
     """Say where the values of a population lie.
 
     Parameters
     ----------
     values : ndarray, shape (n_events,), float32
         On any scale; what is no number does not count.
-    fewest : int
-        Values below which nothing is said.
 
     Returns
     -------
     median, spread : float
         The spread is half the distance between the percentiles 15.87 and 84.13: the standard
-        deviation, if values are normal. NaN where there are too few.
+        deviation, if values are normal. NaN where there is none.
     """
     finite = values[np.isfinite(values)]
-    if len(finite) < fewest:
+    if not len(finite):
         return float("nan"), float("nan")
     low, middle, high = np.percentile(finite.astype(np.float64), QUANTILES)
     return float(middle), float(high - low) / 2

@@ -17,7 +17,7 @@ from flowml.features.counting.fine import quantiles
 from flowml.features.names import as_marker, population_key
 from flowml.features.recipes.part import Kind, Plain, shares
 from flowml.gating.gaters import gates_from_text, names_of
-from flowml.gating.statistics import PER_MICROLITRE
+from flowml.gating.statistics import PER_MICROLITRE, QUANTILES
 from flowml.safety import nearest, printable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowml.gating.gaters import Gates
 
 FEWEST = 10  # events; of fewer no median is told
-OUTER = (0.1587, 0.5, 0.8413)  # half the distance of the outer ones is a normal's sigma
+SHARES = tuple(percent / 100 for percent in QUANTILES)
 OF = "of_"
 PARENT, ALL = "parent", "all"
 # what is counted of a population: its events, those of its parent, its own in the reference and
@@ -162,7 +162,7 @@ class PopulationBrightness(Plain):
         ndarray, shape (n, 2), float64
             Display units; NaN of fewer than `FEWEST` events.
         """
-        low, median, high = quantiles(counts, OUTER).T
+        low, median, high = quantiles(counts, SHARES).T
         found = np.column_stack([median, (high - low) / 2])
         found[counts.sum(axis=1) < FEWEST] = np.nan
         return found
